@@ -1,0 +1,21 @@
+// What a run says while it goes on: the progress that screens and logs are made from. No customer data.
+import type { Status } from "./settle/outcome.ts";
+
+/** What keeps the run from being faster right now. */
+export type Limit = "reading" | "pace" | "endpoint" | "retries" | "reports";
+
+export interface Progress {
+  readonly phase: "sending" | "reporting";
+  /** Rows read from the file so far. */
+  readonly read: number;
+  /** Rows the file probably has; exact once the file has been read to its end. */
+  readonly total: number;
+  readonly counts: Readonly<Record<Status, number>>;
+  /** Rows on their way: queued, in flight or waiting for a retry. */
+  readonly underway: number;
+  /** Rows answered per second, over the last few seconds. */
+  readonly rowsPerSecond: number;
+  /** Seconds to the end at this speed; null while it cannot be told. */
+  readonly secondsLeft: number | null;
+  readonly limitedBy: Limit;
+}

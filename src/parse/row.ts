@@ -1,0 +1,55 @@
+// The words of a file that has been read: rows, bad rows, and the reader that yields them.
+
+/** One CSV record that has as many cells as the header. Values are the text of the file, never converted. */
+export interface CellsRow {
+  readonly kind: "cells";
+  /** Counts records from 1; a bad record counts too. */
+  readonly row: number;
+  /** Physical line on which it starts, from 1 (the header is usually line 1). */
+  readonly line: number;
+  readonly cells: readonly string[];
+}
+
+/** One NDJSON line that holds an object. */
+export interface ObjectRow {
+  readonly kind: "object";
+  readonly row: number;
+  readonly line: number;
+  readonly object: Readonly<Record<string, unknown>>;
+  /** The line as it stands in the file, trimmed. */
+  readonly text: string;
+}
+
+export type BadCode =
+  | "column-count" // more or fewer cells than the header
+  | "quote-in-field" // a quote inside a field that is not quoted
+  | "text-after-quote" // something other than a delimiter or line end after a closing quote
+  | "quote-not-closed" // a quote that opens here and does not close within the limits
+  | "row-too-long" // longer than 1 MiB
+  | "not-json" // an NDJSON line that is not JSON
+  | "not-an-object" // an NDJSON line that is JSON, but no object
+  | "encoding"; // bytes that are not UTF-8
+
+/** A record that could not be read. It is one rejected row; the rows after it are read. */
+export interface BadRow {
+  readonly kind: "bad";
+  readonly row: number;
+  readonly line: number;
+  readonly code: BadCode;
+  /** Position in the line that `line` names, characters from 1; null where the whole record is meant. */
+  readonly column: number | null;
+  /** "expected 12 cells, got 11": figures and names only, never the text of a cell. */
+  readonly detail: string;
+  /** The record as it stands in the file, without its line end; empty where it is longer than 1 MiB. */
+  readonly raw: string;
+}
+
+export type Row = CellsRow | ObjectRow | BadRow;
+
+/** A file that can be read from its start as often as asked. */
+export interface Reader {
+  /** CSV: the header's names, as written. NDJSON: every top-level key of the file, in order of first appearance. */
+  readonly columns: readonly string[];
+  /** Rows in file order, in blocks, so that nothing is awaited per row. */
+  blocks(): AsyncGenerator<Row[], void, undefined>;
+}

@@ -1,0 +1,51 @@
+// A row in; the update that will be sent, or a rejection with all of its problems, out.
+import type { Row } from "../parse/row.ts";
+
+/** One thing wrong with a row. Holds names, codes and figures; never the value itself. */
+export interface Problem {
+  /** The source column's name as the file writes it; null where no column is to blame (constants, the row as a whole). */
+  readonly column: string | null;
+  /** The API's property as a JSON pointer: `/addresses/0/stateCode`; null for a record that could not be read. */
+  readonly path: string | null;
+  readonly code: string;
+  /** For people, without the value: "expected 5 digits, got 4 characters". */
+  readonly message: string;
+}
+
+export interface Update {
+  readonly kind: "update";
+  readonly row: number;
+  readonly line: number;
+  readonly customerId: string;
+  /** The request body, serialised once. */
+  readonly body: string;
+}
+
+export interface Rejection {
+  readonly kind: "rejection";
+  readonly row: number;
+  readonly line: number;
+  readonly problems: readonly Problem[];
+}
+
+export type Planned = Update | Rejection;
+
+/** A mapping compiled for one file. */
+export interface Plan {
+  /** Hash of everything that decides what a row becomes: part of the run's id. */
+  readonly fingerprint: string;
+  /** Said once per run (for instance that the endpoint is deprecated); for summary and terminal. */
+  readonly warnings: readonly string[];
+  plan(row: Row): Planned;
+  /** The customerId cell of a row as the file writes it, for success.csv. */
+  customerId(row: Row): string;
+  /** Which column a JSON pointer of an endpoint's error means in this very row (`/addresses/0` depends on the types the row has). */
+  locate(row: Row, path: string, property?: string): { readonly column: string | null; readonly property: string };
+}
+
+export interface MappingSettings {
+  /** `--set property=value`, names matched like columns. */
+  readonly set: Readonly<Record<string, string>>;
+  /** `--ignore-column name`. */
+  readonly ignoreColumns: readonly string[];
+}
