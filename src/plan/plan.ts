@@ -36,6 +36,8 @@ export interface Plan {
   readonly fingerprint: string;
   /** Said once per run (for instance that the endpoint is deprecated); for summary and terminal. */
   readonly warnings: readonly string[];
+  /** CSV: the index of the column that is mapped to `customerId`; null for NDJSON, or where no column is. */
+  readonly customerIdColumn: number | null;
   plan(row: Row): Planned;
   /** The customerId cell of a row as the file writes it, for success.csv. */
   customerId(row: Row): string;
