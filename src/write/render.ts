@@ -1,0 +1,153 @@
+// A summary in; the text a person reads at the end of a run out: counts, pace, causes, what to do, where the reports are.
+import { basename } from "node:path";
+import { STATUSES, type Status } from "../settle/outcome.ts";
+import { printable } from "./explain.ts";
+import type { ErrorGroup } from "./groups.ts";
+import type { Summary } from "./summary.ts";
+
+const MEANINGS: Readonly<Record<Status, string>> = {
+  updated: "",
+  unchanged: "the same as last time, not sent",
+  rejected: "invalid, never sent",
+  failed: "refused by the endpoint, or given up: not applied",
+  unknown: "may have been applied: no definite answer came",
+  unsent: "the run ended before their turn",
+};
+
+/** More are in summary.json; a screen holds these. */
+const MOST_CAUSES = 10;
+
+/** Lines of at most about 110 characters, no colours, ends with a line end. Holds no value of any row. */
+export function renderSummary(summary: Summary): string {
+  const parts = [
+    heading(summary),
+    counts(summary),
+    pace(summary),
+    causes(summary),
+    advice(summary),
+    warned(summary),
+    places(summary),
+  ];
+  return `${parts
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+/** 1234567 → "1,234,567". */
+export function thousands(figure: number): string {
+  return figure.toLocaleString("en-US", { maximumFractionDigits: 0 });
+}
+
+/** "850 ms", "8.4 s", "2 min 05 s", "1 h 02 min". */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const two = (figure: number) => String(Math.floor(figure)).padStart(2, "0");
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${two(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${two((seconds % 3600) / 60)} min`;
+}
+
+function heading({ file, run, state, endpoint }: Summary): string[] {
+  const name = printable(file.name);
+  if (run === null) return [`${name}: ${state}, nothing was sent`];
+  return [`${name}: ${state}${endpoint === null ? "" : `, sent to ${endpoint}`}`, `run ${run}`];
+}
+
+function counts(summary: Summary): string[] {
+  const { counts: by, read, state } = summary;
+  const checked = state === "checked";
+  const always: readonly Status[] = checked ? ["rejected"] : ["updated", "rejected", "failed", "unknown"];
+  const shown = STATUSES.filter((status) => by[status] > 0 || always.includes(status));
+  const rows = shown.map((status): [string, number, string] =>
+    checked && status === "unsent"
+      ? ["valid", by.unsent, "would be sent"]
+      : [status, by[status], meaningOf(status, by)],
+  );
+  rows.push(["read", read, summary.balanced ? "" : "DOES NOT EQUAL THE SUM"]);
+  const width = Math.max(...rows.map(([, figure]) => thousands(figure).length));
+  return rows.map(([label, figure, note]) =>
+    `  ${label.padEnd(9)}  ${thousands(figure).padStart(width)}  ${note}`.trimEnd(),
+  );
+}
+
+function meaningOf(status: Status, by: Summary["counts"]): string {
+  return by[status] === 0 ? "" : MEANINGS[status];
+}
+
+function pace({ durationMs, rowsPerSecond, requests, latencyMs }: Summary): string[] {
+  const lines = [`  ${duration(durationMs)}, ${thousands(rowsPerSecond)} rows/s`];
+  if (requests.sent > 0) {
+    const retried = requests.retried === 0 ? "" : `, ${thousands(requests.retried)} of them retries`;
+    lines.push(`  ${thousands(requests.sent)} requests${retried}`);
+  }
+  if (latencyMs) {
+    const { p50, p95, p99, max } = latencyMs;
+    lines.push(`  latency: half within ${ms(p50)}, 95 % ${ms(p95)}, 99 % ${ms(p99)}, longest ${ms(max)}`);
+  }
+  return lines;
+}
+
+function ms(figure: number): string {
+  return figure < 10 ? `${figure.toFixed(1)} ms` : `${thousands(figure)} ms`;
+}
+
+function causes({ errors }: Summary): string[] {
+  if (errors.length === 0) return [];
+  const shown = errors.slice(0, MOST_CAUSES);
+  const width = Math.max(...shown.map(({ count }) => thousands(count).length));
+  const lines = ["Why rows are in the errors file", ...shown.flatMap((group) => cause(group, width))];
+  if (errors.length > shown.length) lines.push(`  and ${errors.length - shown.length} more causes, in summary.json`);
+  return lines;
+}
+
+function cause({ count, status, code, message, firstRows }: ErrorGroup, width: number): string[] {
+  const examples = firstRows.map(({ row, line }) => `${thousands(row)} (line ${thousands(line)})`);
+  const label = examples.length === 1 ? "row" : "rows";
+  const more = count > examples.length ? ", …" : "";
+  const indent = " ".repeat(width + 4);
+  return [
+    `  ${thousands(count).padStart(width)}  ${status}: ${printable(message)} [${printable(code)}]`,
+    `${indent}${label} ${examples.join(", ")}${more}`,
+  ];
+}
+
+function advice(summary: Summary): string[] {
+  const { counts: by, state, reports, ambiguousUpdated, balanced } = summary;
+  const steps: string[] = [];
+  if (!balanced) steps.push("The counts do not add up to the rows read: do not trust this report, and report a bug.");
+  if (state === "blocked") steps.push("Check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this endpoint.");
+  if (["blocked", "stopped", "interrupted", "running", "paused", "waiting"].includes(state)) {
+    steps.push("Run the same command again: it goes on where it stopped.");
+  }
+  if (state === "cancelled" && reports.unsent !== null) {
+    steps.push(`To send the rest after all: updraft run ${quoted(reports.unsent)}`);
+  }
+  if (by.rejected + by.failed + by.unknown > 0 && reports.errors !== null) {
+    steps.push(`Correct the rows in the errors file, then give it back: updraft run ${quoted(reports.errors)}`);
+  }
+  if (by.unknown > 0) {
+    steps.push("Rows that ended unknown can be sent again as they are, unless the customer was changed since then.");
+  }
+  if (ambiguousUpdated > 0) {
+    const rows = ambiguousUpdated === 1 ? "1 row was" : `${thousands(ambiguousUpdated)} rows were`;
+    steps.push(`${rows} updated after an earlier request of the same row had got no answer.`);
+  }
+  return steps.length === 0 ? [] : ["What to do", ...steps.map((step) => `  - ${step}`)];
+}
+
+function warned({ warnings }: Summary): string[] {
+  return warnings.map((warning) => `Warning: ${printable(warning)}`);
+}
+
+function places({ reports, run }: Summary): string[] {
+  const paths = [reports.success, reports.errors, reports.unsent].filter((path) => path !== null);
+  const names = [...paths.map((path) => basename(path)), ...(run === null ? [] : ["summary.json"])];
+  return [`Reports in ${printable(reports.dir)}`, `  ${names.join(", ")}`];
+}
+
+/** For a shell, where a path needs it. */
+function quoted(path: string): string {
+  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,170 @@
+// A file's rows and their outcomes in; success, errors and unsent files in input order, and the grouped causes, out.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Format } from "../open/source.ts";
+import type { Reader, Row } from "../parse/row.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Outcome } from "../settle/outcome.ts";
+import { csvLines } from "./csv.ts";
+import { explain } from "./explain.ts";
+import { makeFolder, openPartial, type PartialFile, syncFolder } from "./file.ts";
+import { type ErrorGroup, type ErrorStatus, makeGroups } from "./groups.ts";
+import { ndjsonLines } from "./ndjson.ts";
+
+/** Absolute where `dir` is. The unsent file exists only if a row is unsent; the other two always (with no row: a header). */
+export interface ReportFiles {
+  readonly success: string | null;
+  readonly errors: string | null;
+  readonly unsent: string | null;
+}
+
+export interface ReportResult {
+  readonly files: ReportFiles;
+  readonly groups: readonly ErrorGroup[];
+}
+
+export interface ReportSettings {
+  readonly columns: readonly string[];
+  readonly plan: Plan;
+  readonly format: Format;
+  readonly dir: string;
+  /** Only the errors file; other rows are passed over. For `check`, which sends nothing. */
+  readonly errorsOnly?: boolean;
+}
+
+/** A report being written, row by row in input order. */
+export interface Report {
+  /** Awaits nothing; `flush` when `full()`. */
+  add(row: Row, outcome: Outcome): void;
+  full(): boolean;
+  flush(): Promise<void>;
+  /** Puts all files in place under their real names. Until then none is to be seen there. */
+  finish(): Promise<ReportResult>;
+  /** Ends without a report: what was written so far is removed. May be called after `finish`, and twice. */
+  abandon(): Promise<void>;
+}
+
+/** Throws `disk-full` or `report-unwritable`, here and in everything it returns. */
+export async function openReport({ columns, plan, format, dir, errorsOnly = false }: ReportSettings): Promise<Report> {
+  const lines = format === "csv" ? csvLines(columns, plan.customerIdColumn) : ndjsonLines();
+  const groups = makeGroups();
+  const open: PartialFile[] = [];
+  await makeFolder(dir);
+  const errors = await openFile("errors");
+  errors.add(lines.errorsHeader);
+  const success = errorsOnly ? null : await openFile("success");
+  success?.add(lines.successHeader);
+  // Opened before it is known whether a row is unsent, so that adding a row awaits nothing.
+  const unsent = errorsOnly ? null : await openFile("unsent");
+  let anyUnsent = false;
+
+  async function openFile(name: string): Promise<PartialFile> {
+    try {
+      const file = await openPartial(dir, `${name}.${format}`);
+      open.push(file);
+      return file;
+    } catch (error) {
+      await abandon();
+      throw error;
+    }
+  }
+
+  async function abandon(): Promise<void> {
+    for (const file of open.splice(0)) await file.abandon();
+  }
+
+  function addError(row: Row, outcome: Outcome, status: ErrorStatus): void {
+    const explanations = explain(row, outcome, plan);
+    groups.add(row, status, explanations);
+    errors.add(lines.error(row, outcome, explanations));
+  }
+
+  function addUnsent(row: Row, outcome: Outcome): void {
+    if (!anyUnsent) unsent?.add(lines.unsentHeader);
+    anyUnsent = true;
+    unsent?.add(lines.unsent(row, outcome));
+  }
+
+  return {
+    add(row, outcome) {
+      const { status } = outcome;
+      switch (status) {
+        case "updated":
+        case "unchanged":
+          return success?.add(lines.success(row, outcome, plan.customerId(row)));
+        case "rejected":
+        case "failed":
+        case "unknown":
+          return addError(row, outcome, status);
+        case "unsent":
+          return unsent && addUnsent(row, outcome);
+        default:
+          throw new Error(`no such status: ${status satisfies never}`);
+      }
+    },
+    full: () => open.some((file) => file.full()),
+    async flush() {
+      for (const file of open) if (file.full()) await file.flush();
+    },
+    async finish() {
+      if (unsent && !anyUnsent) {
+        await unsent.abandon();
+        // What a stopped spell of the same run left would be read as rows still to be sent.
+        await rm(join(dir, `unsent.${format}`), { force: true });
+      }
+      const kept = { errors, success, unsent: anyUnsent ? unsent : null };
+      for (const file of Object.values(kept)) await file?.finish();
+      const files: ReportFiles = {
+        errors: await kept.errors.publish(),
+        success: (await kept.success?.publish()) ?? null,
+        unsent: (await kept.unsent?.publish()) ?? null,
+      };
+      open.length = 0;
+      await syncFolder(dir);
+      return { files, groups: groups.list() };
+    },
+    abandon,
+  };
+}
+
+export interface ReportInput extends Omit<ReportSettings, "columns"> {
+  readonly reader: Reader;
+  /** Ascending by row, exactly one for every row of the reader. */
+  readonly outcomes: Iterable<Outcome>;
+  /** Rows written so far, after each block. */
+  readonly onRows?: (rows: number) => void;
+}
+
+/** One streaming pass over the file, merged with the ledger. Throws a plain Error where rows and outcomes do not match. */
+export async function writeReport({ reader, outcomes, onRows, ...settings }: ReportInput): Promise<ReportResult> {
+  const report = await openReport({ ...settings, columns: reader.columns });
+  try {
+    const ledger = outcomes[Symbol.iterator]();
+    try {
+      let rows = 0;
+      for await (const block of reader.blocks()) {
+        for (const row of block) {
+          report.add(row, outcomeOf(row, ledger));
+          if (report.full()) await report.flush();
+        }
+        rows += block.length;
+        onRows?.(rows);
+      }
+      const { done, value } = ledger.next();
+      if (!done) throw new Error(`row ${value.row} has an outcome, but the file has only ${rows} rows`);
+    } finally {
+      ledger.return?.();
+    }
+    return await report.finish();
+  } finally {
+    await report.abandon();
+  }
+}
+
+function outcomeOf(row: Row, ledger: Iterator<Outcome>): Outcome {
+  const { done, value } = ledger.next();
+  if (done) throw new Error(`row ${row.row} has no outcome: the ledger ends before it`);
+  if (value.row !== row.row)
+    throw new Error(`row ${row.row} has no outcome: the next in the ledger is row ${value.row}'s`);
+  return value;
+}
