@@ -21,6 +21,41 @@ interface ErrorKind {
 
 /** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical. */
 export const ERRORS = {
+  "base-url-missing": {
+    exit: EXIT.usage,
+    message: "the endpoint is not set: expected a base URL such as https://api.example.com",
+    next: "set CONNECTFI_BASE_URL or give --base-url",
+  },
+  "config-file": {
+    exit: EXIT.usage,
+    message: "the configuration file {file} cannot be used: {reason}",
+    next: "correct it, or name another with --config or UPDRAFT_CONFIG",
+  },
+  "config-file-key": {
+    exit: EXIT.usage,
+    message: '{file} has a key that is no setting: "{key}"',
+    next: '{hint}the README lists all under "Settings"',
+  },
+  "credentials-missing": {
+    exit: EXIT.usage,
+    message: "the credentials are not complete: {missing} is not set",
+    next: "set CONNECTFI_LOGIN and CONNECTFI_PASSWORD, or CONNECTFI_LOGIN_FILE and CONNECTFI_PASSWORD_FILE to files that hold them",
+  },
+  "credentials-refused": {
+    exit: EXIT.blocked,
+    message: "{host} refused the credentials (login \"{login}\")",
+    next: "check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, then run the same command again: it goes on where it stopped",
+  },
+  "data-dir-unwritable": {
+    exit: EXIT.infrastructure,
+    message: "the data folder {dir} cannot be written",
+    next: "check its owner and mode, or choose another with --data-dir",
+  },
+  "disk-full": {
+    exit: EXIT.infrastructure,
+    message: "no space left on the disk of {dir}",
+    next: "make room and run the same command again: what was answered is kept, the run goes on from there",
+  },
   "file-empty": {
     exit: EXIT.usage,
     message: "{file} is empty: expected a header row and at least one record",
@@ -30,6 +65,96 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "{file} does not exist",
     next: "check the path; it is taken relative to {cwd}",
+  },
+  "key-file-broken": {
+    exit: EXIT.usage,
+    message: "{file} does not hold a key: expected 64 hexadecimal digits",
+    next: "restore it from where it was copied; without it batches sealed with it cannot be read",
+  },
+  "key-file-open": {
+    exit: EXIT.usage,
+    message: "{file} can be read by others: expected mode 600, got {mode}",
+    next: "run: chmod 600 {file}",
+  },
+  "ledger-broken": {
+    exit: EXIT.infrastructure,
+    message: "{file} is damaged: SQLite cannot read it",
+    next: "restore it from a copy, or move its folder away: the file will then be run from its first row",
+  },
+  "ledger-foreign": {
+    exit: EXIT.infrastructure,
+    message: "{file} is a database, but not a ledger of Updraft",
+    next: "move it away: its folder belongs to Updraft",
+  },
+  "ledger-newer": {
+    exit: EXIT.infrastructure,
+    message: "{file} was written by a newer Updraft: ledger version {version}, this one knows {known}",
+    next: "run it with the newer version",
+  },
+  "log-file": {
+    exit: EXIT.usage,
+    message: "the log file {file} cannot be written: {reason}",
+    next: "choose another with --log-file or UPDRAFT_LOG_FILE",
+  },
+  "not-confirmed": {
+    exit: EXIT.interrupted,
+    message: "nothing was sent",
+    next: "run the same command again and answer y, or add --yes",
+  },
+  "report-unwritable": {
+    exit: EXIT.infrastructure,
+    message: "the reports cannot be written to {dir} ({reason})",
+    next: "check the folder's owner and mode, or choose another (--data-dir, for check --out), then run the same command again",
+  },
+  "run-finished": {
+    exit: EXIT.usage,
+    message: "this file was run already: run {run} ended {state} at {end}",
+    next: "its report is in {dir}; to apply the file again as a new run, add --again",
+  },
+  "run-held": {
+    exit: EXIT.usage,
+    message: "this run is held by another process ({dir})",
+    next: "wait for it to end; if it hangs, end that process and run the same command again",
+  },
+  "sealed-with-another-key": {
+    exit: EXIT.usage,
+    message: "{what} was sealed with another key",
+    next: "give every process of this Redis the same UPDRAFT_KEY",
+  },
+  "secret-file": {
+    exit: EXIT.usage,
+    message: "{env} names {path}, which cannot be read: {reason}",
+    next: "check the path and who may read it",
+  },
+  "secret-in-the-open": {
+    exit: EXIT.usage,
+    message: "{where} holds a secret, and others could read it there",
+    next: "give it in the environment: {env}, or {env}_FILE for a file that holds it",
+  },
+  "set-malformed": {
+    exit: EXIT.usage,
+    message: '--set expects property=value, got "{got}"',
+    next: "for instance: --set countryCodeA3=USA",
+  },
+  "setting-invalid": {
+    exit: EXIT.usage,
+    message: "{setting}: expected {expected}, got {got}",
+    next: "it can be set with {ways}",
+  },
+  "setting-twice": {
+    exit: EXIT.usage,
+    message: "{one} and {other} are both set",
+    next: "unset one of them",
+  },
+  "simulator-address": {
+    exit: EXIT.usage,
+    message: "the simulator cannot listen on {host}, port {port}",
+    next: "choose another with --port (0 takes any free one), or stop what listens there",
+  },
+  "simulator-option": {
+    exit: EXIT.usage,
+    message: "the simulator's options cannot be used: {problems}",
+    next: "updraft simulate --help lists every option with its unit and default",
   },
 } as const satisfies Record<string, ErrorKind>;
 
