@@ -11,9 +11,6 @@ export interface Explanation {
   readonly message: string;
 }
 
-/** A validation answer of 64 KiB can name a thousand parts; nobody reads more than these. */
-const MOST_PARTS = 20;
-
 /** What each of AJV's keywords means to somebody who corrects a file. */
 const KEYWORDS: Readonly<Record<string, string>> = {
   required: "missing",
@@ -75,14 +72,11 @@ function explainProblem(problem: Problem): Explanation {
 }
 
 function explainParts(row: Row, code: string, parts: readonly RefusedPart[], plan: Plan): readonly Explanation[] {
-  const shown = parts.slice(0, MOST_PARTS).map((part): Explanation => {
+  return parts.map((part) => {
     const { column, property } = plan.locate(row, part.path, part.property);
     const meaning = KEYWORDS[part.keyword] ?? `against the endpoint's rule "${safe(part.keyword)}"`;
     return { column, code: `${safe(code)}/${safe(part.keyword)}`, message: place(column, safe(property)) + meaning };
   });
-  const left = parts.length - shown.length;
-  if (left > 0) shown.push({ column: null, code: safe(code), message: `and ${left} more` });
-  return shown;
 }
 
 /** `column "State" (stateCode): ` or as much of it as is known. */

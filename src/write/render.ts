@@ -103,7 +103,7 @@ function causes({ errors }: Summary): string[] {
 }
 
 function cause({ count, status, code, message, firstRows }: ErrorGroup, width: number): string[] {
-  const examples = firstRows.map(({ row, line }) => `${thousands(row)} (line ${thousands(line)})`);
+  const examples = firstRows.map(({ row, line }) => `${row} (line ${line})`);
   const label = examples.length === 1 ? "row" : "rows";
   const more = count > examples.length ? ", …" : "";
   const indent = " ".repeat(width + 4);

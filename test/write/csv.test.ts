@@ -1,0 +1,109 @@
+import { parse } from "csv-parse/sync";
+import { stringify } from "csv-stringify/sync";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { csvCell, csvLines } from "../../src/write/csv.ts";
+import { bad, cells, outcome } from "./support.ts";
+
+/** Strings with many of the characters that matter to CSV. Lone surrogates cannot be written as UTF-8, in any file. */
+const special = fc.constantFrom(",", '"', "\n", "\r", "\r\n", " ", "\t", ";", "=", "\uFEFF", "'", "\\", "\u2028");
+const text = fc
+  .array(fc.oneof(special, fc.string({ unit: "grapheme" })), { maxLength: 8 })
+  .map((parts) => parts.join(""));
+
+const EXPLAINED = [{ column: "State", code: "required", message: 'column "State" (stateCode): missing' }];
+
+describe("csvCell", () => {
+  it("quotes exactly as csv-stringify does", () => {
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 1, maxLength: 5 }), (values) => {
+        const expected = stringify([values], { quoted_match: [/\uFEFF/] });
+        expect(`${values.map(csvCell).join(",")}\n`).toBe(expected);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("csvLines", () => {
+  it("gives back every cell of the input whatever it holds", () => {
+    const tables = fc.integer({ min: 1, max: 4 }).chain((width) => {
+      const values = fc.array(text, { minLength: width, maxLength: width });
+      const names = values.map((parts) => parts.map((part, index) => `${index}${part}`));
+      return fc.tuple(names, fc.array(values, { minLength: 1, maxLength: 5 }));
+    });
+    fc.assert(
+      fc.property(tables, ([columns, records]) => {
+        const lines = csvLines(columns, 0);
+        const rows = records.map((values, index) => cells(index + 1, ...values));
+        for (const file of [
+          lines.errorsHeader + rows.map((row) => lines.error(row, outcome(row.row), EXPLAINED)).join(""),
+          lines.unsentHeader + rows.map((row) => lines.unsent(row, outcome(row.row))).join(""),
+        ]) {
+          const [header = [], ...body] = parse(Buffer.from(file), { bom: true, record_delimiter: "\n" });
+          expect(header.slice(0, columns.length)).toEqual(columns);
+          expect(body.map((record) => record.slice(0, columns.length))).toEqual(records);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("leaves the columns of an earlier report out of the input's own", () => {
+    const lines = csvLines(["customerId", "updraft_row", "city", "updraft_message"], 0);
+    expect(lines.errorsHeader).toBe(
+      "customerId,city,updraft_row,updraft_line,updraft_status,updraft_column,updraft_code,updraft_message,updraft_attempts\n",
+    );
+    const line = lines.error(cells(1, "c1", "99", "Lyon", "old"), outcome(1, { status: "failed" }), EXPLAINED);
+    expect(line).toBe('c1,Lyon,1,2,failed,State,required,"column ""State"" (stateCode): missing",1\n');
+  });
+
+  it("puts a record that could not be read into the first column that is not customerId, and says so", () => {
+    const lines = csvLines(["customerId", "city", "zip"], 0);
+    const [record] = parse(
+      lines.error(bad(3, 'c1,"Lyon",,'), outcome(3, { status: "rejected", attempts: 0 }), EXPLAINED),
+    );
+    expect(record?.slice(0, 3)).toEqual(["", 'c1,"Lyon",,', ""]);
+    expect(record?.at(-2)).toContain('the record as it stands in the file is in column "city"');
+  });
+
+  it("puts a record that could not be read nowhere when every column is customerId", () => {
+    const lines = csvLines(["customerId"], 0);
+    const [record] = parse(lines.error(bad(3, "c1,c2"), outcome(3, { status: "rejected" }), EXPLAINED));
+    expect(record?.[0]).toBe("");
+    expect(record?.at(-2)).toContain("see line 4 of the file");
+  });
+
+  it("names the line of a record that is too long to be repeated", () => {
+    const lines = csvLines(["customerId", "city"], 0);
+    expect(lines.error(bad(3, ""), outcome(3, { status: "rejected" }), EXPLAINED)).toContain(
+      "too long to be repeated here: see line 4 of the file",
+    );
+  });
+
+  it("keeps one record per row and the pairs of columns and codes when a row has several problems", () => {
+    const lines = csvLines(["customerId"], 0);
+    const line = lines.error(cells(1, "c1"), outcome(1, { status: "rejected" }), [
+      ...EXPLAINED,
+      { column: null, code: "enum", message: "countryCodeA3: unknown" },
+    ]);
+    const [record] = parse(line);
+    expect(record?.slice(4, 7)).toEqual([
+      "State; -",
+      "required; enum",
+      'column "State" (stateCode): missing; countryCodeA3: unknown',
+    ]);
+  });
+
+  it("writes the time of an outcome as ISO 8601 in UTC with milliseconds", () => {
+    const lines = csvLines(["customerId"], 0);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 4_000_000 }).map((ms) => 1_769_860_805_000 + ms)), (times) => {
+        for (const at of times) {
+          const line = lines.success(cells(1, "c"), outcome(1, { at }), "c");
+          expect(line.trimEnd().split(",").at(-1)).toBe(new Date(at).toISOString());
+        }
+      }),
+    );
+  });
+});
