@@ -56,15 +56,85 @@ export const ERRORS = {
     message: "no space left on the disk of {dir}",
     next: "make room and run the same command again: what was answered is kept, the run goes on from there",
   },
+  "file-changed": {
+    exit: EXIT.usage,
+    message: "{file} changed while it was being read: it is no longer the content that was read first",
+    next: "let what writes it finish, then run it again: changed content is a run of its own",
+  },
+  "file-damaged": {
+    exit: EXIT.usage,
+    message: "{file} is a damaged {compression} file: it ends too soon or its checksum is wrong",
+    next: "make or copy it again; {compression} -t tells whether it is whole",
+  },
+  "file-directory": {
+    exit: EXIT.usage,
+    message: "{file} is a directory: expected a file",
+    next: "name the file in it that should be read",
+  },
   "file-empty": {
     exit: EXIT.usage,
     message: "{file} is empty: expected a header row and at least one record",
     next: "check that the export that writes it has finished",
   },
+  "file-json-array": {
+    exit: EXIT.usage,
+    message: "{file} is one JSON array: expected NDJSON, one object on each line",
+    next: "convert it: jq -c '.[]' {file} > rows.ndjson",
+  },
+  "file-kind": {
+    exit: EXIT.usage,
+    message: "{file} is {kind}: expected CSV or NDJSON in UTF-8, plain, gzip or zstd",
+    next: "{remedy}",
+  },
   "file-missing": {
     exit: EXIT.usage,
     message: "{file} does not exist",
     next: "check the path; it is taken relative to {cwd}",
+  },
+  "file-no-records": {
+    exit: EXIT.usage,
+    message: "{file} has no records: expected at least one",
+    next: "check that the export that writes it has finished",
+  },
+  "file-not-regular": {
+    exit: EXIT.usage,
+    message: "{file} is {kind}: expected a regular file",
+    next: "to read a stream, give - as the file and pipe it to standard input",
+  },
+  "file-unreadable": {
+    exit: EXIT.usage,
+    message: "{file} cannot be read ({cause})",
+    next: "check its owner and mode",
+  },
+  "flag-invalid": {
+    exit: EXIT.usage,
+    message: '{flag}: expected {expected}, got "{got}"',
+    next: "see: updraft --help, and updraft <command> --help",
+  },
+  "header-looks-like-data": {
+    exit: EXIT.usage,
+    message: "{file} has no header: column {column} of its first record looks like data, not like a name",
+    next: "put a first line before it that names the columns",
+  },
+  "header-repeated": {
+    exit: EXIT.usage,
+    message: "{file} has its header twice: on line {first} and on line {second}",
+    next: "delete one of the two lines",
+  },
+  "header-same-name": {
+    exit: EXIT.usage,
+    message: "{file} has two columns named \"{column}\": {first} and {second}",
+    next: "give each column a name of its own",
+  },
+  "header-unnamed": {
+    exit: EXIT.usage,
+    message: "{file} has no name for column {column} of its header",
+    next: "name it, or delete the column",
+  },
+  "header-unreadable": {
+    exit: EXIT.usage,
+    message: "{file}: the header on line {line} cannot be read ({detail})",
+    next: "correct that line",
   },
   "key-file-broken": {
     exit: EXIT.usage,
@@ -96,10 +166,45 @@ export const ERRORS = {
     message: "the log file {file} cannot be written: {reason}",
     next: "choose another with --log-file or UPDRAFT_LOG_FILE",
   },
+  "ndjson-too-many-keys": {
+    exit: EXIT.usage,
+    message: "{file} has more than {limit} different keys: expected one object of the same keys on each line",
+    next: "check that the keys are names, not values",
+  },
   "not-confirmed": {
     exit: EXIT.interrupted,
     message: "nothing was sent",
     next: "run the same command again and answer y, or add --yes",
+  },
+  "redis-not-started": {
+    exit: EXIT.infrastructure,
+    message: "the redis-server of {dir} did not start: {why}",
+    next: "read {log}; if it names the append only file, move {dir}/appendonlydir away: runs go on from their ledgers",
+  },
+  "redis-refused": {
+    exit: EXIT.infrastructure,
+    message: "Redis at {address} refused the login: {why}",
+    next: "check user and password in REDIS_URL (special characters are written as %XX)",
+  },
+  "redis-server-missing": {
+    exit: EXIT.infrastructure,
+    message: "redis-server is not on the PATH, and no other Redis is named",
+    next: "install it (Debian: apt-get install redis-server), or run `docker compose up -d redis` and set REDIS_URL, or set REDIS_URL to one you have",
+  },
+  "redis-unreachable": {
+    exit: EXIT.infrastructure,
+    message: "Redis at {address} does not answer: {why}",
+    next: "start it or correct REDIS_URL; without REDIS_URL Updraft starts a Redis of its own",
+  },
+  "redis-unsupported": {
+    exit: EXIT.infrastructure,
+    message: "Redis at {address} cannot be used: expected version 6.2 or newer and no cluster, got {version} ({mode})",
+    next: "name another in REDIS_URL; without it Updraft starts a Redis of its own",
+  },
+  "redis-url-invalid": {
+    exit: EXIT.usage,
+    message: "the Redis address is not valid: {why}",
+    next: "expected redis://user:password@host:6379/0, rediss://… for TLS, or unix:///path/to/redis.sock",
   },
   "report-unwritable": {
     exit: EXIT.infrastructure,
@@ -115,6 +220,16 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "this run is held by another process ({dir})",
     next: "wait for it to end; if it hangs, end that process and run the same command again",
+  },
+  "run-held-by": {
+    exit: EXIT.usage,
+    message: "run {run} is held by process {pid} on {host} since {since}",
+    next: "wait for it to end; if that process is gone, its hold ends by itself within 15 seconds",
+  },
+  "run-taken-over": {
+    exit: EXIT.infrastructure,
+    message: "run {run} was taken over by another process while this one was not heard of",
+    next: "nothing is lost: follow the run where it goes on now",
   },
   "sealed-with-another-key": {
     exit: EXIT.usage,
@@ -133,7 +248,7 @@ export const ERRORS = {
   },
   "set-malformed": {
     exit: EXIT.usage,
-    message: '--set expects property=value, got "{got}"',
+    message: "--set expects property=value, got {got}",
     next: "for instance: --set countryCodeA3=USA",
   },
   "setting-invalid": {

@@ -1,5 +1,13 @@
 // A path (or `-`) in; its decoded bytes, as often as asked, with name, size, fingerprint and format out.
 
+import { createHash } from "node:crypto";
+import { basename, join } from "node:path";
+import { UpdraftError } from "../errors.ts";
+import { decompress } from "./decompress.ts";
+import { openFile } from "./file.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { spool } from "./spool.ts";
+
 export type Format = "csv" | "ndjson";
 
 export interface Source {
@@ -15,4 +23,43 @@ export interface Source {
   read(): AsyncIterable<Buffer>;
   /** Removes what openSource made (the sealed spool of standard input). May be called twice. */
   close(): Promise<void>;
+}
+
+export interface OpenContext {
+  /** What `-` means; the process's own standard input where it is left out. */
+  readonly stdin?: AsyncIterable<Buffer | string>;
+  /** Standard input is kept here, sealed, until `close`. */
+  readonly dataDir: string;
+}
+
+/** Reads the whole content once. Throws an UpdraftError for what is no file of rows. */
+export async function openSource(path: string, context: OpenContext): Promise<Source> {
+  const piped = path === "-";
+  const file = piped ? "stdin" : path;
+  const input = piped
+    ? await spool(context.stdin ?? process.stdin, join(context.dataDir, "spool"))
+    : await openFile(path);
+  const decoded = () => decompress(input.read(), file);
+  try {
+    const name = basename(file);
+    const print = await fingerprint(decoded(), name.replace(/\.(?:gz|zst|zstd)$/i, ""), file);
+    return { name, ...print, read: () => unchanged(decoded(), print.sha256, file), close: input.close };
+  } catch (error) {
+    await input.close();
+    throw error;
+  }
+}
+
+/** The same chunks; throws at their end if they are not what was fingerprinted. */
+async function* unchanged(
+  chunks: AsyncIterable<Buffer>,
+  sha256: string,
+  file: string,
+): AsyncGenerator<Buffer, void, undefined> {
+  const hash = createHash("sha256");
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest("hex") !== sha256) throw new UpdraftError("file-changed", { file });
 }

@@ -21,6 +21,7 @@ export interface ObjectRow {
 }
 
 export type BadCode =
+  | "header-again" // the header once more, as where two files were joined
   | "column-count" // more or fewer cells than the header
   | "quote-in-field" // a quote inside a field that is not quoted
   | "text-after-quote" // something other than a delimiter or line end after a closing quote

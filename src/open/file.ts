@@ -1,0 +1,68 @@
+// The path of a regular file in; its bytes as they are on the disk, as often as asked, out.
+import type { BigIntStats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { UpdraftError } from "../errors.ts";
+
+/** Where bytes come from, before any decompression. */
+export interface Input {
+  read(): AsyncGenerator<Buffer, void, undefined>;
+  /** May be called twice. */
+  close(): Promise<void>;
+}
+
+/** 128 and 256 KiB are no faster, and hold 30 MB more until they are collected. */
+export const CHUNK = 64 * 1024;
+
+/** `read` refuses a file that is not the same, by inode, size and time of change, as when it was opened here. */
+export async function openFile(path: string): Promise<Input> {
+  const seen = await stat(path, { bigint: true }).catch((cause: unknown) => refuse(cause, path));
+  if (seen.isDirectory()) throw new UpdraftError("file-directory", { file: path });
+  if (!seen.isFile()) throw new UpdraftError("file-not-regular", { file: path, kind: kindOf(seen) });
+
+  async function* read(): AsyncGenerator<Buffer, void, undefined> {
+    const handle = await open(path).catch((cause: unknown) => refuse(cause, path));
+    try {
+      const now = await handle.stat({ bigint: true });
+      if (identity(now) !== identity(seen)) throw new UpdraftError("file-changed", { file: path });
+      yield* readAhead(handle, path);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  return { read, close: async () => {} };
+}
+
+/** The disk reads the next chunk while this one is worked on. */
+async function* readAhead(handle: FileHandle, path: string): AsyncGenerator<Buffer, void, undefined> {
+  const readNext = () => handle.read(Buffer.allocUnsafeSlow(CHUNK), 0, CHUNK, null);
+  let next = readNext();
+  try {
+    for (;;) {
+      const { bytesRead, buffer } = await next.catch((cause: unknown) => refuse(cause, path));
+      if (bytesRead === 0) return;
+      next = readNext();
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await next.catch(() => undefined);
+  }
+}
+
+function refuse(cause: unknown, path: string): never {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown cause";
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    throw new UpdraftError("file-missing", { file: path, cwd: process.cwd() }, { cause });
+  }
+  throw new UpdraftError("file-unreadable", { file: path, cause: code }, { cause });
+}
+
+function identity({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return `${dev} ${ino} ${size} ${mtimeNs}`;
+}
+
+function kindOf(stats: BigIntStats): string {
+  if (stats.isFIFO()) return "a named pipe";
+  if (stats.isSocket()) return "a socket";
+  return "a device";
+}

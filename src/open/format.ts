@@ -1,0 +1,34 @@
+// The first bytes of a content and the file's name in; its format, or the reason why it has none, out.
+import { UpdraftError } from "../errors.ts";
+import type { Format } from "./source.ts";
+
+const OTHERS = [
+  { magic: [0xff, 0xfe], kind: "text in UTF-16", remedy: "save it as UTF-8 (Excel: CSV UTF-8)" },
+  { magic: [0xfe, 0xff], kind: "text in UTF-16", remedy: "save it as UTF-8 (Excel: CSV UTF-8)" },
+  {
+    magic: [0x50, 0x4b, 0x03, 0x04],
+    kind: "a zip archive or an Excel workbook",
+    remedy: "unpack it, or save the sheet as CSV UTF-8",
+  },
+  { magic: [0xd0, 0xcf, 0x11, 0xe0], kind: "an Excel workbook", remedy: "save the sheet as CSV UTF-8" },
+  { magic: [0x25, 0x50, 0x44, 0x46], kind: "a PDF", remedy: "export the table it was made from as CSV" },
+  { magic: [0x42, 0x5a, 0x68], kind: "compressed with bzip2", remedy: "unpack it first: bunzip2 -k {file}" },
+  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], kind: "compressed with xz", remedy: "unpack it first: xz -dk {file}" },
+] as const;
+
+/** Throws for what is known and is not text in UTF-8. */
+export function refuseOthers(head: Buffer, file: string): void {
+  const other = OTHERS.find(({ magic }) => magic.every((byte, at) => head[at] === byte));
+  if (other === undefined) return;
+  throw new UpdraftError("file-kind", { file, kind: other.kind, remedy: other.remedy.replace("{file}", file) });
+}
+
+/**
+ * NDJSON starts with a brace; where the name says NDJSON, one line that does is enough, so that a bad first line is one bad row.
+ * Where name and content contradict each other the content is believed. `text` starts with its first character that is not blank.
+ */
+export function recogniseFormat(text: string, name: string, file: string): Format {
+  const named = /\.(?:ndjson|jsonl|json)$/i.test(name);
+  if (named ? /^\[/.test(text) : /^\[\s*\{/.test(text)) throw new UpdraftError("file-json-array", { file });
+  return text.startsWith("{") || (named && /^\s*\{/m.test(text)) ? "ndjson" : "csv";
+}

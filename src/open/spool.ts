@@ -1,0 +1,106 @@
+// A stream that can be read once in; the same bytes, kept sealed on disk so that they can be read often, out.
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { UpdraftError } from "../errors.ts";
+import { CHUNK, type Input } from "./file.ts";
+
+const TAG = 16;
+
+/**
+ * Sealed with AES-256-GCM under a key that never leaves this process, and without a name in the folder from the first byte on: so
+ * whatever happens to the process, what it leaves behind is neither readable nor there.
+ */
+export async function spool(stream: AsyncIterable<Buffer | string>, folder: string): Promise<Input> {
+  const key = randomBytes(32);
+  const handle = await openUnnamed(folder);
+  const sizes: number[] = [];
+  let closed: Promise<void> | null = null;
+  const close = (): Promise<void> => {
+    closed ??= handle.close();
+    return closed;
+  };
+  try {
+    for await (const chunk of evened(stream)) {
+      await writeAll(handle, seal(key, sizes.length, chunk), folder);
+      sizes.push(chunk.length);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+
+  async function* read(): AsyncGenerator<Buffer, void, undefined> {
+    let position = 0;
+    for (const [index, size] of sizes.entries()) {
+      const sealed = Buffer.allocUnsafeSlow(size + TAG);
+      const { bytesRead } = await handle.read(sealed, 0, sealed.length, position);
+      yield unseal(key, index, sealed.subarray(0, bytesRead));
+      position += sealed.length;
+    }
+  }
+
+  return { read, close };
+}
+
+async function openUnnamed(folder: string): Promise<FileHandle> {
+  const path = join(folder, `stdin-${process.pid}-${randomBytes(8).toString("hex")}.sealed`);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const handle = await open(path, "wx+", 0o600);
+    await unlink(path);
+    return handle;
+  } catch (cause) {
+    throw new UpdraftError("data-dir-unwritable", { dir: folder }, { cause });
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, folder: string): Promise<void> {
+  try {
+    await handle.writeFile(bytes);
+  } catch (cause) {
+    const full = cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
+    throw new UpdraftError(full ? "disk-full" : "data-dir-unwritable", { dir: folder }, { cause });
+  }
+}
+
+/** The same bytes in chunks of CHUNK, but for the last: a stream may come byte by byte, and each seal costs 16 bytes. */
+async function* evened(stream: AsyncIterable<Buffer | string>): AsyncGenerator<Buffer, void, undefined> {
+  let parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    let rest = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+    while (length + rest.length >= CHUNK) {
+      parts.push(rest.subarray(0, CHUNK - length));
+      rest = rest.subarray(CHUNK - length);
+      yield Buffer.concat(parts);
+      parts = [];
+      length = 0;
+    }
+    if (rest.length > 0) parts.push(rest);
+    length += rest.length;
+  }
+  if (length > 0) yield Buffer.concat(parts);
+}
+
+/** The chunk's number is its nonce: with a key of its own for each spool it never repeats, and chunks cannot change places. */
+function nonce(index: number): Buffer {
+  const bytes = Buffer.alloc(12);
+  bytes.writeUIntBE(index, 6, 6);
+  return bytes;
+}
+
+function seal(key: Buffer, index: number, chunk: Buffer): Buffer {
+  const cipher = createCipheriv("aes-256-gcm", key, nonce(index));
+  return Buffer.concat([cipher.update(chunk), cipher.final(), cipher.getAuthTag()]);
+}
+
+function unseal(key: Buffer, index: number, sealed: Buffer): Buffer {
+  try {
+    const decipher = createDecipheriv("aes-256-gcm", key, nonce(index), { authTagLength: TAG });
+    decipher.setAuthTag(sealed.subarray(-TAG));
+    return Buffer.concat([decipher.update(sealed.subarray(0, -TAG)), decipher.final()]);
+  } catch (cause) {
+    throw new UpdraftError("file-changed", { file: "stdin" }, { cause });
+  }
+}

@@ -1,0 +1,85 @@
+// What is wrong with a record, and where, in; the bad row that says so without a word of the record itself out.
+import { MAX_ROW, NOT_UTF8 } from "./lines.ts";
+import type { BadCode, BadRow } from "./row.ts";
+
+/** The rules of quoting, one sentence each. */
+const QUOTING = {
+  "quote-in-field": "a quote inside a cell: expected the whole cell in quotes and each quote within doubled",
+  "text-after-quote": "text after a closing quote: expected a delimiter or the end of the line",
+  "quote-not-closed": "a quote opens a cell and is not closed where a cell can end, within 1 MiB",
+} as const satisfies Partial<Record<BadCode, string>>;
+
+export type QuotingCode = keyof typeof QUOTING;
+
+/** `at` counts UTF-16 units from the start of `raw`. */
+export function badQuoting(row: number, line: number, raw: string, code: QuotingCode, at: number): BadRow {
+  return { kind: "bad", row, line, code, column: columnAt(raw, at), detail: QUOTING[code], raw };
+}
+
+export function badCount(row: number, line: number, raw: string, expected: number, got: number): BadRow {
+  const detail = `expected ${expected} ${expected === 1 ? "cell" : "cells"}, got ${got}`;
+  return { kind: "bad", row, line, code: "column-count", column: null, detail, raw };
+}
+
+export function badHeaderAgain(row: number, line: number, raw: string): BadRow {
+  const detail = "the header once more: expected one header, at the start of the file";
+  return { kind: "bad", row, line, code: "header-again", column: null, detail, raw };
+}
+
+export function badLength(row: number, line: number): BadRow {
+  return {
+    kind: "bad",
+    row,
+    line,
+    code: "row-too-long",
+    column: null,
+    detail: "expected at most 1 MiB, got more",
+    raw: "",
+  };
+}
+
+/** A bad row if the text holds NUL or stands for bytes that are not UTF-8; null if it is text. */
+export function badEncoding(row: number, line: number, raw: string): BadRow | null {
+  const at = raw.search(/[\0\uDFFF]/u);
+  if (at === -1) return null;
+  const got = raw[at] === "\0" ? "a NUL byte" : "bytes that are not UTF-8";
+  const before = raw.lastIndexOf("\n", at);
+  const where = before === -1 ? "" : ` on line ${line + linesIn(raw.slice(0, at))}`;
+  return {
+    kind: "bad",
+    row,
+    line,
+    code: "encoding",
+    column: before === -1 ? columnAt(raw, at) : null,
+    detail: `expected text in UTF-8, got ${got}${where}`,
+    raw: raw.replace(new RegExp(NOT_UTF8, "gu"), "\uFFFD"),
+  };
+}
+
+/** The parser's message echoes the text, so all that is taken from it is the position at its very end, where it gives one. */
+export function badJson(row: number, line: number, raw: string, error: unknown): BadRow {
+  const message = error instanceof Error ? error.message : "";
+  const position = / at position (\d+) \(line 1 column \d+\)$/.exec(message)?.[1];
+  const at = position !== undefined ? Number(position) : /^Unexpected end/.test(message) ? raw.length : null;
+  const column = at === null ? null : columnAt(raw, at);
+  return { kind: "bad", row, line, code: "not-json", column, detail: "expected one JSON object on the line", raw };
+}
+
+/** Whether text[start, end) takes more than MAX_ROW bytes as UTF-8, where a character takes at most three a unit. */
+export function isTooLong(text: string, start: number, end: number): boolean {
+  const units = end - start;
+  return units > MAX_ROW || (units * 3 > MAX_ROW && Buffer.byteLength(text.slice(start, end)) > MAX_ROW);
+}
+
+/** Line feeds in a text. */
+export function linesIn(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) lines++;
+  return lines;
+}
+
+/** Characters from 1, where a pair of surrogates is one. */
+function columnAt(text: string, at: number): number {
+  const pairs = text.slice(0, at).match(/[\uD800-\uDBFF]/g);
+  return at - (pairs?.length ?? 0) + 1;
+}
