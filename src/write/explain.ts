@@ -82,7 +82,7 @@ function explainParts(row: Row, code: string, parts: readonly RefusedPart[], pla
 /** `column "State" (stateCode): ` or as much of it as is known. */
 function place(column: string | null, property: string | null): string {
   if (column === null) return property ? `${property}: ` : "";
-  const name = `column "${printable(column)}"`;
+  const name = `column "${printable(column).slice(0, 80)}"`;
   return property && property !== column ? `${name} (${property}): ` : `${name}: `;
 }
 

@@ -37,7 +37,7 @@ export interface Lines {
 
 /** A column (or member) that an earlier report added: a report given back to `run` must not carry it twice. */
 export function isOurs(name: string): boolean {
-  return /^updraft_/i.test(name);
+  return /^\s*updraft_/i.test(name);
 }
 
 /** One text per column of the report. Columns and codes keep their places, so that they can be read in pairs. */
