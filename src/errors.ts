@@ -26,6 +26,21 @@ export const ERRORS = {
     message: "the endpoint is not set: expected a base URL such as https://api.example.com",
     next: "set CONNECTFI_BASE_URL or give --base-url",
   },
+  "columns-identification": {
+    exit: EXIT.usage,
+    message: "{file}: identification documents cannot be changed through this endpoint: {columns}",
+    next: "remove them from the file, or let them pass without being sent:{ignore}",
+  },
+  "columns-same-property": {
+    exit: EXIT.usage,
+    message: "{file}: two columns give the same property: {first} and {second} both mean {property}",
+    next: "remove one of them, or name it with --ignore-column",
+  },
+  "columns-unknown": {
+    exit: EXIT.usage,
+    message: "{file}: columns that match no property: {columns}{also}",
+    next: "correct the names, or let the columns pass without being sent:{ignore}; known: {names}, with primary., secondary., mobile. or landline. before the parts of an address or phone",
+  },
   "config-file": {
     exit: EXIT.usage,
     message: "the configuration file {file} cannot be used: {reason}",
@@ -43,8 +58,13 @@ export const ERRORS = {
   },
   "credentials-refused": {
     exit: EXIT.blocked,
-    message: "{host} refused the credentials (login \"{login}\")",
+    message: '{host} refused the credentials (login "{login}")',
     next: "check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, then run the same command again: it goes on where it stopped",
+  },
+  "customer-id-missing": {
+    exit: EXIT.usage,
+    message: "{file} has no column for {property}: without it no customer can be updated",
+    next: "add the column, or correct its name in the header",
   },
   "data-dir-unwritable": {
     exit: EXIT.infrastructure,
@@ -123,8 +143,13 @@ export const ERRORS = {
   },
   "header-same-name": {
     exit: EXIT.usage,
-    message: "{file} has two columns named \"{column}\": {first} and {second}",
+    message: '{file} has two columns named "{column}": {first} and {second}',
     next: "give each column a name of its own",
+  },
+  "header-unknown": {
+    exit: EXIT.usage,
+    message: "{file}: none of the names in its header is known ({columns})",
+    next: "expected a header with {property} and others of: {names}; if the first line holds data, put a header before it",
   },
   "header-unnamed": {
     exit: EXIT.usage,
@@ -135,6 +160,11 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "{file}: the header on line {line} cannot be read ({detail})",
     next: "correct that line",
+  },
+  "ignore-column-unknown": {
+    exit: EXIT.usage,
+    message: "--ignore-column: {file} has no column {column}{hint}",
+    next: "correct the name, or leave it out",
   },
   "key-file-broken": {
     exit: EXIT.usage,
@@ -246,10 +276,45 @@ export const ERRORS = {
     message: "{where} holds a secret, and others could read it there",
     next: "give it in the environment: {env}, or {env}_FILE for a file that holds it",
   },
+  "set-and-column": {
+    exit: EXIT.usage,
+    message: "--set {property}: {column} of {file} gives it too",
+    next: "leave out --set, or add --ignore-column for that column",
+  },
+  "set-customer-id": {
+    exit: EXIT.usage,
+    message: "--set {property}: every row must name its own customer",
+    next: "leave it out: the file needs a column for it",
+  },
+  "set-empty": {
+    exit: EXIT.usage,
+    message: "--set {property} has no value: a value cannot be erased through this endpoint",
+    next: "give a value, or leave it out: what is not sent stays as it is",
+  },
+  "set-identification": {
+    exit: EXIT.usage,
+    message: "--set {property}: identification documents cannot be changed through this endpoint",
+    next: "leave it out",
+  },
+  "set-invalid": {
+    exit: EXIT.usage,
+    message: "--set {property}: expected {expected}, got {got}",
+    next: "correct the value",
+  },
   "set-malformed": {
     exit: EXIT.usage,
     message: "--set expects property=value, got {got}",
     next: "for instance: --set countryCodeA3=USA",
+  },
+  "set-twice": {
+    exit: EXIT.usage,
+    message: "--set names {property} twice",
+    next: "leave out one of the two",
+  },
+  "set-unknown": {
+    exit: EXIT.usage,
+    message: "--set {property}: no such property{hint}",
+    next: "known: {names}, with primary., secondary., mobile. or landline. before the parts of an address or phone",
   },
   "setting-invalid": {
     exit: EXIT.usage,

@@ -31,8 +31,8 @@ const update = (today: string) =>
     gender: z.enum(["M", "F"]).describe("M or F, in capitals").optional(),
     dateOfBirth: dateUntil(today).optional(),
     email: digits(/^(.+)@(.+)$/, "text on both sides of an @").optional(),
-    addresses: noTypeTwice(z.array(address)).optional(),
-    phones: noTypeTwice(z.array(phone)).optional(),
+    addresses: noTypeTwice(z.array(address), address.shape.type.options).optional(),
+    phones: noTypeTwice(z.array(phone), phone.shape.type.options).optional(),
   });
 
 export const condor: Contract = {
@@ -47,15 +47,16 @@ export const condor: Contract = {
     password: z.string().min(1).max(50),
   }),
   tokenRequest: ({ login, password }) => ({ user: { login, password } }),
+  // A date that cannot be read is no reason to refuse the token.
   tokenAnswer: z
     .object({
       code: z.literal("0"),
-      data: z.object({
-        token: z.string().min(1),
-        dtsExpireAt: z.string().refine((at) => !Number.isNaN(Date.parse(at))),
-      }),
+      data: z.object({ token: z.string().min(1), dtsExpireAt: z.string().transform(Date.parse).optional() }),
     })
-    .transform(({ data }) => ({ token: data.token, expiresAt: Date.parse(data.dtsExpireAt) })),
+    .transform(({ data: { token, dtsExpireAt: at = Number.NaN } }) => ({
+      token,
+      expiresAt: Number.isNaN(at) ? null : at,
+    })),
   updateSchema: update,
   identity: "customerId",
   properties: propertiesOf(update("9999-12-31").omit({ addresses: true, phones: true })),
@@ -75,6 +76,7 @@ export const condor: Contract = {
     postalCode: ["zip", "zipCode", "postcode", "postal"],
     countryCodeA3: ["country", "countryCode", "countryA3", "countryIso3"],
     phoneNumber: ["phone", "number", "tel", "telephone", "cell", "cellphone"],
+    "landline.phoneNumber": ["home", "homePhone", "fixedLine"],
     countryDialingCode: [
       "dialingCode",
       "diallingCode",
@@ -118,17 +120,20 @@ function dateProblem(value: string, today: string): "pattern" | "calendar" | "fu
 }
 
 /** Marks every entry whose type an earlier one has; looks even where other issues were found. */
-function noTypeTwice<Entry extends { readonly type: string }>(list: z.ZodArray<z.ZodType<Entry>>) {
+function noTypeTwice<Entry extends { readonly type: string }>(
+  list: z.ZodArray<z.ZodType<Entry>>,
+  types: readonly Entry["type"][],
+) {
   return list.superRefine(
     (entries, context) => {
-      const seen = new Set<unknown>();
-      for (const [index, entry] of entries.entries()) {
-        // Entries that are no objects, or have no type, have got their own issue.
-        const type = entry?.type;
-        if (type === undefined) continue;
-        if (seen.has(type))
-          context.addIssue({ code: "custom", path: [index, "type"], params: { code: "duplicate-type" } });
-        seen.add(type);
+      if (entries.length < 2) return;
+      // An entry that is no object, or whose type is not one of these, has got its own issue.
+      for (const type of types) {
+        const first = entries.findIndex((entry) => entry?.type === type);
+        for (const [index, entry] of entries.entries()) {
+          if (index > first && entry?.type === type)
+            context.addIssue({ code: "custom", path: [index, "type"], params: { code: "duplicate-type" } });
+        }
       }
     },
     { when: ({ value }) => Array.isArray(value) },

@@ -29,8 +29,8 @@ export interface Credentials {
 
 export interface TokenAnswer {
   readonly token: string;
-  /** Milliseconds since 1970, by the endpoint's clock. */
-  readonly expiresAt: number;
+  /** Milliseconds since 1970, by the endpoint's clock; null where the answer does not say. */
+  readonly expiresAt: number | null;
 }
 
 export interface Contract {
@@ -50,7 +50,7 @@ export interface Contract {
   readonly tokenAnswer: z.ZodType<TokenAnswer>;
   /**
    * The body of an update as the endpoint takes it. `today` (YYYY-MM-DD) bounds dates of birth. An issue of code
-   * `custom` carries `params.code`, one of plan/problem.ts.
+   * `custom` carries `params.code`, one of plan/problems.ts.
    */
   updateSchema(today: string): z.ZodType;
   /** The property that names the customer. */
@@ -61,7 +61,7 @@ export interface Contract {
   readonly groups: readonly Group[];
   /** Other names that are accepted for a property or part. */
   readonly aliases: Readonly<Record<string, string>>;
-  /** Names that are not accepted, but tell which property was probably meant. */
+  /** Names that are not accepted, but tell which property was probably meant; with `landline.` for that type alone. */
   readonly synonyms: Readonly<Record<string, readonly string[]>>;
   /** Whether a name means an identification document, which the endpoint cannot change. */
   isIdentification(name: string): boolean;

@@ -1,0 +1,119 @@
+// A file's columns and a job's settings in; the plan that turns each of its rows into an update or a rejection out.
+import { createHash } from "node:crypto";
+import type { Row } from "../parse/row.ts";
+import { makeDraft } from "./draft.ts";
+import { type Mapping, makeMapping, type PlanInput } from "./mapping.ts";
+import type { Plan, Planned, Problem } from "./plan.ts";
+import { problemOf } from "./problems.ts";
+
+/** Counted up when the same file, columns and settings would make other bodies than before: it makes another run of it. */
+const MAPPING_VERSION = 1;
+
+/** A plan that can also say what its mapping is. */
+export interface MappedPlan extends Plan {
+  readonly mapping: Mapping;
+}
+
+/** Throws UpdraftError (exit 2) for everything that has to be settled before anything is sent: mapping.ts. */
+export function makePlan(input: PlanInput): MappedPlan {
+  const mapping = makeMapping(input);
+  const { contract, columns } = mapping;
+  const draft = makeDraft(mapping, input.format);
+  const schema = contract.updateSchema(input.today);
+  const { identity } = contract;
+  const identityColumn = mapping.uses.findIndex((use) => use.kind === "slot" && use.slot.property.name === identity);
+  const identityName = columns[identityColumn] ?? identity;
+
+  function plan(row: Row): Planned {
+    if (row.kind === "bad") return rejection(row, [badRecord(row)]);
+    draft.fill(row);
+    if (draft.given > 0 && draft.problems.length === 0) {
+      const { body } = draft;
+      if (schema.safeParse(body).success)
+        return {
+          kind: "update",
+          row: row.row,
+          line: row.line,
+          customerId: String(body[identity]),
+          body: JSON.stringify(body),
+        };
+    }
+    return rejection(row, problems());
+  }
+
+  /** Everything that is wrong with the row in the draft: only a row that is refused pays for it. */
+  function problems(): Problem[] {
+    const issues = schema.safeParse(draft.body).error?.issues ?? [];
+    const all = [...draft.problems, ...issues.map((issue) => problemOf(issue, draft, contract, input.today))];
+    if (draft.given === 0 && draft.problems.length === 0)
+      all.push({ column: null, path: "", code: "nothing-to-update", message: `nothing but ${identity} is given` });
+    return all;
+  }
+
+  return {
+    mapping,
+    fingerprint: fingerprintOf(mapping),
+    warnings: warningsOf(mapping, input.format),
+    customerIdColumn: input.format === "csv" ? identityColumn : null,
+    plan,
+    customerId(row) {
+      if (row.kind === "bad") return "";
+      const value = row.kind === "cells" ? row.cells[identityColumn] : row.object[identityName];
+      return typeof value === "string" || typeof value === "number" ? String(value) : "";
+    },
+    locate(row, path, property) {
+      const parts = path
+        .split("/")
+        .slice(1)
+        .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+      if (property !== undefined) parts.push(property);
+      const name = parts.findLast((part) => !/^\d+$/.test(part)) ?? parts.at(-1) ?? "";
+      if (row.kind === "bad") return { column: null, property: name };
+      draft.fill(row);
+      const { column } = draft.place(parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part)));
+      return { column, property: name };
+    },
+  };
+}
+
+function rejection({ row, line }: Row, problems: readonly Problem[]): Planned {
+  return { kind: "rejection", row, line, problems };
+}
+
+function badRecord({ code, detail, column, line }: Extract<Row, { kind: "bad" }>): Problem {
+  const where = column === null ? "" : ` (line ${line}, character ${column})`;
+  return { column: null, path: null, code, message: detail + where };
+}
+
+function fingerprintOf({ contract, columns, uses, names, constants, ignored }: Mapping): string {
+  const matched = uses.flatMap((use, index) => {
+    if (use.kind === "slot") return [[columns[index], use.slot.label]];
+    return use.kind === "nested" ? [[columns[index], "nested"]] : [];
+  });
+  const set = names.slots.flatMap(({ index, label }) => (constants[index] === "" ? [] : [[label, constants[index]]]));
+  const canonical = JSON.stringify([contract.name, MAPPING_VERSION, matched, set, ignored]);
+  return createHash("sha256").update(canonical).digest("hex");
+}
+
+function warningsOf({ contract, names, columnOf, constants, uses }: Mapping, format: PlanInput["format"]): string[] {
+  const warnings = contract.deprecated === null ? [] : [contract.deprecated];
+  // Nested objects may give what no column does.
+  if (format === "ndjson" && uses.some((use) => use.kind === "nested" || (use.kind === "slot" && use.nested)))
+    return warnings;
+  for (const group of contract.groups) {
+    for (const type of group.types) {
+      const slots = names.slots.filter(({ of }) => of?.group === group && of.type === type);
+      const mapped = slots.some(({ index }) => columnOf[index] !== null);
+      for (const { index, property, label } of slots) {
+        const constant = constants[index] !== "";
+        if (!mapped && constant)
+          warnings.push(`--set ${label} has no effect: no column gives any part of the ${type} ${group.entry}`);
+        if (mapped && property.required && !constant && columnOf[index] === null)
+          warnings.push(
+            `no column gives ${label}: every row with a ${type} ${group.entry} is rejected; add the column, or --set ${label}=…`,
+          );
+      }
+    }
+  }
+  return warnings;
+}

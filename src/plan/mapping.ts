@@ -1,0 +1,214 @@
+// A file's columns and the job's settings in; which column gives which property, checked before anything is sent, out.
+import type { Contract } from "../endpoint/contract.ts";
+import { UpdraftError } from "../errors.ts";
+import { makeNames, type Names, type Slot } from "./names.ts";
+import { nearest, normalise } from "./nearest.ts";
+import type { MappingSettings } from "./plan.ts";
+import { gotOf } from "./problems.ts";
+
+export interface PlanInput {
+  /** The header's names, or every top-level key of an NDJSON file, as written. */
+  readonly columns: readonly string[];
+  readonly format: "csv" | "ndjson";
+  readonly settings: MappingSettings;
+  readonly contract: Contract;
+  /** YYYY-MM-DD: the last day a date of birth may name. */
+  readonly today: string;
+  /** For messages. */
+  readonly fileName: string;
+}
+
+/** What becomes of a column: a property, NDJSON's nested objects, or nothing. */
+export type Use =
+  | { readonly kind: "slot"; readonly slot: Slot; readonly nested: boolean }
+  | { readonly kind: "nested" }
+  | { readonly kind: "ignored" }
+  /** `updraft_…`: written by an earlier report. */
+  | { readonly kind: "report" };
+
+export interface Mapping {
+  readonly contract: Contract;
+  readonly names: Names;
+  readonly columns: readonly string[];
+  /** Per column, in the file's order. */
+  readonly uses: readonly Use[];
+  /** Per slot: the index of the column that gives it; null where none does. */
+  readonly columnOf: readonly (number | null)[];
+  /** Per slot: the constant of `--set`; empty where there is none. */
+  readonly constants: readonly string[];
+  /** Normalised names of `--ignore-column`, sorted. */
+  readonly ignored: readonly string[];
+}
+
+/** Throws what a person has to settle before anything is sent: every such error is exit 2. */
+export function makeMapping(input: PlanInput): Mapping {
+  const { columns, contract } = input;
+  const names = makeNames(contract);
+  const ignored = ignoredNames(input);
+  const constants = readConstants(input, names);
+  const uses: Use[] = [];
+  const unknown: number[] = [];
+  columns.forEach((column, index) => {
+    const use = useOf(column, input.format, names, ignored);
+    if (use === null) unknown.push(index);
+    uses.push(use ?? { kind: "ignored" });
+  });
+  const identity = uses.some((use) => use.kind === "slot" && use.slot.property.name === contract.identity);
+  if (unknown.length > 0) throw unknownColumns(input, names, unknown, identity);
+
+  const columnOf: (number | null)[] = names.slots.map(() => null);
+  uses.forEach((use, index) => {
+    if (use.kind !== "slot") return;
+    const other = columnOf[use.slot.index] ?? null;
+    if (other !== null) {
+      throw new UpdraftError("columns-same-property", {
+        file: input.fileName,
+        first: named(columns, other),
+        second: named(columns, index),
+        property: use.slot.label,
+      });
+    }
+    columnOf[use.slot.index] = index;
+  });
+  if (!identity) throw new UpdraftError("customer-id-missing", { file: input.fileName, property: contract.identity });
+  for (const slot of names.slots) {
+    const column = columnOf[slot.index] ?? null;
+    if (column !== null && constants[slot.index] !== "")
+      throw new UpdraftError("set-and-column", {
+        property: slot.label,
+        column: named(columns, column),
+        file: input.fileName,
+      });
+  }
+  return { contract, names, columns, uses, columnOf, constants, ignored: [...ignored].sort() };
+}
+
+/** What a column means; null for a name that is not known. */
+export function useOf(
+  column: string,
+  format: "csv" | "ndjson",
+  names: Names,
+  ignored: ReadonlySet<string>,
+): Use | null {
+  const name = normalise(column);
+  if (ignored.has(name)) return { kind: "ignored" };
+  if (/^\s*updraft_/i.test(column)) return { kind: "report" };
+  const nested = format === "ndjson" && names.containers.has(name);
+  const slot = names.accepted.get(name);
+  if (slot !== undefined) return { kind: "slot", slot, nested };
+  return nested ? { kind: "nested" } : null;
+}
+
+function ignoredNames({ columns, settings, fileName }: PlanInput): Set<string> {
+  const known = new Map(columns.map((column) => [normalise(column), column]));
+  const names = new Set<string>();
+  for (const name of settings.ignoreColumns) {
+    if (!known.has(normalise(name)))
+      throw new UpdraftError("ignore-column-unknown", {
+        column: quoted(name),
+        file: fileName,
+        hint: hint(nearest(name, known)),
+      });
+    names.add(normalise(name));
+  }
+  return names;
+}
+
+function readConstants({ settings, contract, today }: PlanInput, names: Names): string[] {
+  const constants = names.slots.map(() => "");
+  const schema = contract.updateSchema(today);
+  for (const [name, text] of Object.entries(settings.set)) {
+    const slot = names.accepted.get(normalise(name));
+    if (slot === undefined && contract.isIdentification(name))
+      throw new UpdraftError("set-identification", { property: quoted(name) });
+    if (slot === undefined)
+      throw new UpdraftError("set-unknown", {
+        property: quoted(name),
+        hint: hint(names.nearest(name)),
+        names: knownNames(contract),
+      });
+    const property = slot.label;
+    if (slot.property.name === contract.identity) throw new UpdraftError("set-customer-id", { property });
+    if (constants[slot.index] !== "") throw new UpdraftError("set-twice", { property });
+    const value = text.trim();
+    if (value === "") throw new UpdraftError("set-empty", { property });
+    const body = {
+      [contract.identity]: "any",
+      ...(slot.of === null
+        ? { [slot.property.name]: value }
+        : { [slot.of.group.name]: [{ type: slot.of.type, [slot.property.name]: value }] }),
+    };
+    const issues = schema.safeParse(body).error?.issues ?? [];
+    if (issues.some((issue) => issue.path.at(-1) === slot.property.name))
+      throw new UpdraftError("set-invalid", { property, expected: slot.property.expected, got: gotOf(value) });
+    constants[slot.index] = value;
+  }
+  return constants;
+}
+
+/**
+ * Names all of them. A file without a header has its first customer where the names should be: unless some of the names
+ * are known, or nearly, none is shown.
+ */
+function unknownColumns(input: PlanInput, names: Names, unknown: readonly number[], identity: boolean): UpdraftError {
+  const { columns, contract, fileName: file } = input;
+  const found = unknown.map((index) => {
+    const column = columns[index] ?? "";
+    return { index, identification: contract.isIdentification(column), meant: names.nearest(column) };
+  });
+  const guessed = found.filter((one) => one.identification || one.meant !== null).length;
+  if (input.format === "csv" && unknown.length === columns.length && guessed * 2 < columns.length)
+    return new UpdraftError("header-unknown", {
+      file,
+      columns: columns.length === 1 ? "1 column" : `${columns.length} columns`,
+      property: contract.identity,
+      names: knownNames(contract),
+    });
+
+  const ignore = found
+    .map(({ index }) => ` --ignore-column ${JSON.stringify(printable(columns[index] ?? ""))}`)
+    .join("");
+  if (found.every((one) => one.identification))
+    return new UpdraftError("columns-identification", {
+      file,
+      columns: found.map(({ index }) => named(columns, index)).join(", "),
+      ignore,
+    });
+  const list = found.map(({ index, identification, meant }) =>
+    identification
+      ? `${named(columns, index)} (identification: this endpoint cannot change it)`
+      : named(columns, index) + hint(meant),
+  );
+  return new UpdraftError("columns-unknown", {
+    file,
+    columns: list.join(", "),
+    also: identity ? "" : `, and no column gives ${contract.identity}`,
+    ignore,
+    names: knownNames(contract),
+  });
+}
+
+function knownNames(contract: Contract): string {
+  return [...contract.properties, ...contract.groups.flatMap((group) => group.parts)]
+    .map(({ name }) => name)
+    .join(", ");
+}
+
+function hint(meant: string | null): string {
+  return meant === null ? "" : ` (did you mean \`${printable(meant)}\`?)`;
+}
+
+/** A column for people; one without a name by its place. */
+function named(columns: readonly string[], index: number): string {
+  const column = columns[index] ?? "";
+  return column.trim() === "" ? `column ${index + 1} (it has no name)` : quoted(column);
+}
+
+function quoted(name: string): string {
+  return `\`${printable(name)}\``;
+}
+
+/** On one line of a terminal, and not longer than a name can sensibly be. */
+export function printable(name: string): string {
+  return name.slice(0, 80).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
+}
