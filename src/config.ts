@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type * as z from "zod";
 import { UpdraftError } from "./errors.ts";
-import { nearest } from "./nearest.ts";
+import { nearest, normalise } from "./plan/nearest.ts";
 import { type LocalSettings, SCHEMAS, SETTINGS, type Setting, type SettingName, type Settings } from "./settings.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -19,6 +19,9 @@ export interface Given {
   /** Relative paths of flags and environment start here; those of the configuration file at its folder. */
   readonly cwd: string;
 }
+
+/** What a key of the configuration file may have been meant as. */
+const KEYS = new Map(SETTINGS.filter(({ secret }) => !secret).map(({ name }) => [normalise(name), name]));
 
 /** A value as text, and where it stands, for the error about it. */
 interface Said {
@@ -112,17 +115,16 @@ function readConfigFile(given: Given): Map<SettingName, Said> {
       ? join(xdgFolder(given.env, "XDG_CONFIG_HOME", [".config"]), "config.json")
       : resolve(given.cwd, named);
   const text = readText(file, (reason) =>
-    named === undefined && reason === "ENOENT" ? undefined : new UpdraftError("config-file", { file, reason }),
+    named === undefined && (reason === "ENOENT" || reason === "ENOTDIR")
+      ? undefined
+      : new UpdraftError("config-file", { file, reason }),
   );
   const said = new Map<SettingName, Said>();
   if (text === "" && named === undefined) return said;
   for (const [key, value] of Object.entries(parseObject(text, file))) {
     const setting = SETTINGS.find(({ name }) => name === key);
     if (!setting) {
-      const near = nearest(
-        key,
-        SETTINGS.filter(({ secret }) => !secret).map(({ name }) => name),
-      );
+      const near = nearest(key, KEYS);
       throw new UpdraftError("config-file-key", { file, key, hint: near ? `did you mean "${near}"? ` : "" });
     }
     if (setting.secret || (typeof value === "string" && hidesPassword(setting, value))) {
@@ -195,14 +197,4 @@ function describe(setting: Setting, value: string): string {
 /** `--rate <pace>` → `--rate`. */
 export function flagName(flag: string): string {
   return flag.split(" ")[0] ?? flag;
-}
-
-/** For people: a Redis address without its password. */
-export function redactUrl(url: string): string {
-  const parsed = URL.parse(url);
-  if (!parsed) return url.replace(/\?.*$/s, "");
-  parsed.username = "";
-  parsed.password = "";
-  parsed.search = "";
-  return parsed.href;
 }

@@ -79,16 +79,14 @@ const baseUrl = z.string().transform((value, context): string => {
   return url.origin + url.pathname.replace(/\/+$/, "");
 });
 
-/** A socket comes out as its bare path, which is what ioredis takes. */
+/** The same words as src/queue/redis.ts, which reads the address in full when it connects; a bare path is a socket. */
 function parseRedisUrl(value: string): string | undefined {
-  if (isAbsolute(value)) return value;
+  if (isAbsolute(value)) return `unix://${value}`;
   const url = URL.parse(value);
   if (!url) return undefined;
-  if (url.protocol === "unix:") {
-    return url.hostname === "" && url.pathname.length > 1 ? decodeURIComponent(url.pathname) + url.search : undefined;
-  }
+  if (url.protocol === "unix:") return url.hostname === "" && url.pathname.length > 1 ? value : undefined;
   if ((url.protocol !== "redis:" && url.protocol !== "rediss:") || url.hostname === "") return undefined;
-  return /^\/?\d{0,5}$/.test(url.pathname) ? value : undefined;
+  return /^\/?\d{0,4}$/.test(url.pathname) ? value : undefined;
 }
 
 function parseKey(value: string): Buffer | undefined {
@@ -119,7 +117,7 @@ const localSettings = z.object({
       envFile: true,
       secret: false,
       effect:
-        "Redis to use, shared by all workers; without it one is started on a socket in the data folder. A password belongs in the environment.",
+        "The Redis to use, shared by all workers; without it one is started on a socket in the data folder. A password belongs in the environment.",
     }),
   rate: rate.prefault("none").register(docs, {
     flag: "--rate <pace>",

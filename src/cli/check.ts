@@ -1,0 +1,50 @@
+// `updraft check <file>`: a file in; the counts and the errors file a run would give before it sends anything, out.
+import { resolve } from "node:path";
+import { Command } from "commander";
+import * as z from "zod";
+import { loadLocalSettings } from "../config.ts";
+import { addMapping, addSettings, given, mappingOf } from "./options.ts";
+import { printSummary, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+
+const flags = z.object({ out: z.string().min(1).optional(), json: z.boolean().default(false) });
+
+const EXAMPLES = `
+Examples:
+  updraft check customers.csv
+  updraft check customers.csv --out ./checked && updraft run customers.csv
+
+It needs no endpoint, no credentials and no Redis.
+Exit codes: 0 all rows are valid; 1 some are not; 2 the file cannot be used.`;
+
+export function checkCommand(shell: Shell): Command {
+  const command = new Command("check")
+    .summary("read and validate a file, send nothing")
+    .description("Reads, maps and validates every row as a run would, and sends nothing.")
+    .argument("<file>", "CSV or NDJSON file; - for standard input")
+    .option("--out <folder>", "where to write the errors file (default: a folder under checks/ in the data folder)")
+    .option("--json", "print the summary as JSON on stdout, and nothing else");
+  addMapping(command);
+  addSettings(command, ["dataDir", "logFile", "logLevel"]);
+  return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
+    const { out, json } = flags.parse(command.opts());
+    const mapping = mappingOf(command);
+    const settings = loadLocalSettings(given(command, shell));
+    shell.exitCode = await withSession(shell, settings, json, async ({ log, screen, stop }) => {
+      const { checkFile } = await import("../pipeline.ts");
+      const summary = await checkFile(
+        {
+          file,
+          job: "default",
+          mapping,
+          out: out === undefined ? null : resolve(shell.cwd, out),
+          settings,
+        },
+        { progress: screen.progress, notice: screen.notice, log },
+        stop.soft,
+      );
+      screen.clear();
+      return printSummary(shell, summary, json);
+    });
+  });
+}

@@ -1,0 +1,48 @@
+// The host and the number of rows in; a person's yes or no out, asked once, and only where a person can answer.
+import { createInterface } from "node:readline";
+import { UpdraftError } from "../errors.ts";
+import { thousands } from "../write/render.ts";
+import type { Shell } from "./shell.ts";
+
+export interface Facts {
+  readonly run: string;
+  readonly host: string;
+  countRows(): Promise<number>;
+}
+
+/** On a terminal people confirm; a job that runs by itself, and `--yes`, go on. Throws `not-confirmed` for a no and for Ctrl-C. */
+export async function confirm(
+  shell: Shell,
+  facts: Facts,
+  { limit, yes }: { readonly limit: number | null; readonly yes: boolean },
+  signal: AbortSignal,
+): Promise<true> {
+  if (yes || !shell.stdin.isTTY || !shell.stderr.isTTY) return true;
+  const rows = await facts.countRows();
+  if (signal.aborted) throw new UpdraftError("not-confirmed");
+  const most = limit !== null && limit < rows ? `, at most ${thousands(limit)} of them` : "";
+  const answer = await ask(shell, `Send ${thousands(rows)} rows${most}, to ${facts.host}? [y/N] `);
+  if (/^y(es)?$/i.test(answer.trim())) return true;
+  throw new UpdraftError("not-confirmed");
+}
+
+/** The answer; empty for Ctrl-C, Ctrl-D and a terminal that went away. */
+function ask({ stdin, stderr }: Shell, question: string): Promise<string> {
+  return new Promise((resolve) => {
+    const lines = createInterface({ input: stdin, output: stderr });
+    let answer = "";
+    // While it reads, the terminal hands Ctrl-C to readline instead of sending a signal.
+    lines.once("SIGINT", () => {
+      stderr.write("\n");
+      lines.close();
+    });
+    lines.once("close", () => {
+      stdin.unref();
+      resolve(answer);
+    });
+    lines.question(question, (line) => {
+      answer = line;
+      lines.close();
+    });
+  });
+}

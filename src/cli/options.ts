@@ -1,0 +1,81 @@
+// Declared settings in, flags of a command out; and back: what commander parsed in, what was given for each setting out.
+import { type Command, Option } from "commander";
+import * as z from "zod";
+import { flagName, type Given } from "../config.ts";
+import { UpdraftError } from "../errors.ts";
+import { SETTINGS, type Setting, type SettingName } from "../settings.ts";
+import type { Shell } from "./shell.ts";
+
+const HEADING = "Settings:";
+
+/** Adds the flags of these settings, and `--config`. None has a default of its own: flags only override. */
+export function addSettings(command: Command, names: readonly SettingName[]): Command {
+  for (const setting of SETTINGS) {
+    if (setting.flag === null || !names.includes(setting.name)) continue;
+    command.addOption(new Option(setting.flag, helpOf(setting)).helpGroup(HEADING));
+  }
+  const config = new Option(
+    "--config <file>",
+    "configuration file (UPDRAFT_CONFIG; default: updraft/config.json in the XDG configuration folder)",
+  );
+  return command.addOption(config.helpGroup(HEADING));
+}
+
+/** For `--help`: plain text, the environment variable and the default at the end. */
+function helpOf({ effect, env, envFile, fallback }: Setting): string {
+  const facts = [env, ...(envFile ? [`${env}_FILE`] : []), ...(fallback === null ? [] : [`default: ${fallback}`])];
+  const sentence = effect.replace(/\.$/, "");
+  return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)} (${facts.join("; ")})`.replaceAll("`", "");
+}
+
+/** What a person said about settings on this command's line, in the environment and by `--config`. */
+export function given(command: Command, { env, cwd }: Shell): Given {
+  const options = z.record(z.string(), z.unknown()).parse(command.opts());
+  const flags: Partial<Record<SettingName, string>> = {};
+  for (const { name, flag } of SETTINGS) {
+    if (flag === null) continue;
+    const value = options[attributeOf(flag)];
+    if (typeof value === "string") flags[name] = value;
+  }
+  return { flags, env, cwd, configFile: typeof options.config === "string" ? options.config : undefined };
+}
+
+function attributeOf(flag: string): string {
+  return new Option(flagName(flag)).attributeName();
+}
+
+/** Options that every command that reads a file of rows has. */
+const mappingOptions = z.object({
+  set: z.array(z.string()).default([]),
+  ignoreColumn: z.array(z.string()).default([]),
+});
+
+export function addMapping(command: Command): Command {
+  return command
+    .option("--set <property=value>", "give every row this property; repeatable (--set countryCodeA3=USA)", collect)
+    .option("--ignore-column <name>", "leave this column out; repeatable", collect);
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+/** Throws `set-malformed`. Of two values for one property the later counts, as with any flag. */
+export function mappingOf(command: Command): { set: Record<string, string>; ignoreColumns: string[] } {
+  const { set, ignoreColumn } = mappingOptions.parse(command.opts());
+  const pairs = set.map((text): [string, string] => {
+    const equals = text.indexOf("=");
+    // Its value may be a customer's: what is shown is the part before it, or nothing.
+    if (equals < 1)
+      throw new UpdraftError("set-malformed", { got: equals < 0 ? "a text without =" : "no property before =" });
+    return [text.slice(0, equals).trim(), text.slice(equals + 1)];
+  });
+  return { set: Object.fromEntries(pairs), ignoreColumns: ignoreColumn };
+}
+
+/** For flags that are no settings: whole numbers from 1. */
+export function countOf(flag: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  if (/^[1-9]\d{0,11}$/.test(text)) return Number(text);
+  throw new UpdraftError("flag-invalid", { flag, expected: "a whole number from 1", got: text.slice(0, 40) });
+}

@@ -1,0 +1,34 @@
+// The process as the commands see it: streams, environment, clock, and the exit code they leave behind.
+import { type Clock, systemClock } from "../clock.ts";
+import type { Environment } from "../config.ts";
+
+export interface Shell {
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly clock: Clock;
+  /** What the process will exit with. */
+  exitCode: number;
+}
+
+export function systemShell(): Shell {
+  const { env, stdin, stdout, stderr } = process;
+  for (const stream of [stdout, stderr]) {
+    // `updraft … | head`: a reader that has seen enough does not end a run, nor change its exit code.
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+  return { env, cwd: process.cwd(), stdin, stdout, stderr, clock: systemClock, exitCode: 0 };
+}
+
+/** Resolves when everything written so far has left the process, or never will. */
+export function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.writableEnded || stream.errored) return resolve();
+    stream.once("error", () => resolve());
+    stream.write("", () => resolve());
+  });
+}
