@@ -384,6 +384,16 @@ describe("faults", () => {
     expect(endings(simulator)).toEqual(["none"]);
   });
 
+  test("a request whose client has gone is in flight no longer", async () => {
+    const { update, simulator } = await begin({ latency: 600_000 });
+    const giveUp = new AbortController();
+    const pending = failure(update(JESSIE, giveUp.signal));
+    await until(() => simulator.stats().inFlight).toBe(1);
+    giveUp.abort();
+    await pending;
+    await until(() => simulator.stats().inFlight).toBe(0);
+  });
+
   test("what is over the rate is answered 429 with Retry-After", async () => {
     const { update, simulator } = await begin({ rateLimit: 3 });
     const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => update({ ...JESSIE, customerId: `c${i}` })));
@@ -444,6 +454,15 @@ describe("outage", () => {
     expect(await failure(ask("POST", "/auth/get-token", user))).toBe("ECONNREFUSED");
     simulator.setFaults({ outage: "off" });
     await until(() => failure(ask("POST", "/auth/get-token", user))).toBe("answered");
+  });
+
+  test("that begins later cuts what is underway, then refuses", async () => {
+    const { ask, update, simulator } = await begin({ latency: 600_000 });
+    const pending = failure(update(JESSIE));
+    await until(() => simulator.stats().inFlight).toBe(1);
+    simulator.setFaults({ outage: "0.05-3600", outageAs: "refuse" });
+    expect(await pending).toMatch(/ECONNRESET|UND_ERR_SOCKET/);
+    expect(await failure(ask("POST", "/auth/get-token", user))).toBe("ECONNREFUSED");
   });
 
   test("ends with its window", async () => {
@@ -554,6 +573,7 @@ describe("stop", () => {
   test("in the middle of a refusing outage leaves no one listening", async () => {
     const { simulator } = await begin({ outage: "0-0.05", outageAs: "refuse" });
     await simulator.stop();
+    simulator.setFaults({ outage: "off" });
     const again = net.connect(Number(new URL(simulator.url).port), "127.0.0.1");
     const [error] = await once(again, "error");
     expect(error.code).toBe("ECONNREFUSED");
