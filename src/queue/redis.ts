@@ -147,8 +147,9 @@ function loginOf(url: URL): RedisOptions {
   };
 }
 
-/** Nothing of an address that cannot be read is shown: the unreadable part may be a password. */
-function parseUrl(text: string): URL {
+/** Nothing of an address that cannot be read is shown: the unreadable part may be a password. A bare path is a socket. */
+function parseUrl(address: string): URL {
+  const text = address.startsWith("/") ? `unix://${encodeURI(address)}` : address;
   const why = (reason: string) => new UpdraftError("redis-url-invalid", { why: reason });
   if (!URL.canParse(text)) throw why("it cannot be read as a URL");
   const url = new URL(text);

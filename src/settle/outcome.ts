@@ -42,3 +42,9 @@ export interface Outcome {
   readonly latency: number;
   readonly cause: Cause | null;
 }
+
+/** The end of a row that was invalid before anything was sent. */
+export function rejected(row: number, problems: readonly Problem[], at: number): Outcome {
+  const cause = { code: "rejected", problems };
+  return { row, status: "rejected", attempts: 0, http: 0, at, ambiguous: false, latency: 0, cause };
+}

@@ -1,61 +1,137 @@
-// A run's ledger and file in; its reports, its latencies and its sums out.
-import type { Format } from "../open/source.ts";
+// A run that has ended, or a check, in; its reports and its summary out.
+import type { Clock } from "../clock.ts";
+import type { Progress } from "../events.ts";
+import type { Source } from "../open/source.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Settings } from "../settings.ts";
+import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
+import type { Checked } from "./check.ts";
 import { type Histogram, makeHistogram } from "./latency.ts";
-import { openReport, type ReportResult } from "./report.ts";
+import { writeReport } from "./report.ts";
+import { makeSummary, type State, type Summary, writeSummary } from "./summary.ts";
 
-export interface ConclusionInput {
+const CREDENTIALS_REFUSED =
+  "the endpoint refused the credentials: check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, then run the same command again; it goes on where it stopped";
+
+export interface EndedRun {
+  readonly job: string;
+  readonly settings: Settings;
+  readonly source: Source;
   readonly reader: Reader;
   readonly plan: Plan;
-  readonly format: Format;
+  readonly run: string;
   readonly dir: string;
-  /** Ascending by row. Every row has one if the run is complete. */
-  readonly outcomes: Iterable<Outcome>;
-  /** Rows read by the run: the file may have more (`--limit`, interruption). */
-  readonly rows: number;
-  readonly complete: boolean;
-  onRows(rows: number): void;
+  readonly ledger: Ledger;
+  /** Rows that an earlier spell had answered. */
+  readonly answeredBefore: number;
+  /** Rows read by this spell. */
+  readonly read: number;
+  /** The file, or `--limit`, was read to its end. */
+  readonly finished: boolean;
+  readonly blocked: boolean;
+  readonly start: number;
+  readonly clock: Clock;
+  progress(progress: Progress): void;
 }
 
-export interface Conclusion extends ReportResult {
-  readonly latency: Histogram;
-}
-
-/**
- * One streaming pass over the file, merged with the ledger. Of a run that is not complete, rows without an outcome are
- * left out. Throws a plain Error where a complete run lacks one: that report must not be written.
- */
-export async function conclude(input: ConclusionInput): Promise<Conclusion> {
-  const { reader, plan, format, dir, rows, complete } = input;
+/** Writes success, errors and summary from the ledger, and notes in it how the run ended. */
+export async function conclude(ended: EndedRun): Promise<Summary> {
+  const { ledger, clock, source, settings, dir, blocked, plan } = ended;
+  const read = Math.max(ended.read, Number(ledger.meta("read") ?? "0"));
+  const complete = ended.finished && ledger.size() === read;
+  const state: State = complete ? "complete" : blocked ? "blocked" : "interrupted";
+  const counts = { ...ledger.counts(), unsent: read - ledger.size() };
   const latency = makeHistogram();
-  const report = await openReport({ columns: reader.columns, plan, format, dir });
-  const ledger = input.outcomes[Symbol.iterator]();
-  try {
-    let next = ledger.next();
-    let written = 0;
-    reading: for await (const block of reader.blocks()) {
-      for (const row of block) {
-        if (row.row > rows) break reading;
-        if (next.done || next.value.row !== row.row) {
-          if (complete) throw new Error(`row ${row.row} has no outcome`);
-          continue;
-        }
-        const outcome = next.value;
-        if (outcome.attempts > 0) latency.add(outcome.latency);
-        report.add(row, outcome);
-        next = ledger.next();
-        written++;
-        if (report.full()) await report.flush();
-      }
-      input.onRows(written);
-      if (next.done && !complete) break;
-    }
-    if (!next.done) throw new Error(`row ${next.value.row} has an outcome, but the file has no such row`);
-    return { ...(await report.finish()), latency };
-  } finally {
-    ledger.return?.();
-    await report.abandon();
+  const { files, groups } = await writeReport({
+    ...ended,
+    format: source.format,
+    rows: read,
+    partial: !complete,
+    outcomes: withLatency(ledger.outcomes(), latency),
+    onRows: (rows) => ended.progress(reporting(rows, read, counts)),
+  });
+  const end = clock.wall();
+  const begun = Number(ledger.meta("start") ?? ended.start);
+  const { sent, retried, ambiguousUpdated } = ledger.requests();
+  const summary = makeSummary({
+    run: ended.run,
+    job: ended.job === "default" ? null : ended.job,
+    epochs: Array.from({ length: Number(ledger.meta("epoch") ?? "0") }, (_, i) => `${ended.run}-${i + 1}`),
+    resumes: Number(ledger.meta("spells") ?? "1") - 1,
+    file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },
+    state,
+    read,
+    counts,
+    requests: { sent, retried },
+    ambiguousUpdated,
+    durationMs: end - ended.start,
+    settings: {
+      rate: settings.rate?.perSecond ?? null,
+      concurrency: settings.concurrency,
+      attempts: settings.attempts,
+      timeoutMs: settings.timeout,
+    },
+    warnings: [...plan.warnings, ...(blocked ? [CREDENTIALS_REFUSED] : [])],
+    baseUrl: settings.baseUrl,
+    start: begun,
+    end,
+    answered: ledger.size() - ended.answeredBefore,
+    latency,
+    groups,
+    reports: { dir, files },
+  });
+  await writeSummary(dir, summary);
+  ledger.write([], [], { state, end: new Date(end).toISOString(), read: String(read) });
+  return summary;
+}
+
+/** Null: the check was stopped. Valid rows count as unsent: a run would send them. */
+export function summarizeCheck(
+  checked: Checked | null,
+  source: Source,
+  plan: Plan,
+  dir: string,
+  start: number,
+  clock: Clock,
+): Summary {
+  const end = clock.wall();
+  const read = checked?.read ?? 0;
+  const rejected = checked?.rejected ?? 0;
+  return makeSummary({
+    run: null,
+    job: null,
+    epochs: [],
+    resumes: 0,
+    file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },
+    state: checked ? "checked" : "interrupted",
+    read,
+    counts: { updated: 0, unchanged: 0, rejected, failed: 0, unknown: 0, unsent: read - rejected },
+    requests: { sent: 0, retried: 0 },
+    ambiguousUpdated: 0,
+    durationMs: end - start,
+    settings: { rate: null, concurrency: 0, attempts: 0, timeoutMs: 0 },
+    warnings: plan.warnings,
+    baseUrl: null,
+    start,
+    end,
+    answered: read,
+    latency: makeHistogram(),
+    groups: checked?.groups ?? [],
+    reports: { dir, files: checked?.files ?? { success: null, errors: null, unsent: null } },
+  });
+}
+
+function* withLatency(outcomes: Iterable<Outcome>, latency: Histogram): Generator<Outcome, void, undefined> {
+  for (const outcome of outcomes) {
+    if (outcome.attempts > 0) latency.add(outcome.latency);
+    yield outcome;
   }
+}
+
+/** Passing over the file a second time. */
+export function reporting(rows: number, total: number, counts: Progress["counts"]): Progress {
+  const limitedBy = "reports";
+  return { phase: "reporting", read: rows, total, counts, underway: 0, rowsPerSecond: 0, secondsLeft: null, limitedBy };
 }

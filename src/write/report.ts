@@ -129,29 +129,38 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
 
 export interface ReportInput extends Omit<ReportSettings, "columns"> {
   readonly reader: Reader;
-  /** Ascending by row, exactly one for every row of the reader. */
+  /** Ascending by row; one for every row that was read, unless the report is partial. */
   readonly outcomes: Iterable<Outcome>;
+  /** Rows the run has read, where it did not read the file to its end (`--limit`, a stop); the rest is left out. */
+  readonly rows?: number;
+  /** Of a run that is not over: rows without an outcome are left out. */
+  readonly partial?: boolean;
   /** Rows written so far, after each block. */
   readonly onRows?: (rows: number) => void;
 }
 
 /** One streaming pass over the file, merged with the ledger. Throws a plain Error where rows and outcomes do not match. */
-export async function writeReport({ reader, outcomes, onRows, ...settings }: ReportInput): Promise<ReportResult> {
+export async function writeReport(input: ReportInput): Promise<ReportResult> {
+  const { reader, outcomes, rows: last = Number.POSITIVE_INFINITY, partial = false, onRows, ...settings } = input;
   const report = await openReport({ ...settings, columns: reader.columns });
   try {
     const ledger = outcomes[Symbol.iterator]();
     try {
+      let next = ledger.next();
       let rows = 0;
-      for await (const block of reader.blocks()) {
+      reading: for await (const block of reader.blocks()) {
         for (const row of block) {
-          report.add(row, outcomeOf(row, ledger));
-          if (report.full()) await report.flush();
+          if (row.row > last || (partial && next.done)) break reading;
+          rows = row.row;
+          if (!next.done && next.value.row === row.row) {
+            report.add(row, next.value);
+            next = ledger.next();
+            if (report.full()) await report.flush();
+          } else if (!partial) throw new Error(`row ${row.row} has no outcome`);
         }
-        rows += block.length;
         onRows?.(rows);
       }
-      const { done, value } = ledger.next();
-      if (!done) throw new Error(`row ${value.row} has an outcome, but the file has only ${rows} rows`);
+      if (!next.done) throw new Error(`row ${next.value.row} has an outcome, but only ${rows} rows were read`);
     } finally {
       ledger.return?.();
     }
@@ -159,12 +168,4 @@ export async function writeReport({ reader, outcomes, onRows, ...settings }: Rep
   } finally {
     await report.abandon();
   }
-}
-
-function outcomeOf(row: Row, ledger: Iterator<Outcome>): Outcome {
-  const { done, value } = ledger.next();
-  if (done) throw new Error(`row ${row.row} has no outcome: the ledger ends before it`);
-  if (value.row !== row.row)
-    throw new Error(`row ${row.row} has no outcome: the next in the ledger is row ${value.row}'s`);
-  return value;
 }

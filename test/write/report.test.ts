@@ -127,12 +127,12 @@ describe("writeReport", () => {
   });
 
   it.each([
-    ["a row without an outcome", [outcome(1), outcome(3)], "row 2 has no outcome: the next in the ledger is row 3's"],
-    ["a ledger that ends too soon", [outcome(1)], "row 2 has no outcome: the ledger ends before it"],
+    ["a row without an outcome", [outcome(1), outcome(3)], "row 2 has no outcome"],
+    ["a ledger that ends too soon", [outcome(1)], "row 2 has no outcome"],
     [
       "an outcome without a row",
       [1, 2, 3, 4].map((row) => outcome(row)),
-      "row 4 has an outcome, but the file has only 3 rows",
+      "row 4 has an outcome, but only 3 rows were read",
     ],
   ])("refuses %s and leaves nothing behind", async (_what, outcomes, message) => {
     const dir = await folder();

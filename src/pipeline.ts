@@ -1,0 +1,161 @@
+// The whole path on one screen: open → parse → plan → queue, the worker send → settle, the coordinator → write.
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { systemClock as clock } from "./clock.ts";
+import { condor as contract } from "./endpoint/condor.ts";
+import type { Progress } from "./events.ts";
+import { openSource, type Source } from "./open/source.ts";
+import { countRows, openReader } from "./parse/reader.ts";
+import type { Reader } from "./parse/row.ts";
+import { makePlan } from "./plan/make-plan.ts";
+import type { MappingSettings, Plan } from "./plan/plan.ts";
+import { carryRows } from "./queue/carry.ts";
+import { openCoordinator } from "./queue/coordinator.ts";
+import { openRedis } from "./queue/embedded.ts";
+import { recordOf } from "./queue/epoch.ts";
+import { openRun } from "./queue/open-run.ts";
+import { progressOf } from "./queue/progress.ts";
+import { loadKey } from "./queue/seal.ts";
+import { spawnWorker } from "./send/spawn.ts";
+import { runWorker } from "./send/worker.ts";
+import type { LocalSettings, Settings } from "./settings.ts";
+import { runId } from "./settle/run-folder.ts";
+import { checkRows } from "./write/check.ts";
+import { conclude, summarizeCheck } from "./write/conclude.ts";
+import { thousands } from "./write/render.ts";
+import type { Summary } from "./write/summary.ts";
+
+const PROGRESS_MS = 250;
+
+export interface CheckRequest {
+  /** A path; `-` for standard input. */
+  readonly file: string;
+  readonly job: string;
+  readonly mapping: MappingSettings;
+  readonly settings: LocalSettings;
+  /** Folder of the errors file; null: one beside the runs. */
+  readonly out: string | null;
+}
+
+export interface RunRequest extends Omit<CheckRequest, "out"> {
+  readonly settings: Settings;
+  /** Only the first `limit` valid rows are sent; null for all. */
+  readonly limit: number | null;
+  /** Applies a file anew whose run is complete. */
+  readonly again: boolean;
+}
+
+export interface Hooks {
+  readonly log: Logger;
+  progress(progress: Progress): void;
+  notice(line: string): void;
+}
+
+export interface RunHooks extends Hooks {
+  /** Throws to decline. */
+  confirm(facts: { run: string; host: string; countRows(): Promise<number> }): Promise<unknown>;
+}
+
+/** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
+export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
+  const { job, settings, limit } = request;
+  const start = clock.wall();
+  await using closing = new AsyncDisposableStack();
+  const worker = closing.adopt(spawnWorker(clock, hooks.log), (spawned) => spawned.stop());
+
+  const source = closing.adopt(await openSource(request.file, settings), (opened) => opened.close());
+  const reader = await openReader(source);
+  const plan = planFor(source, reader, request.mapping);
+  const id = runId({
+    ...settings,
+    job,
+    plan: plan.fingerprint,
+    contract: contract.name,
+    content: source.sha256,
+    limit,
+  });
+  await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: () => countRows(reader) });
+
+  const key = loadKey(settings.key, settings.dataDir);
+  const redis = closing.adopt(await openRedis({ ...settings, clock }), (home) => home.close());
+  const control = redis.connect("coordinator");
+  const opened = await openRun(control, settings.dataDir, id, request.again, clock);
+  const { run, ledger } = closing.adopt(opened, (held) => held.close());
+  const spell = ledger.begin(start);
+  if (spell > 1)
+    hooks.notice(
+      `resuming run ${run}: ${thousands(opened.answered)} of about ${thousands(source.lines)} rows answered`,
+    );
+  worker.start({ settings, key: key.toString("hex"), run });
+
+  const coordinator = await openCoordinator({
+    ...{
+      redis: control,
+      stream: redis.connect("outcomes"),
+      key,
+      ledger,
+      holder: opened.holder,
+      clock,
+      log: hooks.log,
+      stop,
+    },
+    record: recordOf(run, contract.name, settings, key),
+  });
+  const carrying = carryRows(reader, plan, coordinator, ledger, limit, clock);
+  const progress = () => progressOf(source, ledger, carrying, coordinator, settings.rate?.perSecond ?? null, limit);
+  const ticking = setInterval(() => hooks.progress(progress()), PROGRESS_MS);
+  try {
+    await carrying.done;
+  } finally {
+    clearInterval(ticking);
+    await coordinator.end();
+  }
+  const gone = worker.stop();
+  const { read, finished } = carrying;
+  const { blocked } = coordinator;
+  const ended = { ...opened, job, settings, source, reader, plan, read, finished, blocked, start, clock };
+  const summary = await conclude({ ...ended, answeredBefore: opened.answered, progress: hooks.progress });
+  await gone;
+  return summary;
+}
+
+/** Reads, maps and validates every row as a run would; sends nothing. */
+export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<Summary> {
+  const start = clock.wall();
+  const { dataDir } = request.settings;
+  await using closing = new AsyncDisposableStack();
+  const source = closing.adopt(await openSource(request.file, { dataDir }), (opened) => opened.close());
+  const reader = await openReader(source);
+  const plan = planFor(source, reader, request.mapping);
+  const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
+  const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
+  const checked = await checkRows({
+    reader,
+    plan,
+    format: source.format,
+    dir,
+    lines: source.lines,
+    clock,
+    stop,
+    progress: hooks.progress,
+  });
+  return summarizeCheck(checked, source, plan, dir, start, clock);
+}
+
+/** Sends rows of every run that these settings fit, until `soft` fires and what is in flight has ended. */
+export async function work(
+  settings: Settings,
+  hooks: Omit<Hooks, "progress">,
+  soft: AbortSignal,
+  hard: AbortSignal,
+): Promise<void> {
+  const key = loadKey(settings.key, settings.dataDir);
+  await using closing = new AsyncDisposableStack();
+  const redis = closing.adopt(await openRedis({ ...settings, clock }), (home) => home.close());
+  await runWorker({ ...hooks, redis, key, contract, settings, run: null, clock }, soft, hard);
+}
+
+function planFor(source: Source, reader: Reader, settings: MappingSettings): Plan {
+  const today = new Date(clock.wall()).toISOString().slice(0, 10);
+  return makePlan({ columns: reader.columns, format: source.format, settings, contract, today, fileName: source.name });
+}

@@ -1,0 +1,70 @@
+// A file's rows in; each planned, and put on its way or rejected, as fast as the window has room.
+import type { Clock } from "../clock.ts";
+import type { Reader } from "../parse/row.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Ledger } from "../settle/ledger.ts";
+import { rejected } from "../settle/outcome.ts";
+import type { Coordinator } from "./coordinator.ts";
+
+export interface Carrying {
+  /** Rows read so far. */
+  readonly read: number;
+  /** The file, or `limit`, was read to its end. */
+  readonly finished: boolean;
+  /** Resolves when all that was read has its outcome, or none will come any more. */
+  readonly done: Promise<void>;
+}
+
+/**
+ * Rows that have an outcome from an earlier spell are passed over; rows that were under way then go on with their tries.
+ * @param limit stops after so many valid rows; null for none
+ */
+export function carryRows(
+  reader: Reader,
+  plan: Plan,
+  coordinator: Coordinator,
+  ledger: Ledger,
+  limit: number | null,
+  clock: Clock,
+): Carrying {
+  const answered = ledger.answered();
+  const past = ledger.past();
+  // Rows up to here may have been sent by an epoch that Redis lost.
+  const doubtful = Number(ledger.meta("highest") ?? "0");
+  const unknownPast = { tries: 0, requests: 0, ambiguous: true };
+  const isAnswered = (row: number) => ((answered[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+  let read = 0;
+  let valid = 0;
+  let finished = false;
+
+  async function carry(): Promise<void> {
+    reading: for await (const block of reader.blocks()) {
+      for (const row of block) {
+        if (limit !== null && valid >= limit) break reading;
+        read = row.row;
+        const known = isAnswered(read);
+        if (known && limit === null) continue;
+        const planned = plan.plan(row);
+        if (planned.kind === "update") {
+          valid++;
+          if (!known) coordinator.put(planned, past.get(read) ?? (read <= doubtful ? unknownPast : undefined));
+        } else if (!known) coordinator.reject(rejected(read, planned.problems, clock.wall()));
+      }
+      await coordinator.room();
+      if (coordinator.over) return;
+    }
+    finished = true;
+    await coordinator.drain();
+  }
+
+  const done = carry();
+  return {
+    get read() {
+      return read;
+    },
+    get finished() {
+      return finished;
+    },
+    done,
+  };
+}

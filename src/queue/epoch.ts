@@ -1,0 +1,102 @@
+// The names and the record of one epoch in Redis: what a worker must know of a run before it takes a batch of it.
+import { createHash } from "node:crypto";
+import type { Redis } from "ioredis";
+import * as z from "zod";
+import type { Settings } from "../settings.ts";
+import { keyFingerprint } from "./seal.ts";
+
+export const PREFIX = "updraft";
+
+/** The set of epochs that have work, watched by every worker. */
+export const EPOCHS = `${PREFIX}:epochs`;
+/** Channel on which epochs are announced, held, released and ended; the message is the epoch's name. */
+export const NEWS = `${PREFIX}:news`;
+
+/** A worker's lock on a batch: a dead worker's rows come back after it, and a silent one cannot be sending any more. */
+export const LOCK_MS = 6_000;
+
+export const epochRecord = z.object({
+  v: z.literal(1),
+  run: z.string(),
+  /** `<run>-<n>`: also the name of the BullMQ queue. */
+  epoch: z.string(),
+  contract: z.string(),
+  baseUrl: z.string(),
+  /** Fingerprints: a worker with other credentials or another key must not take the run. */
+  endpoint: z.string(),
+  key: z.string(),
+  timeout: z.number().positive(),
+  attempts: z.number().int().positive(),
+  /** Rows per second; null for none. */
+  rate: z.number().positive().nullable(),
+  endpointRate: z.number().positive().nullable(),
+  /** While true no request is started and batches are given back. */
+  held: z.boolean(),
+});
+export type EpochRecord = z.infer<typeof epochRecord>;
+
+export type RunRecord = Omit<EpochRecord, "v" | "epoch" | "held">;
+
+/** What is the same for all epochs of a run. */
+export function recordOf(run: string, contract: string, settings: Settings, key: Buffer): RunRecord {
+  return {
+    run,
+    contract,
+    baseUrl: settings.baseUrl,
+    endpoint: endpointFingerprint(settings.baseUrl, settings.login),
+    key: keyFingerprint(key),
+    timeout: settings.timeout,
+    attempts: settings.attempts,
+    rate: settings.rate?.perSecond ?? null,
+    endpointRate: settings.endpointRate?.perSecond ?? null,
+  };
+}
+
+/** Names an endpoint without telling its login. */
+export function endpointFingerprint(baseUrl: string, login: string): string {
+  return createHash("sha256").update(`${baseUrl}\n${login}`).digest("hex").slice(0, 16);
+}
+
+export interface EpochKeys {
+  readonly record: string;
+  readonly settled: string;
+  readonly outcomes: string;
+}
+
+export function epochKeys(epoch: string): EpochKeys {
+  return {
+    record: `${PREFIX}:epoch:${epoch}`,
+    settled: `${PREFIX}:settled:${epoch}`,
+    outcomes: `${PREFIX}:outcomes:${epoch}`,
+  };
+}
+
+/** Writes the record, then announces the epoch. */
+export async function announceEpoch(redis: Redis, record: EpochRecord): Promise<void> {
+  await redis
+    .multi()
+    .set(epochKeys(record.epoch).record, JSON.stringify(record))
+    .sadd(EPOCHS, record.epoch)
+    .publish(NEWS, record.epoch)
+    .exec();
+}
+
+/** Holds or releases an epoch for all workers. False when its record is gone. */
+export async function holdEpoch(redis: Redis, epoch: string, held: boolean): Promise<boolean> {
+  const record = await readEpoch(redis, epoch);
+  if (!record) return false;
+  const set = await redis.set(epochKeys(epoch).record, JSON.stringify({ ...record, held }), "XX");
+  await redis.publish(NEWS, epoch);
+  return set !== null;
+}
+
+export async function readEpoch(redis: Redis, epoch: string): Promise<EpochRecord | null> {
+  const text = await redis.get(epochKeys(epoch).record);
+  return text === null ? null : epochRecord.parse(JSON.parse(text));
+}
+
+/** Removes everything of an epoch but its queue, and tells the workers. */
+export async function endEpoch(redis: Redis, epoch: string): Promise<void> {
+  const keys = epochKeys(epoch);
+  await redis.multi().srem(EPOCHS, epoch).del(keys.record, keys.settled, keys.outcomes).publish(NEWS, epoch).exec();
+}

@@ -1,0 +1,60 @@
+// A run's id in; its folder, its ledger and the right to coordinate it out: one process at a time, over all machines.
+import type { Redis } from "ioredis";
+import type { Clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
+import { type Ledger, openLedger } from "../settle/ledger.ts";
+import { findRun } from "../settle/run-folder.ts";
+import { type Holder, holdRun } from "./holder.ts";
+
+export interface OpenedRun {
+  readonly run: string;
+  readonly dir: string;
+  readonly ledger: Ledger;
+  readonly holder: Holder;
+  /** Rows that an earlier spell answered. */
+  readonly answered: number;
+  /** Closes the ledger and lets go of the run. */
+  close(): Promise<void>;
+}
+
+/**
+ * The unfinished run of this file, or a new one.
+ * @throws UpdraftError `run-finished` when it ended and `again` is not asked for, `run-held-by`, and all of openLedger
+ */
+export async function openRun(
+  redis: Redis,
+  dataDir: string,
+  id: string,
+  again: boolean,
+  clock: Clock,
+): Promise<OpenedRun> {
+  const latest = await hold(redis, findRun(dataDir, id, false), clock);
+  const state = latest.ledger.meta("state");
+  if (state !== "complete" && state !== "cancelled") return latest;
+  const end = latest.ledger.meta("end") ?? "";
+  await latest.close();
+  if (!again) throw new UpdraftError("run-finished", { run: latest.run, state, end, dir: latest.dir });
+  return hold(redis, findRun(dataDir, id, true), clock);
+}
+
+async function hold(redis: Redis, { run, dir }: ReturnType<typeof findRun>, clock: Clock): Promise<OpenedRun> {
+  // The lease knows who holds the run; the ledger's lock also keeps off a process that uses another Redis.
+  const holder = await holdRun(redis, run, clock);
+  try {
+    const ledger = openLedger(dir);
+    return {
+      run,
+      dir,
+      ledger,
+      holder,
+      answered: ledger.size(),
+      async close() {
+        ledger.close();
+        await holder.release();
+      },
+    };
+  } catch (error) {
+    await holder.release();
+    throw error;
+  }
+}

@@ -1,0 +1,64 @@
+// Rows of a batch in, one sealed blob out, and back: the versioned shape that travels through the queue.
+import * as z from "zod";
+import type { Sealer } from "./seal.ts";
+
+/** One row on its way, with what has been tried so far. */
+export interface QueuedRow {
+  readonly row: number;
+  /** Tries that count against `--attempts`. */
+  tries: number;
+  /** All requests written for it, those that do not count included. */
+  requests: number;
+  /** Some exchange may have taken effect without our knowing; sticky. */
+  ambiguous: boolean;
+  /** The request body, ready to be written to a socket. */
+  readonly body: Buffer;
+}
+
+/** What a batch's job data looks like in Redis: nothing but names and a sealed blob. */
+export const sealedBatch = z.object({ v: z.literal(1), run: z.string(), blob: z.string() });
+export type SealedBatch = z.infer<typeof sealedBatch>;
+
+const header = z.object({
+  /** How often BullMQ had found this job stalled when the payload was written: more now means a worker died with it. */
+  stalls: z.number().int().min(0),
+  rows: z.array(
+    z.tuple([
+      z.number().int().positive(),
+      z.number().int().min(0),
+      z.number().int().min(0),
+      z.union([z.literal(0), z.literal(1)]),
+      z.number().int().positive(),
+    ]),
+  ),
+});
+
+export interface Batch {
+  readonly stalls: number;
+  readonly rows: QueuedRow[];
+}
+
+/** The plain text is a JSON header of figures, a line end, and the bodies as they will be sent: no JSON within JSON. */
+export function packBatch(sealer: Sealer, epoch: string, id: string, batch: Batch): SealedBatch {
+  const head = JSON.stringify({
+    stalls: batch.stalls,
+    rows: batch.rows.map((r) => [r.row, r.tries, r.requests, r.ambiguous ? 1 : 0, r.body.length]),
+  });
+  const plain = Buffer.concat([Buffer.from(`${head}\n`), ...batch.rows.map((r) => r.body)]);
+  return { v: 1, run: epoch, blob: sealer.seal(`batch:${epoch}:${id}`, plain).toString("base64") };
+}
+
+/** Throws a ZodError or `sealed-with-another-key` for data that is not a batch of this epoch and id. */
+export function unpackBatch(sealer: Sealer, epoch: string, id: string, data: unknown): Batch {
+  const sealed = sealedBatch.parse(data);
+  const plain = sealer.unseal(`batch:${epoch}:${id}`, Buffer.from(sealed.blob, "base64"));
+  const end = plain.indexOf(10);
+  const head = header.parse(JSON.parse(plain.toString("utf8", 0, end)));
+  let at = end + 1;
+  const rows = head.rows.map(([row, tries, requests, ambiguous, length]) => {
+    const body = plain.subarray(at, at + length);
+    at += length;
+    return { row, tries, requests, ambiguous: ambiguous === 1, body };
+  });
+  return { stalls: head.stalls, rows };
+}

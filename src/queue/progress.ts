@@ -1,0 +1,43 @@
+// Where a run stands in; the figures that screens and logs show out.
+import type { Limit, Progress } from "../events.ts";
+import type { Source } from "../open/source.ts";
+import type { Ledger } from "../settle/ledger.ts";
+import type { Carrying } from "./carry.ts";
+import type { Coordinator } from "./coordinator.ts";
+
+/** A run at this share of its rate is held by the pace. */
+const AT_PACE = 0.9;
+/** So many retries per answered row, and it is the retries that take the time. */
+const MANY_RETRIES = 0.25;
+
+export function progressOf(
+  source: Source,
+  ledger: Ledger,
+  carrying: Carrying,
+  coordinator: Coordinator,
+  rate: number | null,
+  limit: number | null,
+): Progress {
+  const { read, finished } = carrying;
+  const { rowsPerSecond, underway } = coordinator;
+  const guess = Math.max(read, source.lines - (source.format === "csv" ? 1 : 0));
+  const total = finished ? read : limit === null ? guess : Math.min(guess, Math.max(read, limit));
+  const left = total - ledger.size();
+  return {
+    phase: "sending",
+    read,
+    total,
+    counts: ledger.counts(),
+    underway,
+    rowsPerSecond,
+    secondsLeft: rowsPerSecond > 0 ? left / rowsPerSecond : null,
+    limitedBy: limitedBy(coordinator, finished, rate),
+  };
+}
+
+function limitedBy(coordinator: Coordinator, finished: boolean, rate: number | null): Limit {
+  const { rowsPerSecond, retrying, windowFull } = coordinator;
+  if (rate !== null && rowsPerSecond >= rate * AT_PACE) return "pace";
+  if (retrying > rowsPerSecond * MANY_RETRIES) return "retries";
+  return windowFull || finished ? "endpoint" : "reading";
+}

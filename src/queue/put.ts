@@ -1,0 +1,71 @@
+// The coordinator's side of an epoch's queue: batches in, and what became of them when nobody answers.
+import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { PREFIX } from "./epoch.ts";
+import type { SealedBatch } from "./payload.ts";
+
+export interface BatchJob {
+  readonly id: string;
+  readonly data: SealedBatch;
+}
+
+export interface LeftBatch {
+  readonly id: string;
+  readonly data: unknown;
+  /** A worker had it when it was left. */
+  readonly active: boolean;
+  readonly stalls: number;
+}
+
+export interface BatchQueue {
+  /** An id that exists already is silently ignored by BullMQ: ids are never used twice. */
+  add(jobs: readonly BatchJob[]): Promise<void>;
+  pause(): Promise<void>;
+  /** Batches that a worker holds. */
+  active(): Promise<number>;
+  /** Which of these exist no more, or have failed. */
+  lost(ids: readonly string[]): Promise<string[]>;
+  /** Makes a batch that waits for its delay due at once. */
+  promote(id: string): Promise<void>;
+  /** Every batch that is still there. */
+  left(): Promise<LeftBatch[]>;
+  /** Removes the queue with all of its keys. */
+  destroy(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function makeBatchQueue(redis: Redis, epoch: string): BatchQueue {
+  const queue = new Queue<SealedBatch>(epoch, {
+    connection: redis,
+    prefix: PREFIX,
+    defaultJobOptions: { removeOnComplete: true, removeOnFail: false, attempts: 1, stackTraceLimit: 0 },
+    streams: { events: { maxLen: 10 } },
+  });
+  queue.on("error", () => {});
+  return {
+    async add(jobs) {
+      await queue.addBulk(jobs.map(({ id, data }) => ({ name: "batch", data, opts: { jobId: id } })));
+    },
+    pause: () => queue.pause(),
+    active: () => queue.getActiveCount(),
+    async lost(ids) {
+      const asked = redis.pipeline();
+      for (const id of ids) asked.exists(queue.toKey(id)).zscore(queue.toKey("failed"), id);
+      const answers = (await asked.exec()) ?? [];
+      return ids.filter((_, i) => answers[2 * i]?.[1] === 0 || typeof answers[2 * i + 1]?.[1] === "string");
+    },
+    async promote(id) {
+      const job = await queue.getJob(id);
+      if (job && (await job.isDelayed())) await job.promote();
+    },
+    async left() {
+      const active = new Set((await queue.getJobs(["active"])).map((job) => job?.id));
+      const jobs = await queue.getJobs(["active", "waiting", "delayed", "failed"]);
+      return jobs.flatMap((job) =>
+        job?.id ? [{ id: job.id, data: job.data, active: active.has(job.id), stalls: job.stalledCounter }] : [],
+      );
+    },
+    destroy: () => queue.obliterate({ force: true }),
+    close: () => queue.close(),
+  };
+}

@@ -1,0 +1,62 @@
+// An epoch in; what its workers still know is taken into the ledger and the epoch is removed from Redis.
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import { collect } from "../settle/collect.ts";
+import type { Ledger, Past } from "../settle/ledger.ts";
+import type { Outcome } from "../settle/outcome.ts";
+import { endEpoch, holdEpoch } from "./epoch.ts";
+import { unpackBatch } from "./payload.ts";
+import { type LeftBatch, makeBatchQueue } from "./put.ts";
+import { makeSealer, type Sealer } from "./seal.ts";
+
+const LOOK_MS = 20;
+
+export interface RetireContext {
+  readonly redis: Redis;
+  readonly key: Buffer;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Milliseconds after which an active batch's worker cannot be sending any more. */
+  readonly patience: number;
+  answered(outcomes: readonly Outcome[]): void;
+}
+
+/**
+ * Holds the epoch for all workers, waits until no batch is in a worker's hands (or its lease must be over), drains the
+ * stream into the ledger, keeps what was tried for rows that are left, and deletes the epoch. An epoch whose record is
+ * gone leaves `highest` standing: every row up to it may have been sent.
+ */
+export async function retireEpoch(context: RetireContext, epoch: string): Promise<void> {
+  const { redis, key, ledger, clock, log, patience } = context;
+  const sealer = makeSealer(key, epoch);
+  const queue = makeBatchQueue(redis, epoch);
+  try {
+    const known = await holdEpoch(redis, epoch, true);
+    await queue.pause();
+    const deadline = clock.now() + patience;
+    while ((await queue.active()) > 0 && clock.now() < deadline) await clock.sleep(LOOK_MS);
+    for (;;) {
+      const found = await collect(redis, epoch, sealer, ledger, [], {}, 0);
+      context.answered(found.outcomes);
+      if (found.entries === 0) break;
+    }
+    if (known) {
+      ledger.writePast((await queue.left()).flatMap((batch) => pastOf(batch, sealer, epoch)));
+      ledger.write([], [], { highest: "0" });
+    }
+    await endEpoch(redis, epoch);
+    await queue.destroy();
+    log.info({ epoch }, "epoch ended");
+  } finally {
+    await queue.close();
+  }
+}
+
+/** A batch that was in a worker's hands to the end, or whose worker died, may have been sent as a whole. */
+function pastOf(left: LeftBatch, sealer: Sealer, epoch: string): [number, Past][] {
+  const batch = unpackBatch(sealer, epoch, left.id, left.data);
+  const doubtful = left.active || left.stalls > batch.stalls;
+  return batch.rows.map((r) => [r.row, { tries: r.tries, requests: r.requests, ambiguous: r.ambiguous || doubtful }]);
+}

@@ -1,0 +1,22 @@
+// A Lua script in, a function that runs it in Redis by its hash out.
+import { createHash } from "node:crypto";
+import type { Redis } from "ioredis";
+
+export type Script = (
+  redis: Redis,
+  keys: readonly string[],
+  args: readonly (string | number | Buffer)[],
+) => Promise<unknown>;
+
+/** Sends the script's text only when Redis does not know it (first use, or a Redis that came back empty). */
+export function makeScript(lua: string): Script {
+  const sha = createHash("sha1").update(lua).digest("hex");
+  return async (redis, keys, args) => {
+    try {
+      return await redis.evalsha(sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+      return redis.eval(lua, keys.length, ...keys, ...args);
+    }
+  };
+}

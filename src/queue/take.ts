@@ -1,0 +1,79 @@
+// The worker's side of an epoch's queue: batches out, one at a time, to be completed or given back.
+import { type Job, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import type { Clock } from "../clock.ts";
+import { PREFIX } from "./epoch.ts";
+import type { SealedBatch } from "./payload.ts";
+
+/** A worker that died: its batches are found this often, and come back however often that happens. */
+const STALLED_CHECK_MS = 2_000;
+const ENDLESS = 1_000_000_000;
+/** How long one look at an empty queue blocks, in seconds: also how long a stop may wait for it. */
+const DRAIN_S = 1;
+
+export interface TakenBatch {
+  readonly id: string;
+  readonly token: string;
+  /** How often BullMQ has found it stalled so far. */
+  readonly stalls: number;
+  readonly data: unknown;
+  /** Nothing of it is left. Rejects when the lock is another's by now. */
+  complete(): Promise<void>;
+  /** The one way back: what is left of it is written and comes back after `delay` milliseconds, no attempt counted. */
+  giveBack(data: SealedBatch, delay: number): Promise<void>;
+}
+
+export interface Taker {
+  /** The next batch; null after about a second without one, or while the queue is paused. */
+  next(): Promise<TakenBatch | null>;
+  /** Extends locks by `ms`; returns the ids of those that are lost. */
+  extend(ids: string[], tokens: string[], ms: number): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Batches are fetched by hand: BullMQ's own loop looks at `concurrency` again only when one of its jobs ends, so that
+ * a batch with a slow row would keep free request slots waiting.
+ */
+export function makeTaker(
+  redis: Redis,
+  epoch: string,
+  lockMs: number,
+  clock: Clock,
+  onError: (error: Error) => void,
+): Taker {
+  const worker = new Worker<SealedBatch>(epoch, null, {
+    connection: redis,
+    prefix: PREFIX,
+    autorun: false,
+    lockDuration: lockMs,
+    stalledInterval: STALLED_CHECK_MS,
+    maxStalledCount: ENDLESS,
+    drainDelay: DRAIN_S,
+  });
+  worker.on("error", onError);
+  void worker.startStalledCheckTimer();
+  let taken = 0;
+  return {
+    async next() {
+      const token = `${worker.id}:${taken++}`;
+      const job: Job<SealedBatch> | undefined = await worker.getNextJob(token);
+      if (!job?.id) return null;
+      return {
+        id: job.id,
+        token,
+        stalls: job.stalledCounter,
+        data: job.data,
+        async complete() {
+          await job.moveToCompleted(null, token, false);
+        },
+        async giveBack(data, delay) {
+          await job.updateData(data);
+          await job.moveToDelayed(clock.wall() + delay, token);
+        },
+      };
+    },
+    extend: (ids, tokens, ms) => worker.extendJobLocks(ids, tokens, ms),
+    close: () => worker.close(true),
+  };
+}

@@ -1,0 +1,37 @@
+// The process that `run` brings along: an order over the channel in, a worker of that run until the channel closes out.
+import * as z from "zod";
+import { systemClock } from "../clock.ts";
+import { condor } from "../endpoint/condor.ts";
+import { makeLogger } from "../log.ts";
+import { openRedis } from "../queue/embedded.ts";
+import type { ChildOrder } from "./spawn.ts";
+import { runWorker } from "./worker.ts";
+
+const soft = new AbortController();
+const hard = new AbortController();
+// The coordinator decides: a Ctrl-C reaches the whole process group, and rows in flight must be awaited.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => soft.abort());
+process.on("disconnect", () => {
+  soft.abort();
+  if (!started) process.exit();
+});
+let started = false;
+
+process.once("message", async (message) => {
+  started = true;
+  const { settings, key, run } = parse(message);
+  const log = makeLogger({ ...settings, terminal: process.stderr.isTTY === true });
+  const redis = await openRedis({ redisUrl: settings.redisUrl, dataDir: settings.dataDir, clock: systemClock });
+  const context = { redis, key: Buffer.from(key, "hex"), contract: condor, settings, run, clock: systemClock, log };
+  await runWorker({ ...context, notice: () => {} }, soft.signal, hard.signal);
+  await redis.close();
+  process.exit();
+});
+
+/** The message comes from our own parent, by structured clone: its shape is checked, its settings are not read again. */
+function parse(message: unknown): ChildOrder {
+  return z
+    .custom<ChildOrder>((m) => typeof m === "object" && m !== null && "settings" in m && "key" in m)
+    .parse(message);
+}

@@ -1,0 +1,172 @@
+// One request in, what came back out: the process's keep-alive connections to the endpoint.
+import { type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
+import type { Clock } from "../clock.ts";
+
+/** An answer larger than this is not read on: its code is then unknown. */
+const BODY_LIMIT = 64 * 1024;
+
+/** What came back, before anything of it is understood. `body` is null where it was larger than 64 KiB. */
+export type Reply =
+  | {
+      readonly kind: "answer";
+      readonly http: number;
+      readonly headers: Headers;
+      readonly body: string | null;
+      readonly latency: number;
+    }
+  | {
+      readonly kind: "silence";
+      readonly fault: "timeout" | "reset" | "refused" | "aborted";
+      readonly written: boolean;
+      readonly latency: number;
+    };
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+export interface HttpClient {
+  /**
+   * Sends a POST. Never rejects.
+   * @param timeout milliseconds for the whole request, connecting included
+   * @param may asked in the instant before the request is written; false: it is not written (`aborted`)
+   * @param abort ends the request when it fires (the lease is over, the deadline of a stop)
+   */
+  post(
+    path: string,
+    headers: Record<string, string>,
+    body: Buffer,
+    timeout: number,
+    may: () => boolean,
+    abort: Aborter,
+  ): Promise<Reply>;
+  close(): Promise<void>;
+}
+
+/** Requests that must end together: cheaper per request than an AbortSignal's listeners. */
+export class Aborter {
+  readonly #calls = new Set<Call>();
+  #over = false;
+  get over(): boolean {
+    return this.#over;
+  }
+  add(call: Call): void {
+    this.#calls.add(call);
+  }
+  remove(call: Call): void {
+    this.#calls.delete(call);
+  }
+  abort(): void {
+    this.#over = true;
+    for (const call of [...this.#calls]) call.end("aborted");
+  }
+}
+
+/** @param connectTimeout milliseconds until a connection that is not made counts as the endpoint's silence */
+export function makeHttpClient(baseUrl: string, connections: number, connectTimeout: number, clock: Clock): HttpClient {
+  const url = new URL(baseUrl);
+  const prefix = url.pathname === "/" ? "" : url.pathname.replace(/\/$/, "");
+  const options = {
+    connections,
+    pipelining: 1,
+    allowH2: false,
+    connect: { timeout: connectTimeout },
+    // Every request has a deadline of its own.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: 4_000,
+  };
+  // The proxy agent looks the origin up for every request, so it is taken only where a proxy is set.
+  const proxied = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"].some((name) => process.env[name]);
+  const dispatcher: Dispatcher = proxied ? new EnvHttpProxyAgent(options) : new Pool(url.origin, options);
+  return {
+    post(path, headers, body, timeout, may, abort) {
+      return new Promise((resolve) => {
+        const call = new Call(resolve, may, abort, timeout, clock);
+        dispatcher.dispatch({ origin: url.origin, path: prefix + path, method: "POST", headers, body }, call);
+      });
+    },
+    close: () => dispatcher.destroy(),
+  };
+}
+
+class Call implements Dispatcher.DispatchHandler {
+  readonly #resolve: (reply: Reply) => void;
+  readonly #may: () => boolean;
+  readonly #abort: Aborter;
+  readonly #clock: Clock;
+  readonly #timer: NodeJS.Timeout;
+  readonly #from: number;
+  #controller: Dispatcher.DispatchController | null = null;
+  #ended: "timeout" | "aborted" | null = null;
+  #done = false;
+  #http = 0;
+  #headers: Headers = {};
+  #size = 0;
+  #chunks: Buffer[] = [];
+
+  constructor(resolve: (reply: Reply) => void, may: () => boolean, abort: Aborter, timeout: number, clock: Clock) {
+    this.#resolve = resolve;
+    this.#may = may;
+    this.#abort = abort;
+    this.#clock = clock;
+    this.#from = clock.now();
+    this.#timer = setTimeout(() => this.end("timeout"), timeout);
+    abort.add(this);
+  }
+
+  /** Gives the request up. Before it was written this waits for undici's word that it never will be. */
+  end(why: "timeout" | "aborted"): void {
+    if (this.#done || this.#ended) return;
+    this.#ended = why;
+    this.#controller?.abort(new Error(why));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#ended || this.#abort.over || !this.#may()) {
+      this.#ended ??= "aborted";
+      controller.abort(new Error(this.#ended));
+      return;
+    }
+    this.#controller = controller;
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    this.#http = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#size += chunk.length;
+    if (this.#size > BODY_LIMIT) {
+      this.#answer(null);
+      controller.abort(new Error("answer too large"));
+    } else this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const [first, second] = this.#chunks;
+    const body = first && !second ? first : Buffer.concat(this.#chunks);
+    this.#answer(body.toString("utf8"));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const written = this.#controller !== null;
+    const code = "code" in error ? error.code : "";
+    // Connecting that takes longer than the timeout is the endpoint's silence, too, but nothing was written.
+    const timedOut = this.#ended === "timeout" || code === "UND_ERR_CONNECT_TIMEOUT";
+    const fault = timedOut ? "timeout" : this.#ended === "aborted" ? "aborted" : written ? "reset" : "refused";
+    this.#finish({ kind: "silence", fault, written, latency: this.#clock.now() - this.#from });
+  }
+
+  #answer(body: string | null): void {
+    const latency = this.#clock.now() - this.#from;
+    this.#finish({ kind: "answer", http: this.#http, headers: this.#headers, body, latency });
+  }
+
+  #finish(reply: Reply): void {
+    if (this.#done) return;
+    this.#done = true;
+    clearTimeout(this.#timer);
+    this.#abort.remove(this);
+    this.#resolve(reply);
+  }
+}

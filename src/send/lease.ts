@@ -1,0 +1,80 @@
+// The batches a worker holds in, the right to send them out: over when the lock in Redis may be over.
+import type { Clock } from "../clock.ts";
+import { LOCK_MS } from "../queue/epoch.ts";
+import { Aborter } from "./http.ts";
+
+export const RENEW_MS = 2_000;
+/** The lease ends this much before the lock, for the time a request needs to be written. */
+const MARGIN_MS = 500;
+const WATCH_MS = 250;
+
+export interface Lease {
+  /** Whether a request may be written in this instant. */
+  valid(): boolean;
+  readonly aborter: Aborter;
+  end(): void;
+}
+
+export interface Leases {
+  /** Takes the lease of a batch; null when another worker has its lock. Timed from before the call. */
+  start(id: string, token: string): Promise<Lease | null>;
+  close(): void;
+}
+
+/** Extends the locks of these jobs by LOCK_MS; returns the ids that could not be. */
+type Extend = (ids: string[], tokens: string[]) => Promise<string[]>;
+
+interface Held {
+  readonly token: string;
+  until: number;
+  readonly aborter: Aborter;
+}
+
+export function makeLeases(extend: Extend, clock: Clock): Leases {
+  const held = new Map<string, Held>();
+
+  async function renew(): Promise<void> {
+    const from = clock.now();
+    const ids = [...held.keys()];
+    if (ids.length === 0) return;
+    const lost = new Set(
+      await extend(
+        ids,
+        [...held.values()].map((h) => h.token),
+      ),
+    );
+    for (const id of ids) {
+      const lease = held.get(id);
+      if (lease && !lost.has(id)) lease.until = Math.max(lease.until, from + LOCK_MS - MARGIN_MS);
+      else if (lease) lease.until = Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  // A renewal that fails leaves the leases to run out by themselves.
+  const renewal = setInterval(() => void renew().catch(() => {}), RENEW_MS);
+  const watch = setInterval(() => {
+    for (const lease of held.values()) if (clock.now() >= lease.until) lease.aborter.abort();
+  }, WATCH_MS);
+
+  return {
+    async start(id, token) {
+      const from = clock.now();
+      const lost = await extend([id], [token]);
+      if (lost.length > 0) return null;
+      const mine: Held = { token, until: from + LOCK_MS - MARGIN_MS, aborter: new Aborter() };
+      held.set(id, mine);
+      return {
+        valid: () => clock.now() < mine.until,
+        aborter: mine.aborter,
+        end: () => {
+          if (held.get(id) === mine) held.delete(id);
+        },
+      };
+    },
+    close() {
+      clearInterval(renewal);
+      clearInterval(watch);
+      for (const lease of held.values()) lease.aborter.abort();
+    },
+  };
+}

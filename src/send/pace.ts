@@ -1,0 +1,102 @@
+// The configured rates in, the moment at which the next row may be sent out: GCRA clocks shared by all workers of a Redis.
+import type { Redis } from "ioredis";
+import * as z from "zod";
+import type { Clock } from "../clock.ts";
+import { PREFIX } from "../queue/epoch.ts";
+import { makeScript } from "../queue/script.ts";
+
+/** Slots are reserved at most this far ahead. */
+const HORIZON_MS = 250;
+/** A slot later than this is given up: sent late it would fall into the next window of one second. */
+const LATE_MS = 2;
+
+// Generic cell rate algorithm (ITU-T I.371) on two clocks without burst: a slot is due when both clocks allow it.
+// KEYS: endpoint clock, run clock. ARGV: wanted, endpoint interval, run interval, horizon (microseconds; interval 0: none).
+// Returns: now, first slot, number of slots, step. A clock further ahead than any reservation can put it is clamped.
+const reserveScript = makeScript(`
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local want, ie, ir, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local step = math.max(ie, ir)
+local at = now
+local function clock(key, interval)
+  if interval == 0 then return end
+  local value = tonumber(redis.call('GET', key) or '0')
+  at = math.max(at, math.min(value, now + horizon + step))
+end
+clock(KEYS[1], ie)
+clock(KEYS[2], ir)
+if at > now + horizon then return {now, at, 0, step} end
+local count = math.min(want, math.floor((now + horizon - at) / step) + 1)
+local last = at + (count - 1) * step
+local ttl = math.ceil((last + step - now) / 1000) + 1000
+if ie > 0 then redis.call('SET', KEYS[1], string.format('%.0f', last + ie), 'PX', ttl) end
+if ir > 0 then redis.call('SET', KEYS[2], string.format('%.0f', last + ir), 'PX', ttl) end
+return {now, at, count, step}`);
+
+const reservation = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+
+export interface Pace {
+  /** Resolves in the moment a row may be sent; false when the signal ended the wait. */
+  slot(): Promise<boolean>;
+}
+
+export interface Rates {
+  /** Names the endpoint (base URL and login) among all runs. */
+  readonly endpoint: string;
+  readonly run: string;
+  /** Rows per second; null for none. */
+  readonly endpointRate: number | null;
+  readonly rate: number | null;
+}
+
+/** Null where no rate is set: nothing is asked then. */
+export function makePace(redis: Redis, rates: Rates, clock: Clock, signal: AbortSignal): Pace | null {
+  if (rates.rate === null && rates.endpointRate === null) return null;
+  const keys = [`${PREFIX}:pace:${rates.endpoint}`, `${PREFIX}:pace:run:${rates.run}`];
+  const interval = (rate: number | null) => (rate === null ? 0 : Math.ceil(1_000_000 / rate));
+  const waiting: ((granted: boolean) => void)[] = [];
+  let pumping = false;
+
+  /** Local times of the slots reserved; counted from the reply, so that a slow Redis makes them later, never earlier. */
+  async function reserve(): Promise<{ slots: number[]; wait: number }> {
+    const found = await reserveScript(redis, keys, [
+      waiting.length,
+      interval(rates.endpointRate),
+      interval(rates.rate),
+      HORIZON_MS * 1000,
+    ]);
+    const here = clock.now();
+    const [now, first, count, step] = reservation.parse(found);
+    const at = (i: number) => here + (first + i * step - now) / 1000;
+    return { slots: Array.from({ length: count }, (_, i) => at(i)), wait: (first - now) / 1000 - HORIZON_MS };
+  }
+
+  async function pump(): Promise<void> {
+    while (waiting.length > 0 && !signal.aborted) {
+      const { slots, wait } = await reserve();
+      if (slots.length === 0) await clock.sleep(Math.max(1, wait), signal);
+      for (const slot of slots) {
+        while (clock.now() < slot && !signal.aborted) await clock.sleep(slot - clock.now(), signal);
+        if (clock.now() - slot <= LATE_MS) waiting.shift()?.(true);
+      }
+    }
+  }
+
+  return {
+    slot() {
+      const granted = new Promise<boolean>((resolve) => waiting.push(resolve));
+      if (!pumping) {
+        pumping = true;
+        pump()
+          .catch(() => {})
+          .finally(() => {
+            pumping = false;
+            // Redis failed or the run is held: nobody may be left waiting.
+            for (const resolve of waiting.splice(0)) resolve(false);
+          });
+      }
+      return granted;
+    },
+  };
+}

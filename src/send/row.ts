@@ -1,0 +1,122 @@
+// One row in; its outcome, or how long it must wait before it is tried again, out.
+import type { Clock } from "../clock.ts";
+import type { Contract } from "../endpoint/contract.ts";
+import type { QueuedRow } from "../queue/payload.ts";
+import { backoff } from "../settle/backoff.ts";
+import { classify, type Exchange, giveUp } from "../settle/classify.ts";
+import type { Outcome } from "../settle/outcome.ts";
+import type { Settler } from "../settle/settle.ts";
+import { readReply } from "./answer.ts";
+import type { HttpClient } from "./http.ts";
+import type { Lease } from "./lease.ts";
+import type { Pace } from "./pace.ts";
+import type { Tokens } from "./token.ts";
+
+/** A login that is not to be had is asked for again after this, no try counted. */
+const LOGIN_WAIT_MS = 1_000;
+
+export interface Sender {
+  readonly http: HttpClient;
+  readonly tokens: Tokens;
+  readonly contract: Contract;
+  readonly clock: Clock;
+}
+
+export interface RowContext {
+  readonly lease: Lease;
+  readonly pace: Pace | null;
+  readonly settler: Settler;
+  readonly attempts: number;
+  /** Milliseconds; also the quiet period after an ambiguous exchange. */
+  readonly timeout: number;
+  /** False once the epoch is held or gone or the process stops: no further request is started. */
+  open(): boolean;
+  /** Called when the credentials were refused twice. */
+  refused(): void;
+}
+
+/** Null when the row is settled; else the milliseconds it waits. What was tried is noted in the row itself. */
+export async function sendRow(sender: Sender, row: QueuedRow, context: RowContext): Promise<number | null> {
+  const { clock } = sender;
+  let stale: string | undefined;
+  for (;;) {
+    if (!context.open() || !context.lease.valid()) return 0;
+    const got = await sender.tokens.get(stale);
+    if (got.kind === "refused") {
+      context.refused();
+      return LOGIN_WAIT_MS;
+    }
+    if (got.kind === "unavailable") return LOGIN_WAIT_MS;
+    if (context.pace && !(await context.pace.slot())) return 0;
+    const exchange = await send(sender, row, got.token, context);
+    if (exchange.kind === "silence" && exchange.fault === "aborted" && !exchange.written) return 0;
+    row.requests++;
+    const verdict = classify(exchange);
+    switch (verdict.kind) {
+      case "updated":
+        context.settler.outcome(end(row, exchange, { status: "updated", cause: null }, clock));
+        return null;
+      case "failed":
+        context.settler.outcome(end(row, exchange, { status: "failed", cause: verdict.cause }, clock));
+        return null;
+      case "unauthorized":
+        if (stale !== undefined) {
+          context.refused();
+          return LOGIN_WAIT_MS;
+        }
+        stale = got.token;
+        continue;
+      case "retry": {
+        row.ambiguous ||= verdict.ambiguous;
+        // An abort of ours says nothing about the row.
+        if (exchange.kind === "silence" && exchange.fault === "aborted") return context.timeout;
+        row.tries++;
+        if (row.tries >= context.attempts) {
+          context.settler.outcome(end(row, exchange, giveUp(verdict.fault, row.ambiguous), clock));
+          return null;
+        }
+        const quiet = verdict.ambiguous ? context.timeout : 0;
+        const wait = backoff(row.tries, quiet, verdict.retryAfter ?? 0, clock.random);
+        const http = exchange.kind === "answer" ? exchange.http : 0;
+        const { latency } = exchange;
+        context.settler.fault({
+          row: row.row,
+          at: clock.wall(),
+          fault: verdict.fault,
+          http,
+          latency: round(latency),
+          wait,
+        });
+        return wait;
+      }
+      default:
+        return verdict satisfies never;
+    }
+  }
+}
+
+async function send(sender: Sender, row: QueuedRow, token: string, context: RowContext): Promise<Exchange> {
+  const { contract } = sender;
+  const headers = { "content-type": "application/json", [contract.tokenHeader]: token };
+  const { valid, aborter } = context.lease;
+  const reply = await sender.http.post(contract.updatePath, headers, row.body, context.timeout, valid, aborter);
+  return readReply(reply, sender.clock.wall);
+}
+
+function end(row: QueuedRow, exchange: Exchange, how: Pick<Outcome, "status" | "cause">, clock: Clock): Outcome {
+  return {
+    row: row.row,
+    status: how.status,
+    attempts: row.requests,
+    http: exchange.kind === "answer" ? exchange.http : 0,
+    at: clock.wall(),
+    ambiguous: row.ambiguous,
+    latency: round(exchange.latency),
+    cause: how.cause,
+  };
+}
+
+/** Hundredths of a millisecond are enough for percentiles. */
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,176 @@
+// One epoch in; its batches are taken by free request slots and sent, until the epoch is gone or the process stops.
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { type EpochRecord, LOCK_MS, readEpoch } from "../queue/epoch.ts";
+import { packBatch, type QueuedRow, unpackBatch } from "../queue/payload.ts";
+import type { Sealer } from "../queue/seal.ts";
+import { makeTaker, type TakenBatch } from "../queue/take.ts";
+import { EpochGone, findSettled, makeSettler } from "../settle/settle.ts";
+import { type Lease, makeLeases, RENEW_MS } from "./lease.ts";
+import { makePace } from "./pace.ts";
+import { type RowContext, type Sender, sendRow } from "./row.ts";
+import type { Slots } from "./slots.ts";
+
+/** While credentials are refused, or Redis fails, the epoch is looked at again after this. */
+const REST_MS = 1_000;
+
+export interface Serving {
+  /** Reads the record again: held, released or gone. */
+  refresh(): Promise<void>;
+  /** Resolves when every batch it had is completed or given back. */
+  readonly done: Promise<void>;
+  /** Takes no new batch, starts no new request. */
+  stop(): void;
+  /** Ends requests in flight: the deadline of a stop. */
+  abort(): void;
+}
+
+export interface ServeContext {
+  readonly redis: Redis;
+  readonly record: EpochRecord;
+  readonly sealer: Sealer;
+  readonly sender: Sender;
+  readonly slots: Slots;
+  readonly log: Logger;
+}
+
+export function serveEpoch(context: ServeContext): Serving {
+  const { redis, record, sealer, sender, slots, log } = context;
+  const { epoch } = record;
+  const { clock } = sender;
+  const over = new AbortController();
+  let held = record.held;
+  let refused = false;
+  const taker = makeTaker(redis, epoch, LOCK_MS, clock, (error) =>
+    log.warn({ epoch, reason: error.name }, "queue error"),
+  );
+  const leases = makeLeases((ids, tokens) => taker.extend(ids, tokens, LOCK_MS), clock);
+  const settler = makeSettler(redis, epoch, sealer);
+  const pace = makePace(
+    redis,
+    { endpoint: record.endpoint, run: record.run, rate: record.rate, endpointRate: record.endpointRate },
+    clock,
+    over.signal,
+  );
+  const batches = new Set<Promise<void>>();
+  const inFlight = new Set<Lease>();
+  const open = () => !over.signal.aborted && !held && !refused;
+
+  function gone(): void {
+    log.info({ epoch }, "epoch is gone");
+    over.abort();
+  }
+
+  async function sendBatch(taken: TakenBatch): Promise<void> {
+    const batch = unpackBatch(sealer, epoch, taken.id, taken.data);
+    const lease = await leases.start(taken.id, taken.token);
+    if (!lease) return;
+    inFlight.add(lease);
+    try {
+      const settled = await findSettled(
+        redis,
+        epoch,
+        batch.rows.map((r) => r.row),
+      );
+      if (!settled) return gone();
+      const rows = batch.rows.filter((r) => !settled.has(r.row));
+      const wait = taken.stalls > batch.stalls ? afterCrash(rows) : await sendRows(rows, lease);
+      await settler.flush();
+      if (!lease.valid()) return;
+      const rest = rows.filter((r) => wait.has(r));
+      if (rest.length === 0) await taken.complete();
+      else {
+        const data = packBatch(sealer, epoch, taken.id, { stalls: taken.stalls, rows: rest });
+        await taken.giveBack(data, Math.max(...wait.values()));
+      }
+    } finally {
+      inFlight.delete(lease);
+      lease.end();
+    }
+  }
+
+  /**
+   * The worker that had these rows died with them: any of them may have been sent. They wait out what is left of the
+   * quiet period; the lock, which ran out meanwhile, was last renewed at most RENEW_MS before that worker's end.
+   */
+  function afterCrash(rows: readonly QueuedRow[]): Map<QueuedRow, number> {
+    for (const row of rows) row.ambiguous = true;
+    return new Map(rows.map((row) => [row, Math.max(0, record.timeout - (LOCK_MS - RENEW_MS))]));
+  }
+
+  /** The rows that must be tried again, each with its wait. */
+  async function sendRows(rows: readonly QueuedRow[], lease: Lease): Promise<Map<QueuedRow, number>> {
+    const back = new Map<QueuedRow, number>();
+    const rowContext: RowContext = {
+      lease,
+      pace,
+      settler,
+      attempts: record.attempts,
+      timeout: record.timeout,
+      open,
+      refused() {
+        if (!refused) settler.blocked();
+        refused = true;
+      },
+    };
+    const send = async (row: QueuedRow) => {
+      const wait = await sendRow(sender, row, rowContext);
+      if (wait !== null) back.set(row, wait);
+    };
+    await slots.run(rows, send);
+    return back;
+  }
+
+  async function takeBatches(): Promise<void> {
+    while (!over.signal.aborted) {
+      if (held || refused) {
+        await Promise.allSettled(batches);
+        await clock.sleep(REST_MS, over.signal);
+        // The coordinator holds an epoch whose credentials are refused; until then another look is all there is to do.
+        refused = false;
+        await refresh();
+        continue;
+      }
+      await slots.wanted();
+      const taken = await taker.next();
+      if (!taken) continue;
+      const work = sendBatch(taken).catch((error: unknown) => {
+        if (error instanceof EpochGone) return gone();
+        // The batch comes back when its lock runs out; nothing of it is lost.
+        log.warn({ epoch, reason: error instanceof Error ? error.name : "unknown" }, "batch left to its lock");
+      });
+      batches.add(work);
+      void work.finally(() => batches.delete(work));
+    }
+  }
+
+  async function refresh(): Promise<void> {
+    const now = await readEpoch(redis, epoch);
+    if (!now) gone();
+    else held = now.held;
+  }
+
+  async function serve(): Promise<void> {
+    while (!over.signal.aborted) {
+      try {
+        await takeBatches();
+      } catch (error) {
+        log.warn({ epoch, reason: error instanceof Error ? error.name : "unknown" }, "cannot take batches");
+        await clock.sleep(REST_MS, over.signal);
+      }
+    }
+    await Promise.allSettled(batches);
+    leases.close();
+    await taker.close();
+  }
+
+  return {
+    refresh,
+    done: serve(),
+    stop: () => over.abort(),
+    abort() {
+      over.abort();
+      for (const lease of inFlight) lease.aborter.abort();
+    },
+  };
+}

@@ -1,0 +1,64 @@
+// Settings in, a worker process of this run's own out: sending has a core to itself, and a crash takes no ledger with it.
+import { type ChildProcess, fork } from "node:child_process";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Settings } from "../settings.ts";
+
+/** A worker that dies is started again after this. */
+const RESTART_MS = 500;
+/** Small young generation: the worker's garbage is short-lived, and its memory must not follow the file's size. */
+const NODE_FLAGS = ["--max-semi-space-size=8", "--max-old-space-size=160"];
+
+/** What the child is told, over its own channel: secrets are neither in arguments nor in the environment. */
+export interface ChildOrder {
+  readonly settings: Settings;
+  /** Hex. */
+  readonly key: string;
+  readonly run: string | null;
+}
+
+export interface SpawnedWorker {
+  /** Tells it for which run it works; until then it only warms up. */
+  start(order: ChildOrder): void;
+  /** Lets it end what is in flight; resolves when it is gone. May be called twice. */
+  stop(): Promise<void>;
+}
+
+export function spawnWorker(clock: Clock, log: Logger): SpawnedWorker {
+  const script = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
+  let order: ChildOrder | null = null;
+  let stopping = false;
+  let child: ChildProcess;
+
+  function launch(): ChildProcess {
+    const launched = fork(script, [], { execArgv: [...process.execArgv, ...NODE_FLAGS], serialization: "advanced" });
+    if (order) launched.send(order);
+    launched.on("error", () => {});
+    launched.once("exit", (code, signal) => {
+      if (stopping) return;
+      log.warn({ code, signal }, "worker process ended, starting another");
+      void clock.sleep(RESTART_MS).then(() => {
+        if (!stopping) child = launch();
+      });
+    });
+    return launched;
+  }
+
+  child = launch();
+  return {
+    start(given) {
+      order = given;
+      child.send(given);
+    },
+    async stop() {
+      stopping = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      if (order === null) child.kill("SIGKILL");
+      else if (child.connected) child.disconnect();
+      await gone;
+    },
+  };
+}

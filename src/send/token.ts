@@ -1,0 +1,74 @@
+// Credentials in, a valid token out: one login at a time for the whole process.
+import type { Clock } from "../clock.ts";
+import type { Contract, Credentials } from "../endpoint/contract.ts";
+import { Aborter, type HttpClient } from "./http.ts";
+
+/** A token is renewed this long before it expires, or after nine tenths of a shorter life. */
+const EARLY_MS = 30_000;
+/** While credentials are refused the endpoint is asked again no sooner than this. */
+const REFUSED_MS = 10_000;
+/** For a token without an expiry, or expired by our clock when it is made: a refusal will tell. */
+const DEFAULT_LIFE_MS = 600_000;
+const HEADERS = { "content-type": "application/json" };
+
+export type TokenResult =
+  | { readonly kind: "token"; readonly token: string }
+  /** The login was refused. */
+  | { readonly kind: "refused" }
+  /** The login endpoint did not answer as it should; `fault` as in outcomes. */
+  | { readonly kind: "unavailable"; readonly fault: string };
+
+export interface Tokens {
+  /** The current token, or a new one. `stale` is a token that was just refused: it is not given again. */
+  get(stale?: string): Promise<TokenResult>;
+}
+
+export function makeTokens(
+  http: HttpClient,
+  contract: Contract,
+  credentials: Credentials,
+  timeout: number,
+  clock: Clock,
+): Tokens {
+  const body = Buffer.from(JSON.stringify(contract.tokenRequest(credentials)));
+  let current: { token: string; until: number } | null = null;
+  let pending: Promise<TokenResult> | null = null;
+  let refusedUntil = Number.NEGATIVE_INFINITY;
+
+  async function login(): Promise<TokenResult> {
+    if (clock.now() < refusedUntil) return { kind: "refused" };
+    const asked = clock.now();
+    const reply = await http.post(contract.tokenPath, HEADERS, body, timeout, () => true, new Aborter());
+    if (reply.kind === "silence") return { kind: "unavailable", fault: `login-${reply.fault}` };
+    if (reply.http === 401 || reply.http === 403) {
+      refusedUntil = clock.now() + REFUSED_MS;
+      return { kind: "refused" };
+    }
+    const found = reply.http === 200 && reply.body ? contract.tokenAnswer.safeParse(parse(reply.body)) : null;
+    if (!found?.success) return { kind: "unavailable", fault: `login-http-${reply.http}` };
+    const { token, expiresAt } = found.data;
+    const left = (expiresAt ?? 0) - clock.wall();
+    const life = left > 0 ? left : DEFAULT_LIFE_MS;
+    current = { token, until: asked + Math.max(life - EARLY_MS, life * 0.9) };
+    return { kind: "token", token };
+  }
+
+  return {
+    get(stale) {
+      if (current && (current.token === stale || clock.now() >= current.until)) current = null;
+      if (current) return Promise.resolve({ kind: "token", token: current.token });
+      pending ??= login().finally(() => {
+        pending = null;
+      });
+      return pending;
+    },
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,97 @@
+// A Redis and an endpoint in; every epoch that this process is set up for is served until it is told to stop.
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Contract } from "../endpoint/contract.ts";
+import type { RedisHome } from "../queue/embedded.ts";
+import { EPOCHS, type EpochRecord, endpointFingerprint, NEWS, readEpoch } from "../queue/epoch.ts";
+import { keyFingerprint, makeSealer } from "../queue/seal.ts";
+import type { Settings } from "../settings.ts";
+import { makeHttpClient } from "./http.ts";
+import { type Serving, serveEpoch } from "./serve.ts";
+import { makeSlots } from "./slots.ts";
+import { makeTokens } from "./token.ts";
+
+/** Epochs are announced; this is for announcements that were missed. */
+const LOOK_MS = 2_000;
+/** Requests in flight may end in this time after a stop; then they are aborted. */
+const STOP_MS = 25_000;
+
+export interface WorkerContext {
+  readonly redis: RedisHome;
+  readonly key: Buffer;
+  readonly contract: Contract;
+  readonly settings: Settings;
+  /** Serve this run only; null for all. */
+  readonly run: string | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+  notice(line: string): void;
+}
+
+/** Serves until `soft` fires and all batches are completed or given back; `hard` ends requests in flight. */
+export async function runWorker(context: WorkerContext, soft: AbortSignal, hard: AbortSignal): Promise<void> {
+  const { clock, contract, log, settings } = context;
+  const redis = context.redis.connect("worker");
+  const news = context.redis.connect("worker-news");
+  const http = makeHttpClient(settings.baseUrl, settings.concurrency, settings.timeout, clock);
+  const tokens = makeTokens(http, contract, settings, settings.timeout, clock);
+  const sender = { http, tokens, contract, clock };
+  const slots = makeSlots(settings.concurrency);
+  const served = new Map<string, Serving>();
+  const refused = new Set<string>();
+  const mine = endpointFingerprint(settings.baseUrl, settings.login);
+  const key = keyFingerprint(context.key);
+
+  async function take(epoch: string): Promise<void> {
+    const known = served.get(epoch);
+    if (known) return known.refresh();
+    if (soft.aborted || refused.has(epoch)) return;
+    const record = await readEpoch(redis, epoch);
+    if (!record || served.has(epoch) || (context.run !== null && record.run !== context.run)) return;
+    const difference = differs(record, contract.name, mine, key);
+    if (difference) {
+      refused.add(epoch);
+      log.warn({ epoch, difference }, "run not taken");
+      return context.notice(`run ${record.run} is not for this worker: ${difference}`);
+    }
+    log.info({ epoch }, "serving");
+    const serving = serveEpoch({ redis, record, sealer: makeSealer(context.key, epoch), sender, slots, log });
+    served.set(epoch, serving);
+    void serving.done.finally(() => served.delete(epoch));
+  }
+
+  async function look(): Promise<void> {
+    try {
+      for (const epoch of new Set([...(await redis.smembers(EPOCHS)), ...served.keys()])) await take(epoch);
+    } catch (error) {
+      log.warn({ reason: error instanceof Error ? error.name : "unknown" }, "cannot look for runs");
+    }
+  }
+
+  const stopAll = () => {
+    for (const serving of served.values()) serving.stop();
+  };
+  const abortAll = () => {
+    for (const serving of served.values()) serving.abort();
+  };
+  soft.addEventListener("abort", stopAll, { once: true });
+  hard.addEventListener("abort", abortAll, { once: true });
+  news.on("message", (_channel: string, epoch: string) => void take(epoch).catch(() => {}));
+  await news.subscribe(NEWS);
+  while (!soft.aborted) {
+    await look();
+    await clock.sleep(LOOK_MS, soft);
+  }
+  const deadline = setTimeout(abortAll, STOP_MS);
+  await Promise.allSettled([...served.values()].map((serving) => serving.done));
+  clearTimeout(deadline);
+  await http.close();
+}
+
+/** Why a worker must not take a run; null when it may. Rows of production are never sent to staging, nor the reverse. */
+function differs(record: EpochRecord, contract: string, endpoint: string, key: string): string | null {
+  if (record.contract !== contract) return `it is for the contract ${record.contract}, this worker has ${contract}`;
+  if (record.endpoint !== endpoint) return "its base URL or login is another (CONNECTFI_BASE_URL, CONNECTFI_LOGIN)";
+  if (record.key !== key) return "its batches are sealed with another key (UPDRAFT_KEY)";
+  return null;
+}

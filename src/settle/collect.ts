@@ -1,0 +1,59 @@
+// The outcome stream of an epoch in; its entries in the ledger, and only then deleted from the stream, out.
+import type { Redis } from "ioredis";
+import { epochKeys } from "../queue/epoch.ts";
+import type { Sealer } from "../queue/seal.ts";
+import { type Entry, unpackEntry } from "./entry.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** Entries per read: 25 rows each, so a transaction holds a few thousand rows at most. */
+const ENTRIES = 200;
+
+export interface Collected {
+  readonly outcomes: readonly Outcome[];
+  /** Row to the monotonic moment at which its batch is expected back. */
+  readonly faults: Entry["faults"];
+  readonly blocked: boolean;
+  /** Entries read; fewer than a full read means that the stream is empty for now. */
+  readonly entries: number;
+}
+
+/**
+ * Reads what is there (waits up to `block` milliseconds if nothing is; 0: does not wait), writes it in one transaction
+ * together with `own` (rejections, which never travelled), deletes it from the stream, and tells which outcomes were new.
+ */
+export async function collect(
+  redis: Redis,
+  epoch: string,
+  sealer: Sealer,
+  ledger: Ledger,
+  own: readonly Outcome[],
+  meta: Readonly<Record<string, string>>,
+  block: number,
+): Promise<Collected> {
+  const key = epochKeys(epoch).outcomes;
+  const found =
+    block > 0
+      ? await redis.xreadBuffer("COUNT", ENTRIES, "BLOCK", block, "STREAMS", key, "0")
+      : await redis.xreadBuffer("COUNT", ENTRIES, "STREAMS", key, "0");
+  const entries: [Buffer, Buffer[]][] = found?.[0]?.[1] ?? [];
+  const read = entries.map(([, fields]) => readEntry(sealer, epoch, fields));
+  const outcomes = ledger.write(
+    [...own, ...read.flatMap((e) => e.outcomes)],
+    read.flatMap((e) => e.faults),
+    meta,
+  );
+  if (entries.length > 0) await redis.xdel(key, ...entries.map(([id]) => id));
+  return {
+    outcomes,
+    faults: read.flatMap((e) => e.faults),
+    blocked: read.some((e) => e.blocked),
+    entries: entries.length,
+  };
+}
+
+function readEntry(sealer: Sealer, epoch: string, fields: readonly Buffer[]): Entry {
+  const sealed = fields[1];
+  if (!sealed) throw new Error(`an entry of ${epoch} has no field`);
+  return unpackEntry(sealer.unseal(`outcomes:${epoch}`, sealed).toString("utf8"));
+}

@@ -1,0 +1,73 @@
+// A file and its plan in; the errors file and the counts that a run would start from out. One pass, nothing sent.
+import type { Clock } from "../clock.ts";
+import { makeSpeed, type Progress } from "../events.ts";
+import type { Format } from "../open/source.ts";
+import type { Reader } from "../parse/row.ts";
+import type { Plan } from "../plan/plan.ts";
+import { rejected } from "../settle/outcome.ts";
+import { openReport, type ReportResult } from "./report.ts";
+
+const PROGRESS_MS = 250;
+
+export interface Checked extends ReportResult {
+  readonly read: number;
+  readonly rejected: number;
+}
+
+export interface CheckInput {
+  readonly reader: Reader;
+  readonly plan: Plan;
+  readonly format: Format;
+  readonly dir: string;
+  /** Of the file: about as many rows. */
+  readonly lines: number;
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+  progress(progress: Progress): void;
+}
+
+/** Stops early, without a report, when the signal fires: then `null`. */
+export async function checkRows(input: CheckInput): Promise<Checked | null> {
+  const { reader, plan, format, dir, lines, clock, stop } = input;
+  const speed = makeSpeed(clock);
+  const report = await openReport({ columns: reader.columns, plan, format, dir, errorsOnly: true });
+  try {
+    let read = 0;
+    let refused = 0;
+    let told = clock.now();
+    for await (const block of reader.blocks()) {
+      for (const row of block) {
+        const planned = plan.plan(row);
+        if (planned.kind === "rejection") {
+          refused++;
+          report.add(row, rejected(row.row, planned.problems, clock.wall()));
+          if (report.full()) await report.flush();
+        }
+      }
+      read += block.length;
+      speed.add(block.length);
+      if (clock.now() - told >= PROGRESS_MS) {
+        told = clock.now();
+        input.progress(progressOf(read, refused, lines, speed.perSecond()));
+      }
+      if (stop.aborted) return null;
+    }
+    return { ...(await report.finish()), read, rejected: refused };
+  } finally {
+    await report.abandon();
+  }
+}
+
+function progressOf(read: number, rejected: number, lines: number, rowsPerSecond: number): Progress {
+  const total = Math.max(read, lines);
+  return {
+    phase: "sending",
+    read,
+    total,
+    counts: { updated: 0, unchanged: 0, rejected, failed: 0, unknown: 0, unsent: read - rejected },
+    underway: 0,
+    rowsPerSecond,
+    secondsLeft: rowsPerSecond > 0 ? (total - read) / rowsPerSecond : null,
+    limitedBy: "reading",
+  };
+}
