@@ -3,6 +3,7 @@ import { UpdraftError } from "../errors.ts";
 import type { Source } from "../open/source.ts";
 import { badEncoding, badJson, badLength, isTooLong } from "./bad.ts";
 import { textBlocks } from "./lines.ts";
+import { contentEnd } from "./quoted.ts";
 import type { Reader, Row } from "./row.ts";
 
 /** More different keys than this are values in the place of names; they would also fill memory. */
@@ -35,7 +36,7 @@ async function* blocks(source: Source): AsyncGenerator<Row[], void, undefined> {
     for (let start = 0; start < text.length; line++) {
       const newline = text.indexOf("\n", start);
       const end = newline === -1 ? text.length : newline;
-      const written = text.slice(start, end);
+      const written = text.slice(start, contentEnd(text, start, end));
       if (written.trim() !== "") {
         rows.push(isTooLong(text, start, end) ? badLength(row, line) : parseLine(written, row, line, block.suspect));
         row++;
@@ -57,7 +58,7 @@ function parseLine(written: string, row: number, line: number, suspect: boolean)
   }
   if (!isObject(value)) {
     const detail = `expected an object, got ${Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`}`;
-    return { kind: "bad", row, line, code: "not-an-object", column: null, detail, raw: written.trim() };
+    return { kind: "bad", row, line, code: "not-an-object", column: null, detail, raw: written };
   }
   return { kind: "object", row, line, object: value, text: written.trim() };
 }

@@ -1,0 +1,170 @@
+// Files and streams of every kind in; their fingerprint and bytes, or one sentence that refuses them, out.
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openSource, type Source } from "../../src/open/source.ts";
+
+const ROWS = `customerId,email\n${"csta_1,ann@example.com\n".repeat(20_000)}`;
+let folder = "";
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "updraft-open-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string | Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function opened(path: string): Promise<Source> {
+  return openSource(path, { dataDir: join(folder, "data") });
+}
+
+async function contentOf(source: Source): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of source.read()) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+describe("openSource: what is read", () => {
+  test.each([
+    ["rows.csv", (rows: string) => rows],
+    ["rows.csv.gz", (rows: string) => gzipSync(rows)],
+    [
+      "rows.csv.gz",
+      (rows: string) => Buffer.concat([gzipSync(rows.slice(0, 1_000)), gzipSync(rows.slice(1_000), { level: 1 })]),
+    ],
+    ["rows.csv.zst", (rows: string) => zstdCompressSync(rows)],
+    ["misnamed.csv", (rows: string) => zstdCompressSync(rows)],
+  ])("%s has the fingerprint of its content, however it is compressed", async (name, pack) => {
+    const source = await opened(file(name, pack(ROWS)));
+    const plain = await opened(file("plain.csv", ROWS));
+    expect(source).toMatchObject({ name, format: "csv", bytes: ROWS.length, lines: 20_001, sha256: plain.sha256 });
+    expect(await contentOf(source)).toBe(ROWS);
+    expect(await contentOf(source)).toBe(ROWS);
+  });
+
+  test.each([
+    ["a.csv", "id,x\n1,2\n", "csv"],
+    ["a.txt", "id,x\n1,2\n", "csv"],
+    ["a.ndjson", '{"id":1}\n', "ndjson"],
+    ["a.JSONL", 'nonsense\n{"id":1}\n', "ndjson"],
+    ["a.csv", '\uFEFF\n {"id":1}\n', "ndjson"],
+    ["a.ndjson", "id,x\n1,2\n", "csv"],
+    ["a.json.gz", gzipSync('oops\n{"id":1}\n'), "ndjson"],
+  ])(
+    "%s: the format is told by the content, and by the name where that leaves it open",
+    async (name, content, format) => {
+      const source = await opened(file(name, content));
+      expect(source.format).toBe(format);
+    },
+  );
+
+  test("reading may be given up at any chunk", async () => {
+    const source = await opened(file("rows.csv.gz", gzipSync(ROWS)));
+    for await (const _ of source.read()) break;
+    expect(await contentOf(source)).toBe(ROWS);
+  });
+});
+
+describe("openSource: what is refused, with exit code 2", () => {
+  test.each([
+    ["nothing", "", "file-empty"],
+    ["a byte order mark alone", "\uFEFF", "file-empty"],
+    ["blank lines alone", ` \r\n${"\n".repeat(100_000)}`, "file-empty"],
+    ["nothing, compressed", gzipSync(""), "file-empty"],
+    ["half a gzip file", gzipSync(ROWS).subarray(0, 300), "file-damaged"],
+    ["the first bytes of a gzip file", gzipSync(ROWS).subarray(0, 2), "file-damaged"],
+    ["half a zstd file", zstdCompressSync(ROWS).subarray(0, 40), "file-damaged"],
+    ["gzip with a wrong checksum", Buffer.concat([gzipSync(ROWS).subarray(0, -8), Buffer.alloc(8)]), "file-damaged"],
+    ["UTF-16", Buffer.from("\uFEFFcustomerId,email\n", "utf16le"), "file-kind"],
+    ["UTF-16, compressed", gzipSync(Buffer.from("\uFEFFcustomerId,email\n", "utf16le").swap16()), "file-kind"],
+    ["an Excel workbook", Buffer.from("PK\x03\x04 and more"), "file-kind"],
+    ["bzip2", Buffer.from("BZh91AY&SY"), "file-kind"],
+    ["a JSON array", '[\n  {"customerId":"c1"}\n]\n', "file-json-array"],
+  ])("%s", async (_, content, code) => {
+    const error = await opened(file("rows.csv", content)).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code, exit: 2 });
+    expect(String(error)).not.toMatch(/[{}]/);
+  });
+
+  test("a path that leads nowhere", async () => {
+    await expect(opened(join(folder, "no.csv"))).rejects.toMatchObject({ code: "file-missing", exit: 2 });
+    await expect(opened(join(file("rows.csv", ROWS), "no.csv"))).rejects.toMatchObject({ code: "file-missing" });
+  });
+
+  test("a directory", async () => {
+    await expect(opened(folder)).rejects.toMatchObject({ code: "file-directory", exit: 2 });
+  });
+
+  test("what is no regular file, without waiting for it", async () => {
+    const pipe = join(folder, "pipe");
+    expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+    await expect(opened(pipe)).rejects.toMatchObject({ code: "file-not-regular", fields: { kind: "a named pipe" } });
+    await expect(opened("/dev/null")).rejects.toMatchObject({ code: "file-not-regular", exit: 2 });
+  });
+
+  test("a file that this user may not read", async () => {
+    const path = file("rows.csv", ROWS);
+    chmodSync(path, 0o000);
+    chmodSync(folder, 0o755);
+    // For root no file is unreadable: there, this test asks as somebody else.
+    const root = process.getuid?.() === 0;
+    if (root) process.seteuid?.(65_534);
+    try {
+      const error = await opened(path).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "file-unreadable", exit: 2, fields: { cause: "EACCES" } });
+    } finally {
+      if (root) process.seteuid?.(0);
+    }
+  });
+});
+
+describe("Source.read: a file that changed since it was fingerprinted is refused", () => {
+  test("with other content of the same size", async () => {
+    const path = file("rows.csv", ROWS);
+    const source = await opened(path);
+    writeFileSync(path, ROWS.replace("ann", "bob"));
+    await expect(contentOf(source)).rejects.toMatchObject({ code: "file-changed", exit: 2 });
+  });
+
+  test("by another file in its place", async () => {
+    const source = await opened(file("rows.csv", ROWS));
+    rmSync(join(folder, "rows.csv"));
+    file("rows.csv", ROWS);
+    await expect(contentOf(source)).rejects.toMatchObject({ code: "file-changed" });
+  });
+
+  test("while it is read", async () => {
+    const path = file("rows.csv", ROWS);
+    const source = await opened(path);
+    const chunks = source.read();
+    await chunks[Symbol.asyncIterator]().next();
+    truncateSync(path, 200_000);
+    await expect(async () => {
+      for await (const _ of chunks);
+    }).rejects.toMatchObject({ code: "file-changed" });
+  });
+
+  test("in nothing but what no time or size tells, by its hash at the end", async () => {
+    const path = file("rows.csv", ROWS);
+    const when = new Date("2026-01-01T00:00:00Z");
+    utimesSync(path, when, when);
+    const source = await opened(path);
+    writeFileSync(path, ROWS.replace("ann", "bob"));
+    utimesSync(path, when, when);
+    await expect(contentOf(source)).rejects.toMatchObject({ code: "file-changed" });
+  });
+
+  test("by its removal", async () => {
+    const source = await opened(file("rows.csv", ROWS));
+    rmSync(join(folder, "rows.csv"));
+    await expect(contentOf(source)).rejects.toMatchObject({ code: "file-missing" });
+    expect(() => readFileSync(join(folder, "rows.csv"))).toThrow();
+  });
+});
