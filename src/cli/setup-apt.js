@@ -1,4 +1,4 @@
-// A machine without redis-server in, one with it out: Debian's package, installed without starting a service on port 6379.
+// A machine that lacks redis-server in, one that has it out: a Debian package, installed without starting a service on port 6379.
 
 import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -28,15 +28,27 @@ export function findOnPath(name, path = "") {
 
 /** Installs redis-server, or throws with the ways out. */
 export async function installRedis(say) {
+  const missing = () => findOnPath("redis-server", process.env.PATH) === null;
+  const said = await installPackage("redis-server", say, async (prefix) => {
+    if (!missing()) await keepFromBoot(prefix);
+  });
+  if (missing()) throw new SetupError(said === null ? WAYS_OUT : `${WAYS_OUT}\napt-get said:\n${said}`);
+}
+
+/**
+ * Installs one of Debian's packages without starting services, then calls `after` with what root commands begin with. Returns
+ * the end of what apt-get said; null where it cannot be used.
+ */
+export async function installPackage(name, say, after = async () => {}) {
   const prefix = await rootPrefix();
-  if (prefix === null || findOnPath("apt-get", process.env.PATH) === null) throw new SetupError(WAYS_OUT);
-  say("installing redis-server with apt-get (no service is started)");
+  if (prefix === null || findOnPath("apt-get", process.env.PATH) === null) return null;
+  say(`installing ${name} with apt-get (no service is started)`);
   const apt = (...args) =>
     run([...prefix, "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", ...args], {
       shielded: true,
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_SUSPEND: "1", LC_ALL: "C" },
     });
-  const install = () => apt("install", "-y", "--no-install-recommends", "redis-server");
+  const install = () => apt("install", "-y", "--no-install-recommends", name);
   const policy = await forbidServices(prefix);
   let result;
   try {
@@ -49,11 +61,10 @@ export async function installRedis(say) {
     }
   } finally {
     // Done even when a signal came while apt-get worked.
-    if (findOnPath("redis-server", process.env.PATH) !== null) await keepFromBoot(prefix);
+    await after(prefix);
     await policy.lift();
   }
-  if (findOnPath("redis-server", process.env.PATH) !== null) return;
-  throw new SetupError(`${WAYS_OUT}\napt-get said:\n${result.output.trim().split("\n").slice(-6).join("\n")}`);
+  return result.output.trim().split("\n").slice(-6).join("\n");
 }
 
 /** The lists have a lock of their own, for which apt-get does not wait. */
