@@ -8,8 +8,8 @@
 import { existsSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { dropLeftPolicy, findOnPath, installPackage, installRedis } from "./setup-apt.js";
 import { holdSetupLock } from "./setup-lock.js";
-import { dropLeftPolicy, findOnPath, installRedis } from "./setup-redis.js";
 import { Interrupted, run, SetupError } from "./setup-run.js";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -69,18 +69,27 @@ async function installPackages() {
 
 /** node_modules/.bin/node must be Node 26: the one of the lock file, or else the machine's own where npm has none that runs. */
 async function useNode(own) {
-  if ((await majorOf(NODE)) >= NODE_MAJOR) return;
-  if ((await majorOf(own)) < NODE_MAJOR)
+  let locked = await askVersion(NODE);
+  if (locked.said.includes("libatomic")) {
+    // Node's own binary links to it, and a slim Debian comes without.
+    await installPackage("libatomic1", say);
+    locked = await askVersion(NODE);
+  }
+  if (locked.major >= NODE_MAJOR) return;
+  if ((await askVersion(own)).major < NODE_MAJOR)
     throw new SetupError(
-      `npm has no Node ${NODE_MAJOR} that runs on ${process.platform}-${process.arch}: install Node ${NODE_MAJOR} or newer, then run this again`,
+      `the Node ${NODE_MAJOR} of the packages does not run on this ${process.platform}-${process.arch} (${locked.said}): install Node ${NODE_MAJOR} or newer, then run this again`,
     );
   rmSync(NODE, { force: true });
   symlinkSync(own, NODE);
 }
 
-async function majorOf(node) {
-  const { code, output } = await run([node, "--version"]).catch(() => ({ code: 1, output: "" }));
-  return code === 0 ? Number(/^v(\d+)/.exec(output)?.[1] ?? 0) : 0;
+async function askVersion(node) {
+  const { code, output } = await run([node, "--version"]).catch((error) => {
+    if (error.syscall === undefined) throw error;
+    return { code: 1, output: error.message };
+  });
+  return { major: code === 0 ? Number(/^v(\d+)/.exec(output)?.[1] ?? 0) : 0, said: output.trim() };
 }
 
 function say(line) {

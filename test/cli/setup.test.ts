@@ -33,7 +33,7 @@ beforeEach(() => {
   bin = join(clone, "bin");
   mkdirSync(join(clone, "src", "cli"), { recursive: true });
   mkdirSync(bin);
-  for (const file of ["setup.js", "setup-lock.js", "setup-redis.js", "setup-run.js"]) {
+  for (const file of ["setup.js", "setup-lock.js", "setup-apt.js", "setup-run.js"]) {
     copyFileSync(new URL(`../../src/cli/${file}`, import.meta.url), join(clone, "src", "cli", file));
   }
   writeFileSync(join(clone, "package.json"), JSON.stringify({ type: "module" }));

@@ -46,6 +46,7 @@ describe("redactUrl", () => {
     expect(redactUrl("rediss://me:secret@redis.example:6380/2")).toBe("rediss://redis.example:6380/2");
     expect(redactUrl("redis://[::1]:6379")).toBe("redis://[::1]:6379");
     expect(redactUrl("unix:///run/redis.sock")).toBe("unix:/run/redis.sock");
+    expect(redactUrl("/run/my redis.sock")).toBe("unix:/run/my redis.sock");
     expect(redactUrl({ socket: "/run/redis.sock" })).toBe("unix:/run/redis.sock");
   });
 
@@ -80,6 +81,7 @@ describe("a given Redis", () => {
     expect(await home.connect("test").set("a", "1")).toBe("OK");
     await home.close();
     expect(await redis.connect().get("a")).toBe("1");
+    await pingWithin(redis.socket, 5_000, systemClock);
   });
 
   test("that refuses the connection is named without its password", async () => {
