@@ -127,6 +127,19 @@ describe("openReader of CSV: records that are not", () => {
     expect(intact(rows)).toHaveLength(MIB / 2 + 1);
   });
 
+  test.each([1_000, 64 * 1024, 4 * MIB])(
+    "the 1 MiB of a quote do not depend on how the file is cut: %d",
+    async (chunk) => {
+      const filler = "2,x\n".repeat(MIB / 4 - 3);
+      const rows = await rowsOf(`a,b\n1,"a"\n1,"open\n${filler}3,close"\n4,y\n`, "csv", chunk);
+      expect(bad(rows).map(({ line, code }) => [line, code])).toEqual([
+        [3, "quote-not-closed"],
+        [MIB / 4 + 1, "quote-in-field"],
+      ]);
+      expect(intact(rows)).toHaveLength(MIB / 4 - 1);
+    },
+  );
+
   test("100,000 quotes that are never closed cost one line each, read in linear time", {
     timeout: 30_000,
   }, async () => {

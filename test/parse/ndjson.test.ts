@@ -31,11 +31,6 @@ describe("openReader of NDJSON", () => {
     expect(rows[3]).toMatchObject({ kind: "object", row: 4, line: 4 });
   });
 
-  test("a position that the line itself speaks of is not taken for the parser's", async () => {
-    const rows = await rowsOf('{"a":1}\nx at position 7 (line 1 column 8)\n', "ndjson");
-    expect(bad(rows)[0]?.column).not.toBe(8);
-  });
-
   test.each([
     ["[1]", "an array"],
     ["null", "null"],
