@@ -5,7 +5,10 @@ import type { Row } from "../parse/row.ts";
 export interface Problem {
   /** The source column's name as the file writes it; null where no column is to blame (constants, the row as a whole). */
   readonly column: string | null;
-  /** The API's property as a JSON pointer: `/addresses/0/stateCode`; null for a record that could not be read. */
+  /**
+   * The property as a JSON pointer into the body: `/addresses/0/stateCode`; into the row, for a name that the endpoint does not
+   * have; empty for the row as a whole; null for a record that could not be read.
+   */
   readonly path: string | null;
   readonly code: string;
   /** For people, without the value: "expected 5 digits, got 4 characters". */

@@ -19,7 +19,7 @@ describe("locate", () => {
     ["/addresses/0", undefined, null, "addresses"],
     ["/addresses", undefined, null, "addresses"],
     ["/phones/0/phoneNumber", undefined, null, "phoneNumber"],
-    ["/a~1b/c~0d", undefined, null, "c~d"],
+    ["/a~1b/c~0d~1e", undefined, null, "c~d/e"],
     ["/toString/0", "constructor", null, "constructor"],
     ["", undefined, null, ""],
   ])("reads %j with %j as column %j", (path, property, column, name) => {

@@ -23,6 +23,8 @@ describe("the default mapping", () => {
     ["stateCode", "PRIMARY address stateCode"],
     ["Postal Code", "PRIMARY address postalCode"],
     ["country_code_a3", "PRIMARY address countryCodeA3"],
+    ["address.city", "PRIMARY address city"],
+    ["phone country dialing code", "MOBILE phone countryDialingCode"],
     ["primary.city", "PRIMARY address city"],
     ["primary address city", "PRIMARY address city"],
     ["address.primary.city", "PRIMARY address city"],

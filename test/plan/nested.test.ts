@@ -97,6 +97,27 @@ describe("a row of NDJSON", () => {
       { code: "given-twice", path: "/addresses/0/countryCodeA3" },
     ]);
   });
+
+  it("cannot say otherwise than a constant in a nested object", () => {
+    const planned = planObject(
+      { customerId: "c", primary: { ...ADDRESS, state: "NJ" } },
+      { set: { countryCodeA3: "CAN" } },
+    );
+    expect(planned.problems.map(({ path, code }) => `${path} ${code}`)).toEqual([
+      "/primary/countryCodeA3 given-twice",
+      "/primary/state given-twice",
+    ]);
+  });
+
+  it("takes nothing from the row before it", () => {
+    const plan = planOf({ columns: ["customerId", "email", "addresses", "phoneNumber"], format: "ndjson" });
+    const addresses = [{ type: "PRIMARY", ...ADDRESS }];
+    expect(plan.plan(objectRow({ customerId: "c", addresses, phoneNumber: "123456" })).kind).toBe("update");
+    expect(plan.plan(objectRow({ customerId: "c", addresses, remarks: "x" })).kind).toBe("rejection");
+    expect(plan.plan(objectRow({ customerId: "d", email: "a@b" }))).toMatchObject({
+      body: '{"customerId":"d","email":"a@b"}',
+    });
+  });
 });
 
 describe("JSON of the wrong kind", () => {
