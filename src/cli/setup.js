@@ -40,7 +40,7 @@ function packagesInstalled() {
     const have = found[path];
     // Optional packages are for other platforms, or the Node binary, which is asked for by its path above.
     if (have === undefined) return Boolean(entry.optional || entry.devOptional || entry.inBundle);
-    return have.version === entry.version && have.integrity === entry.integrity;
+    return have.version === entry.version && (entry.integrity ?? have.integrity) === have.integrity;
   });
 }
 

@@ -35,6 +35,15 @@ test("Node is pinned to one version on every platform", () => {
   expect(Object.values(optionalDependencies)[0]).toMatch(/^\d+\.\d+\.\d+$/);
 });
 
-test("the lock file names no registry, so that it installs from whichever npm is set up with", () => {
-  expect(readFileSync(`${ROOT}/package-lock.json`, "utf8")).not.toMatch(/"resolved"/);
+test("the lock file names the packages of every platform, without which npm ci refuses it, and no registry", () => {
+  const entry = z.object({
+    optionalDependencies: z.record(z.string(), z.string()).optional(),
+    resolved: z.never().optional(),
+  });
+  const { packages } = z
+    .object({ packages: z.record(z.string(), entry) })
+    .parse(JSON.parse(readFileSync(`${ROOT}/package-lock.json`, "utf8")));
+  const named = Object.values(packages).flatMap((one) => Object.keys(one.optionalDependencies ?? {}));
+  const missing = named.filter((name) => !Object.keys(packages).some((path) => path.endsWith(`node_modules/${name}`)));
+  expect(missing).toEqual([]);
 });
