@@ -17,6 +17,9 @@ const RATE = "100/s";
 /** Also how long a row waits after a reset: whether it took effect cannot be known sooner. */
 const TIMEOUT = "2s";
 
+/** In the demo's folder: a screen without it would show log lines between plain ones. */
+const LOG = "demo.log";
+
 const PROXIES = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"];
 
 const EXAMPLES = `
@@ -28,7 +31,7 @@ export function demoCommand(shell: Shell): Command {
     .description("Sends samples/customers.csv to a simulator of the endpoint that fails now and then.");
   return command.addHelpText("after", EXAMPLES).action(async () => {
     const dir = makeFolder(shell);
-    const session = { logFile: join(dir, "demo.log"), logLevel: "info" } as const;
+    const session = { logFile: join(dir, LOG), logLevel: "info" } as const;
     await removeLeftovers(join(dir, ".."), shell.clock);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     // A second Ctrl-C ends this process at once: its Redis must not stay behind.
@@ -37,7 +40,8 @@ export function demoCommand(shell: Shell): Command {
     shell.exitCode = await withSession(shell, session, false, async (parts) => {
       parts.screen.notice("starting a simulator of the endpoint: 5 % of requests get a 503, 1 % lose their connection");
       await using simulator = await startSimulatorProcess(TROUBLE);
-      return sendSample(shell, dir, simulator, parts);
+      // Awaited here: the simulator is there until it has ended.
+      return await sendSample(shell, dir, simulator, parts);
     });
     process.off("exit", endAtOnce);
   });
@@ -53,7 +57,7 @@ async function sendSample(
   // All traffic stays on this machine, whatever proxy the environment names.
   for (const name of PROXIES) delete process.env[name];
   const settings = loadSettings({
-    flags: { baseUrl: url, dataDir: dir, rate: RATE, timeout: TIMEOUT },
+    flags: { baseUrl: url, dataDir: dir, rate: RATE, timeout: TIMEOUT, logFile: LOG },
     env: { CONNECTFI_LOGIN: login, CONNECTFI_PASSWORD: password, XDG_CONFIG_HOME: dir },
     cwd: dir,
   });

@@ -73,7 +73,7 @@ export function makeScreen({ mode, stderr, log, clock }: ScreenParts): Screen {
       }
       if (!due(progress)) return;
       if (mode === "lines") stderr.write(`${progressLine(progress)}\n`);
-      log.info({ ...progress, done: rowsDone(progress) }, "progress");
+      log.info(figures(progress), "progress");
     },
     notice(line) {
       const bar = drawn;
@@ -85,4 +85,10 @@ export function makeScreen({ mode, stderr, log, clock }: ScreenParts): Screen {
     },
     clear,
   };
+}
+
+/** What a log line says of it, without digits that mean nothing. */
+function figures(progress: Progress): Readonly<Record<string, unknown>> {
+  const { phase, total, counts, underway, rowsPerSecond, limitedBy } = progress;
+  return { phase, done: rowsDone(progress), total, counts, underway, rowsPerSecond: Math.round(rowsPerSecond), limitedBy };
 }

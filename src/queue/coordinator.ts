@@ -119,7 +119,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
         row.batch = id;
         highest = Math.max(highest, row.row);
       }
-      return { id, data: packBatch(sealer, epoch, id, { stalls: 0, rows }) };
+      return { id, data: packBatch(sealer, epoch, id, 0, rows) };
     });
     const target = queue;
     // What does not arrive is found missing by the reconcile loop.

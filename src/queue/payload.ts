@@ -2,8 +2,8 @@
 import * as z from "zod";
 import type { Sealer } from "./seal.ts";
 
-/** One row on its way, with what has been tried so far. */
-export interface QueuedRow {
+/** One row on its way, with what has been tried so far. Its body is text where it is made, and bytes where it is sent. */
+export interface QueuedRow<Body extends string | Buffer = Buffer> {
   readonly row: number;
   /** Tries that count against `--attempts`. */
   tries: number;
@@ -12,7 +12,7 @@ export interface QueuedRow {
   /** Some exchange may have taken effect without our knowing; sticky. */
   ambiguous: boolean;
   /** The request body, ready to be written to a socket. */
-  readonly body: Buffer;
+  readonly body: Body;
 }
 
 /** What a batch's job data looks like in Redis: nothing but names and a sealed blob. */
@@ -39,12 +39,17 @@ export interface Batch {
 }
 
 /** The plain text is a JSON header of figures, a line end, and the bodies as they will be sent: no JSON within JSON. */
-export function packBatch(sealer: Sealer, epoch: string, id: string, batch: Batch): SealedBatch {
-  const head = JSON.stringify({
-    stalls: batch.stalls,
-    rows: batch.rows.map((r) => [r.row, r.tries, r.requests, r.ambiguous ? 1 : 0, r.body.length]),
-  });
-  const plain = Buffer.concat([Buffer.from(`${head}\n`), ...batch.rows.map((r) => r.body)]);
+export function packBatch(
+  sealer: Sealer,
+  epoch: string,
+  id: string,
+  stalls: number,
+  rows: readonly QueuedRow<string | Buffer>[],
+): SealedBatch {
+  const bodies = Buffer.from(rows.map((r) => (typeof r.body === "string" ? r.body : r.body.toString("utf8"))).join(""));
+  const lengths = rows.map((r) => Buffer.byteLength(r.body));
+  const head = rows.map((r, i) => [r.row, r.tries, r.requests, r.ambiguous ? 1 : 0, lengths[i]]);
+  const plain = Buffer.concat([Buffer.from(`${JSON.stringify({ stalls, rows: head })}\n`), bodies]);
   return { v: 1, run: epoch, blob: sealer.seal(`batch:${epoch}:${id}`, plain).toString("base64") };
 }
 

@@ -9,18 +9,20 @@ import type { QueuedRow } from "./payload.ts";
 const WINDOW_S = 2;
 const MIN_ROWS = 1_000;
 const MAX_ROWS = 20_000;
-const MAX_BYTES = 24 * 1024 * 1024;
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 /** A batch is about a quarter of a second of rows. */
 const BATCH_S = 0.25;
 const MAX_BATCH = 250;
 
-export interface WindowRow extends QueuedRow {
+export interface WindowRow extends QueuedRow<string> {
   readonly customerId: string;
   /** The batch it travels in; null while it waits for its turn. */
   batch: string | null;
   /** The next row of the same customer: it waits for this one's outcome. */
   next: WindowRow | null;
 }
+
+const NOTHING_TRIED: Past = { tries: 0, requests: 0, ambiguous: false };
 
 export interface Window {
   put(update: Update, past?: Past): void;
@@ -53,7 +55,7 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
   const last = new Map<string, WindowRow>();
   const over = new AbortController();
   let due: WindowRow[] = [];
-  let bytes = 0;
+  let characters = 0;
   let deferred = 0;
   let speed = rate ?? MIN_ROWS;
 
@@ -69,12 +71,13 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
   }
 
   return {
-    put(update, past = { tries: 0, requests: 0, ambiguous: false }) {
+    put(update, past = NOTHING_TRIED) {
       const { customerId } = update;
-      const body = Buffer.from(update.body);
-      const row: WindowRow = { row: update.row, ...past, body, customerId, batch: null, next: null };
+      const { tries, requests, ambiguous } = past;
+      const { body } = update;
+      const row = { row: update.row, tries, requests, ambiguous, body, customerId, batch: null, next: null };
       rows.set(row.row, row);
-      bytes += body.length;
+      characters += body.length;
       const before = last.get(customerId);
       last.set(customerId, row);
       if (before) {
@@ -82,7 +85,7 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
         deferred++;
       } else due.push(row);
     },
-    hasRoom: () => rows.size < clamp(speed * WINDOW_S, MIN_ROWS, MAX_ROWS) && bytes < MAX_BYTES,
+    hasRoom: () => rows.size < clamp(speed * WINDOW_S, MIN_ROWS, MAX_ROWS) && characters < MAX_CHARACTERS,
     takeBatches(all) {
       const size = batchSize();
       const taken: WindowRow[][] = [];
@@ -98,7 +101,7 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
       const row = rows.get(outcome.row);
       if (!row) return;
       rows.delete(row.row);
-      bytes -= row.body.length;
+      characters -= row.body.length;
       if (outcome.status === "unknown") void clock.sleep(quiet, over.signal).then(() => release(row));
       else release(row);
     },

@@ -80,7 +80,7 @@ export function serveEpoch(context: ServeContext): Serving {
       const rest = rows.filter((r) => wait.has(r));
       if (rest.length === 0) await taken.complete();
       else {
-        const data = packBatch(sealer, epoch, taken.id, { stalls: taken.stalls, rows: rest });
+        const data = packBatch(sealer, epoch, taken.id, taken.stalls, rest);
         await taken.giveBack(data, Math.max(...wait.values()));
       }
     } finally {

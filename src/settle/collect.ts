@@ -38,11 +38,13 @@ export async function collect(
       : await redis.xreadBuffer("COUNT", ENTRIES, "STREAMS", key, "0");
   const entries: [Buffer, Buffer[]][] = found?.[0]?.[1] ?? [];
   const read = entries.map(([, fields]) => readEntry(sealer, epoch, fields));
+  if (entries.length === 0 && own.length === 0) return { outcomes: [], faults: [], blocked: false, entries: 0 };
   const outcomes = ledger.write(
     [...own, ...read.flatMap((e) => e.outcomes)],
     read.flatMap((e) => e.faults),
     meta,
   );
+  await ledger.sync();
   if (entries.length > 0) await redis.xdel(key, ...entries.map(([id]) => id));
   return {
     outcomes,
