@@ -13,7 +13,7 @@ const SAMPLE = join(import.meta.dirname, "..", "..", "samples", "customers.csv")
 /** A little of everything that a real endpoint does on a bad day. */
 const TROUBLE = ["--latency", "20-60", "--share503", "5%", "--reset-before-share", "1%"];
 /** Slow enough to be watched. */
-const RATE = "100/s";
+const RATE = "20/s";
 /** Also how long a row waits after a reset: whether it took effect cannot be known sooner. */
 const TIMEOUT = "2s";
 

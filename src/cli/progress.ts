@@ -1,15 +1,7 @@
 // How far a run is, in; the one line a person reads of it, for a terminal of any width or for a plain file, out.
-import type { Limit, Progress } from "../events.ts";
+import type { Progress } from "../events.ts";
 import type { Status } from "../settle/outcome.ts";
 import { thousands } from "../write/render.ts";
-
-const LIMITS: Readonly<Record<Limit, string>> = {
-  reading: "reading the file",
-  pace: "the pace set",
-  endpoint: "the endpoint",
-  retries: "retries",
-  reports: "writing reports",
-};
 
 /** Outcomes that people want to see come in; `updated` is what the figure in front shows anyway. */
 const NOTED: readonly Status[] = ["unchanged", "rejected", "failed", "unknown", "unsent"];
@@ -61,7 +53,7 @@ function factsOf(progress: Progress): string[] {
   if (noted.length > 0) facts.push(noted.join(", "));
   facts.push(`${thousands(rowsPerSecond)} rows/s`);
   if (secondsLeft !== null) facts.push(`${clockTime(secondsLeft)} left`);
-  return [...facts, `limited by ${LIMITS[limitedBy]}`];
+  return [...facts, `limit: ${limitedBy}`];
 }
 
 /** 65 → "1:05", 3700 → "1:01:40". */

@@ -90,5 +90,13 @@ export function makeScreen({ mode, stderr, log, clock }: ScreenParts): Screen {
 /** What a log line says of it, without digits that mean nothing. */
 function figures(progress: Progress): Readonly<Record<string, unknown>> {
   const { phase, total, counts, underway, rowsPerSecond, limitedBy } = progress;
-  return { phase, done: rowsDone(progress), total, counts, underway, rowsPerSecond: Math.round(rowsPerSecond), limitedBy };
+  return {
+    phase,
+    done: rowsDone(progress),
+    total,
+    counts,
+    underway,
+    rowsPerSecond: Math.round(rowsPerSecond),
+    limitedBy,
+  };
 }

@@ -1,0 +1,83 @@
+// Arguments of `updraft` in; a real process of it, what it wrote and its exit code, out.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, beforeEach } from "vitest";
+
+const MAIN = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** The first line on stdout from now on. */
+  line(): Promise<string>;
+  readonly ended: Promise<Ended>;
+}
+
+interface Options {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
+export interface Cli {
+  /** A new folder per test: home and working directory of every process. */
+  readonly folder: string;
+  start(args: readonly string[], options?: Options): Running;
+  run(args: readonly string[], options?: Options): Promise<Ended>;
+}
+
+/** Call it at the top of a test file. What a test starts and does not end is killed after it. */
+export function useCli(): Cli {
+  let folder = "";
+  let running: ChildProcess[] = [];
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "updraft-cli-"));
+  });
+  afterEach(async () => {
+    for (const child of running) {
+      if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) await once(child, "exit");
+    }
+    running = [];
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const start = (args: readonly string[], { env = {}, input }: Options = {}): Running => {
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, HOME: folder, ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    running.push(child);
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    const lines = createInterface({ input: child.stdout });
+    return {
+      child,
+      pid: child.pid ?? 0,
+      line: async () => String((await once(lines, "line"))[0]),
+      ended: once(child, "close").then(([code]) => ({ code: typeof code === "number" ? code : null, stdout, stderr })),
+    };
+  };
+  return {
+    get folder() {
+      return folder;
+    },
+    start,
+    run: (args, options) => start(args, options).ended,
+  };
+}
