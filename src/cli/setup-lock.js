@@ -38,7 +38,10 @@ export async function holdSetupLock(lock, say) {
   const beat = setInterval(() => touch(lock), BEAT_MS);
   return () => {
     clearInterval(beat);
-    if (look(lock)?.owner === owner) rmSync(lock, { recursive: true, force: true });
+    if (look(lock)?.owner !== owner) return;
+    // Away in one step: emptied in place, it could be taken by a waiting one before it is deleted.
+    renameSync(lock, own);
+    rmSync(own, { recursive: true, force: true });
   };
 }
 
