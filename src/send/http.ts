@@ -1,6 +1,7 @@
 // One request in, what came back out: the process's keep-alive connections to the endpoint.
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import type { Clock } from "../clock.ts";
+import { isLoopback } from "../settings.ts";
 
 /** An answer larger than this is not read on: its code is then unknown. */
 const BODY_LIMIT = 64 * 1024;
@@ -32,7 +33,7 @@ export interface HttpClient {
    */
   post(
     path: string,
-    headers: Record<string, string>,
+    headers: Readonly<Record<string, string>>,
     body: Buffer,
     timeout: number,
     may: () => boolean,
@@ -69,13 +70,17 @@ export function makeHttpClient(baseUrl: string, connections: number, connectTime
     pipelining: 1,
     allowH2: false,
     connect: { timeout: connectTimeout },
+    // The same for the way through a proxy.
+    connectTimeout,
     // Every request has a deadline of its own.
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: 4_000,
   };
-  // The proxy agent looks the origin up for every request, so it is taken only where a proxy is set.
-  const proxied = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"].some((name) => process.env[name]);
+  // The proxy agent looks the origin up for every request, so it is taken only where a proxy is set; what runs on this
+  // machine (the simulator) is never to be reached through one.
+  const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"];
+  const proxied = !isLoopback(url.hostname) && names.some((name) => process.env[name]);
   const dispatcher: Dispatcher = proxied ? new EnvHttpProxyAgent(options) : new Pool(url.origin, options);
   return {
     post(path, headers, body, timeout, may, abort) {
@@ -113,11 +118,12 @@ class Call implements Dispatcher.DispatchHandler {
     abort.add(this);
   }
 
-  /** Gives the request up. Before it was written this waits for undici's word that it never will be. */
+  /** Gives the request up. What was not written by now never will be: onRequestStart sees to that. */
   end(why: "timeout" | "aborted"): void {
     if (this.#done || this.#ended) return;
     this.#ended = why;
-    this.#controller?.abort(new Error(why));
+    if (this.#controller) this.#controller.abort(new Error(why));
+    else this.#finish({ kind: "silence", fault: why, written: false, latency: this.#clock.now() - this.#from });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
