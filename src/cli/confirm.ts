@@ -2,7 +2,6 @@
 import { createInterface } from "node:readline";
 import { UpdraftError } from "../errors.ts";
 import { thousands } from "../write/render.ts";
-import type { Shell } from "./shell.ts";
 
 export interface Facts {
   readonly run: string;
@@ -10,24 +9,30 @@ export interface Facts {
   countRows(): Promise<number>;
 }
 
+/** What it needs of the process's streams. */
+export interface Terminal {
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+}
+
 /** On a terminal people confirm; a job that runs by itself, and `--yes`, go on. Throws `not-confirmed` for a no and for Ctrl-C. */
 export async function confirm(
-  shell: Shell,
+  terminal: Terminal,
   facts: Facts,
   { limit, yes }: { readonly limit: number | null; readonly yes: boolean },
   signal: AbortSignal,
 ): Promise<true> {
-  if (yes || !shell.stdin.isTTY || !shell.stderr.isTTY) return true;
+  if (yes || !terminal.stdin.isTTY || !terminal.stderr.isTTY) return true;
   const rows = await facts.countRows();
   if (signal.aborted) throw new UpdraftError("not-confirmed");
   const most = limit !== null && limit < rows ? `, at most ${thousands(limit)} of them` : "";
-  const answer = await ask(shell, `Send ${thousands(rows)} rows${most}, to ${facts.host}? [y/N] `);
+  const answer = await ask(terminal, `Send ${thousands(rows)} rows${most}, to ${facts.host}? [y/N] `);
   if (/^y(es)?$/i.test(answer.trim())) return true;
   throw new UpdraftError("not-confirmed");
 }
 
 /** The answer; empty for Ctrl-C, Ctrl-D and a terminal that went away. */
-function ask({ stdin, stderr }: Shell, question: string): Promise<string> {
+function ask({ stdin, stderr }: Terminal, question: string): Promise<string> {
   return new Promise((resolve) => {
     const lines = createInterface({ input: stdin, output: stderr });
     let answer = "";
@@ -36,10 +41,7 @@ function ask({ stdin, stderr }: Shell, question: string): Promise<string> {
       stderr.write("\n");
       lines.close();
     });
-    lines.once("close", () => {
-      stdin.unref();
-      resolve(answer);
-    });
+    lines.once("close", () => resolve(answer));
     lines.question(question, (line) => {
       answer = line;
       lines.close();

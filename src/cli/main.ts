@@ -69,8 +69,7 @@ function version(): string {
 /** What a person reads of an error, and the exit code it means. */
 function tell(error: unknown, debug: boolean): { readonly text: string; readonly exit: number } {
   if (error instanceof CommanderError) {
-    const asked = ["commander.helpDisplayed", "commander.version"].includes(error.code);
-    return { text: "", exit: asked ? EXIT.ok : EXIT.usage };
+    return { text: "", exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage };
   }
   if (error instanceof UpdraftError) return { text: `updraft: ${error.message}\n  ${error.next}\n`, exit: error.exit };
   const details = debug ? `${JSON.stringify(describeError(error), null, 2)}\n` : "";

@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import * as z from "zod";
 import { flagName, type Given } from "../config.ts";
 import { UpdraftError } from "../errors.ts";
+import type { MappingSettings } from "../plan/plan.ts";
 import { SETTINGS, type Setting, type SettingName } from "../settings.ts";
 import type { Shell } from "./shell.ts";
 
@@ -60,17 +61,21 @@ function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
-/** Throws `set-malformed`. Of two values for one property the later counts, as with any flag. */
-export function mappingOf(command: Command): { set: Record<string, string>; ignoreColumns: string[] } {
-  const { set, ignoreColumn } = mappingOptions.parse(command.opts());
-  const pairs = set.map((text): [string, string] => {
+/** Throws `set-malformed` and `set-twice`; whether the properties exist is for the mapping to say. */
+export function mappingOf(command: Command): MappingSettings {
+  const options = mappingOptions.parse(command.opts());
+  const set = new Map<string, string>();
+  for (const text of options.set) {
     const equals = text.indexOf("=");
-    // Its value may be a customer's: what is shown is the part before it, or nothing.
-    if (equals < 1)
+    // Its value may be a customer's: what is shown is that a part is missing, not the text.
+    if (equals < 1) {
       throw new UpdraftError("set-malformed", { got: equals < 0 ? "a text without =" : "no property before =" });
-    return [text.slice(0, equals).trim(), text.slice(equals + 1)];
-  });
-  return { set: Object.fromEntries(pairs), ignoreColumns: ignoreColumn };
+    }
+    const property = text.slice(0, equals).trim();
+    if (set.has(property)) throw new UpdraftError("set-twice", { property });
+    set.set(property, text.slice(equals + 1));
+  }
+  return { set: Object.fromEntries(set), ignoreColumns: options.ignoreColumn };
 }
 
 /** For flags that are no settings: whole numbers from 1. */
