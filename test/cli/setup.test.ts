@@ -14,10 +14,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 const NPM = `#!/bin/sh
 echo "$@" >> npm-was-asked
+echo $$ > npm-pid
 [ -e npm-fails ] && { echo "no such package"; exit 1; }
 [ -e npm-waits ] && while [ ! -e npm-may-go ]; do sleep 0.02; done
 mkdir -p node_modules/.bin
@@ -84,6 +85,13 @@ function timesNpmWasAsked(): number {
   return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").length : 0;
 }
 
+/** Undefined until the stand-in has started and written all of it. */
+function npmPid(): number | undefined {
+  const file = join(clone, "npm-pid");
+  const [, pid] = existsSync(file) ? (/^(\d+)\n$/.exec(readFileSync(file, "utf8")) ?? []) : [];
+  return pid === undefined ? undefined : Number(pid);
+}
+
 function leftovers(): string[] {
   return readdirSync(clone).filter((name) => name.startsWith(".setup-lock"));
 }
@@ -126,9 +134,11 @@ describe("setup.js", () => {
     writeFileSync(join(clone, "npm-waits"), "");
     const killed = start();
     await killed.says("installing");
+    const npm = await vi.waitUntil(npmPid);
     killed.kill("SIGKILL");
-    writeFileSync(join(clone, "npm-may-go"), "");
     await killed.ended;
+    process.kill(npm, "SIGKILL");
+    rmSync(join(clone, "npm-waits"));
     expect(leftovers()).toEqual([".setup-lock"]);
     expect((await start().ended).code).toBe(0);
     expect(leftovers()).toEqual([]);
