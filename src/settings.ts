@@ -145,7 +145,7 @@ const localSettings = z.object({
     env: "UPDRAFT_ATTEMPTS",
     envFile: false,
     secret: false,
-    effect: "Tries per row before it ends failed or unknown; 1 to 100. Rate limits and outages do not count.",
+    effect: "Tries per row before it ends failed or unknown; 1 to 100.",
   }),
   timeout: text("a time from 100ms to 10m, such as 500ms, 10s or 2m", (value) => {
     const ms = parseDuration(value);

@@ -1,4 +1,5 @@
 // Rows of a batch in, one sealed blob out, and back: the versioned shape that travels through the queue.
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import * as z from "zod";
 import type { Sealer } from "./seal.ts";
 
@@ -33,6 +34,9 @@ const header = z.object({
   ),
 });
 
+/** Rows of one file are alike: a fifth of the bytes to encode, copy, keep and log on their way through Redis. */
+const FAST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+
 export interface Batch {
   readonly stalls: number;
   readonly rows: QueuedRow[];
@@ -50,13 +54,14 @@ export function packBatch(
   const lengths = rows.map((r) => Buffer.byteLength(r.body));
   const head = rows.map((r, i) => [r.row, r.tries, r.requests, r.ambiguous ? 1 : 0, lengths[i]]);
   const plain = Buffer.concat([Buffer.from(`${JSON.stringify({ stalls, rows: head })}\n`), bodies]);
-  return { v: 1, run: epoch, blob: sealer.seal(`batch:${epoch}:${id}`, plain).toString("base64") };
+  const blob = sealer.seal(`batch:${epoch}:${id}`, zstdCompressSync(plain, FAST)).toString("base64");
+  return { v: 1, run: epoch, blob };
 }
 
 /** Throws a ZodError or `sealed-with-another-key` for data that is not a batch of this epoch and id. */
 export function unpackBatch(sealer: Sealer, epoch: string, id: string, data: unknown): Batch {
   const sealed = sealedBatch.parse(data);
-  const plain = sealer.unseal(`batch:${epoch}:${id}`, Buffer.from(sealed.blob, "base64"));
+  const plain = zstdDecompressSync(sealer.unseal(`batch:${epoch}:${id}`, Buffer.from(sealed.blob, "base64")));
   const end = plain.indexOf(10);
   const head = header.parse(JSON.parse(plain.toString("utf8", 0, end)));
   let at = end + 1;
@@ -65,5 +70,6 @@ export function unpackBatch(sealer: Sealer, epoch: string, id: string, data: unk
     at += length;
     return { row, tries, requests, ambiguous: ambiguous === 1, body };
   });
+  if (at !== plain.length) throw new Error(`batch ${id} is not as long as its header says`);
   return { stalls: head.stalls, rows };
 }

@@ -65,11 +65,14 @@ export function loadKey(given: Buffer | null, dataDir: string): Buffer {
     try {
       const mode = statSync(file).mode & 0o077;
       if (mode !== 0) throw new UpdraftError("key-file-open", { file, mode: (mode | 0o600).toString(8) });
-      const key = Buffer.from(readFileSync(file, "utf8").trim(), "hex");
-      if (key.length !== 32) throw new UpdraftError("key-file-broken", { file });
-      return key;
+      const digits = readFileSync(file, "utf8").trim();
+      if (!/^[0-9a-fA-F]{64}$/.test(digits)) throw new UpdraftError("key-file-broken", { file });
+      return Buffer.from(digits, "hex");
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+      if (error instanceof UpdraftError) throw error;
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) {
+        throw new UpdraftError("data-dir-unwritable", { dir: dataDir }, { cause: error });
+      }
     }
     makeKeyFile(file, dataDir);
   }
@@ -77,10 +80,11 @@ export function loadKey(given: Buffer | null, dataDir: string): Buffer {
 
 /** Written whole under another name and linked, so that two processes that start at once agree on one key. */
 function makeKeyFile(file: string, dataDir: string): void {
-  const draft = `${file}.${process.pid}`;
+  // Two containers that share the folder may have the same process id.
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const fd = openSync(draft, "w", 0o600);
+    const fd = openSync(draft, "wx", 0o600);
     writeSync(fd, `${randomBytes(32).toString("hex")}\n`);
     fsyncSync(fd);
     closeSync(fd);

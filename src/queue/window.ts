@@ -8,7 +8,7 @@ import type { QueuedRow } from "./payload.ts";
 /** About two seconds of work is kept under way, within these bounds. */
 const WINDOW_S = 2;
 const MIN_ROWS = 1_000;
-const MAX_ROWS = 20_000;
+const MAX_ROWS = 8_000;
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 /** A batch is about a quarter of a second of rows. */
 const BATCH_S = 0.25;

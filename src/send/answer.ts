@@ -4,16 +4,18 @@ import type { Exchange } from "../settle/classify.ts";
 import type { RefusedPart } from "../settle/outcome.ts";
 import type { Reply } from "./http.ts";
 
-/** Names and codes only: an endpoint that echoes a customer's value in their place must not get it into a report. */
-const word = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/);
-const path = z.string().regex(/^(\/[A-Za-z0-9_]{1,40}){0,8}$/);
+/**
+ * Names and codes only: an endpoint that echoes a customer's value in their place must not get it into a report. Five
+ * digits in a row are no code but a postal code, a phone number, a date or a document.
+ */
+const word = z.string().regex(/^(?!.*\d{5})(?!\d+-)[A-Za-z0-9_.-]{1,64}$/);
+const path = z.string().regex(/^(\/([A-Za-z_][A-Za-z0-9_]{0,39}|\d{1,3})){0,8}$/);
 const params = z.looseObject({
   missingProperty: word.optional().catch(undefined),
   additionalProperty: word.optional().catch(undefined),
 });
 const part = z.object({ instancePath: path, keyword: word, params: params.optional().catch(undefined) });
 const answer = z.object({
-  code: word,
   subCode: word.optional().catch(undefined),
   context: z.unknown().optional(),
 });
@@ -21,23 +23,23 @@ const answer = z.object({
 /** At most this many entries of a validation answer are kept. */
 const PARTS = 20;
 
-export function readReply(reply: Reply, wall: () => number): Exchange {
+/** `sent` is the body of the request: what the answer repeats of its values is not kept, whatever it is called there. */
+export function readReply(reply: Reply, wall: () => number, sent: Buffer): Exchange {
   if (reply.kind === "silence") return reply;
   const { http, latency } = reply;
   const parsed = parseJson(reply.body);
-  if (http === 200) return { kind: "answer", http, code: codeOf(parsed), latency };
+  const isEcho = (text: string) => sent.includes(`:"${text}"`);
+  const code = codeOf(parsed, isEcho);
+  if (http === 200) return { kind: "answer", http, code, latency };
   const retryAfter = readRetryAfter(reply.headers["retry-after"], wall);
-  const found = answer.safeParse(parsed);
-  if (!found.success) {
-    return { kind: "answer", http, code: null, latency, ...(retryAfter === null ? {} : { retryAfter }) };
-  }
-  const parts = readParts(found.data.context);
+  const found = answer.safeParse(parsed).data;
+  const parts = readParts(found?.context, isEcho);
   return {
     kind: "answer",
     http,
-    code: found.data.code,
+    code,
     latency,
-    ...(found.data.subCode === undefined ? {} : { subCode: found.data.subCode }),
+    ...(found?.subCode === undefined || isEcho(found.subCode) ? {} : { subCode: found.subCode }),
     ...(parts.length === 0 ? {} : { parts }),
     ...(retryAfter === null ? {} : { retryAfter }),
   };
@@ -52,20 +54,24 @@ function parseJson(text: string | null): unknown {
   }
 }
 
-function codeOf(parsed: unknown): string | null {
+/** Null where there is none; `unnamed` for one that may not be kept: it is a definite answer all the same. */
+function codeOf(parsed: unknown, isEcho: (text: string) => boolean): string | null {
   if (typeof parsed !== "object" || parsed === null || !("code" in parsed)) return null;
   if (parsed.code === "0") return "0";
-  return word.safeParse(parsed.code).data ?? null;
+  if (typeof parsed.code !== "string" || parsed.code === "") return null;
+  const code = word.safeParse(parsed.code).data;
+  return code === undefined || isEcho(code) ? "unnamed" : code;
 }
 
-function readParts(context: unknown): RefusedPart[] {
+function readParts(context: unknown, isEcho: (text: string) => boolean): RefusedPart[] {
   if (!Array.isArray(context)) return [];
   return context.slice(0, PARTS).flatMap((entry) => {
-    const found = part.safeParse(entry);
-    if (!found.success) return [];
-    const property = found.data.params?.missingProperty ?? found.data.params?.additionalProperty;
-    const kept = { path: found.data.instancePath, keyword: found.data.keyword };
-    return [property === undefined ? kept : { ...kept, property }];
+    const found = part.safeParse(entry).data;
+    if (!found) return [];
+    const { instancePath: path, keyword, params } = found;
+    if (isEcho(keyword) || path.split("/").some(isEcho)) return [];
+    const property = params?.missingProperty ?? params?.additionalProperty;
+    return [property === undefined || isEcho(property) ? { path, keyword } : { path, keyword, property }];
   });
 }
 

@@ -9,6 +9,8 @@ import { makeScript } from "../queue/script.ts";
 const HORIZON_MS = 250;
 /** A slot later than this is given up: sent late it would fall into the next window of one second. */
 const LATE_MS = 2;
+/** A slot further away is asked for again after this. */
+const LONGEST_MS = 60_000;
 
 // Generic cell rate algorithm (ITU-T I.371) on two clocks without burst: a slot is due when both clocks allow it.
 // KEYS: endpoint clock, run clock. ARGV: wanted, endpoint interval, run interval, horizon (microseconds; interval 0: none).
@@ -22,7 +24,8 @@ local at = now
 local function clock(key, interval)
   if interval == 0 then return end
   local value = tonumber(redis.call('GET', key) or '0')
-  at = math.max(at, math.min(value, now + horizon + step))
+  if value > now + horizon + interval then value = now + horizon end
+  at = math.max(at, value)
 end
 clock(KEYS[1], ie)
 clock(KEYS[2], ir)
@@ -37,8 +40,12 @@ return {now, at, count, step}`);
 const reservation = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
 export interface Pace {
-  /** Resolves in the moment a row may be sent; false when the signal ended the wait. */
+  /** Milliseconds by which a row that got a slot may still be late: of rare slots none need be given up. */
+  readonly slack: number;
+  /** Resolves in the moment a row may be sent; false when the wait was ended. */
   slot(): Promise<boolean>;
+  /** Ends every wait: the run is held. */
+  release(): void;
 }
 
 export interface Rates {
@@ -57,9 +64,14 @@ export function makePace(redis: Redis, rates: Rates, clock: Clock, signal: Abort
   const interval = (rate: number | null) => (rate === null ? 0 : Math.ceil(1_000_000 / rate));
   const waiting: ((granted: boolean) => void)[] = [];
   let pumping = false;
+  let offset = Number.POSITIVE_INFINITY;
 
-  /** Local times of the slots reserved; counted from the reply, so that a slow Redis makes them later, never earlier. */
+  /**
+   * Local times of the slots reserved. The reply that came soonest tells best what Redis's time is here: were each one's
+   * slots counted from its own arrival, those of a worker with a slow reply would fall among the next worker's.
+   */
   async function reserve(): Promise<{ slots: number[]; wait: number }> {
+    const asked = clock.now();
     const found = await reserveScript(redis, keys, [
       waiting.length,
       interval(rates.endpointRate),
@@ -68,34 +80,40 @@ export function makePace(redis: Redis, rates: Rates, clock: Clock, signal: Abort
     ]);
     const here = clock.now();
     const [now, first, count, step] = reservation.parse(found);
-    const at = (i: number) => here + (first + i * step - now) / 1000;
+    offset = Math.max(asked - now / 1000, Math.min(offset, here - now / 1000));
+    const at = (i: number) => offset + (first + i * step) / 1000;
     return { slots: Array.from({ length: count }, (_, i) => at(i)), wait: (first - now) / 1000 - HORIZON_MS };
   }
 
   async function pump(): Promise<void> {
-    while (waiting.length > 0 && !signal.aborted) {
-      const { slots, wait } = await reserve();
-      if (slots.length === 0) await clock.sleep(Math.max(1, wait), signal);
-      for (const slot of slots) {
-        while (clock.now() < slot && !signal.aborted) await clock.sleep(slot - clock.now(), signal);
-        if (clock.now() - slot <= LATE_MS) waiting.shift()?.(true);
+    pumping = true;
+    try {
+      while (waiting.length > 0 && !signal.aborted) {
+        const { slots, wait } = await reserve();
+        if (slots.length === 0) await clock.sleep(Math.min(Math.max(1, wait), LONGEST_MS), signal);
+        for (const slot of slots) {
+          while (clock.now() < slot && !signal.aborted) await clock.sleep(slot - clock.now(), signal);
+          if (clock.now() - slot <= LATE_MS) waiting.shift()?.(true);
+        }
       }
+    } catch {
+      // Redis failed: the rows go back.
     }
+    pumping = false;
+    release();
+  }
+
+  /** Nobody may be left waiting. */
+  function release(): void {
+    for (const resolve of waiting.splice(0)) resolve(false);
   }
 
   return {
+    slack: Math.max(LATE_MS, interval(rates.endpointRate) / 1000, interval(rates.rate) / 1000),
+    release,
     slot() {
       const granted = new Promise<boolean>((resolve) => waiting.push(resolve));
-      if (!pumping) {
-        pumping = true;
-        pump()
-          .catch(() => {})
-          .finally(() => {
-            pumping = false;
-            // Redis failed or the run is held: nobody may be left waiting.
-            for (const resolve of waiting.splice(0)) resolve(false);
-          });
-      }
+      if (!pumping) void pump();
       return granted;
     },
   };

@@ -10,7 +10,7 @@ import { readReply } from "./answer.ts";
 import type { HttpClient } from "./http.ts";
 import type { Lease } from "./lease.ts";
 import type { Pace } from "./pace.ts";
-import type { Tokens } from "./token.ts";
+import type { Token, Tokens } from "./token.ts";
 
 /** A login that is not to be had is asked for again after this, no try counted. */
 const LOGIN_WAIT_MS = 1_000;
@@ -37,18 +37,26 @@ export interface RowContext {
 
 /** Null when the row is settled; else the milliseconds it waits. What was tried is noted in the row itself. */
 export async function sendRow(sender: Sender, row: QueuedRow, context: RowContext): Promise<number | null> {
-  const { clock } = sender;
-  let stale: string | undefined;
+  const { clock, contract } = sender;
+  let stale: Token | undefined;
   for (;;) {
     if (!context.open() || !context.lease.valid()) return 0;
-    const got = await sender.tokens.get(stale);
+    let got = sender.tokens.current(stale) ?? (await sender.tokens.get(stale));
+    if (context.pace && got.kind === "token") {
+      if (!(await context.pace.slot()) || !context.open()) return 0;
+      // Slots may be far apart: the token to send with is the one of this moment, unless asking for it misses the slot.
+      const asked = clock.now();
+      got = sender.tokens.current(stale) ?? (await sender.tokens.get(stale));
+      if (clock.now() - asked > context.pace.slack) continue;
+    }
     if (got.kind === "refused") {
       context.refused();
       return LOGIN_WAIT_MS;
     }
     if (got.kind === "unavailable") return LOGIN_WAIT_MS;
-    if (context.pace && !(await context.pace.slot())) return 0;
-    const exchange = await send(sender, row, got.token, context);
+    const { valid, aborter } = context.lease;
+    const reply = await sender.http.post(contract.updatePath, got.headers, row.body, context.timeout, valid, aborter);
+    const exchange = readReply(reply, clock.wall, row.body);
     if (exchange.kind === "silence" && exchange.fault === "aborted" && !exchange.written) return 0;
     row.requests++;
     const verdict = classify(exchange);
@@ -64,7 +72,7 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
           context.refused();
           return LOGIN_WAIT_MS;
         }
-        stale = got.token;
+        stale = got;
         continue;
       case "retry": {
         row.ambiguous ||= verdict.ambiguous;
@@ -93,14 +101,6 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
         return verdict satisfies never;
     }
   }
-}
-
-async function send(sender: Sender, row: QueuedRow, token: string, context: RowContext): Promise<Exchange> {
-  const { contract } = sender;
-  const headers = { "content-type": "application/json", [contract.tokenHeader]: token };
-  const { valid, aborter } = context.lease;
-  const reply = await sender.http.post(contract.updatePath, headers, row.body, context.timeout, valid, aborter);
-  return readReply(reply, sender.clock.wall);
 }
 
 function end(row: QueuedRow, exchange: Exchange, how: Pick<Outcome, "status" | "cause">, clock: Clock): Outcome {

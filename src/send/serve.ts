@@ -111,6 +111,7 @@ export function serveEpoch(context: ServeContext): Serving {
       refused() {
         if (!refused) settler.blocked();
         refused = true;
+        pace?.release();
       },
     };
     const send = async (row: QueuedRow) => {
@@ -146,8 +147,9 @@ export function serveEpoch(context: ServeContext): Serving {
 
   async function refresh(): Promise<void> {
     const now = await readEpoch(redis, epoch);
-    if (!now) gone();
-    else held = now.held;
+    if (!now) return gone();
+    held = now.held;
+    if (held) pace?.release();
   }
 
   async function serve(): Promise<void> {

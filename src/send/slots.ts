@@ -2,9 +2,9 @@
 import pLimit from "p-limit";
 
 export interface Slots {
-  /** Runs `send` for every row, at most `count` of all callers' at once; resolves when all have ended. */
-  run<T>(rows: readonly T[], send: (row: T) => Promise<void>): Promise<void>;
-  /** Resolves when fewer rows wait for a slot than there are slots: a new batch keeps the slots from running dry. */
+  /** Runs `send` for every row, at most `count` of all callers' at once, in the order of the calls; resolves when all have ended. */
+  run<T extends object>(rows: readonly T[], send: (row: T) => Promise<void>): Promise<void>;
+  /** Resolves when the batches at hand cannot fill the slots for long: the next one keeps them from running dry. */
   wanted(): Promise<void>;
 }
 
@@ -23,10 +23,13 @@ export function makeSlots(count: number): Slots {
 
   return {
     async run(rows, send) {
-      await limit.map(rows, async (row) => {
-        announce();
-        await send(row);
-      });
+      let next = 0;
+      // A lane is one slot's worth of work on this batch: rows one after the other until none is left to be started.
+      const lane = async () => {
+        if (waiting.length > 0) announce();
+        for (let row = rows[next++]; row !== undefined; row = rows[next++]) await send(row);
+      };
+      await Promise.all(Array.from({ length: Math.min(count, rows.length) }, () => limit(lane)));
       announce();
     },
     wanted() {

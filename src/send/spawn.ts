@@ -9,7 +9,7 @@ import type { Settings } from "../settings.ts";
 /** A worker that dies is started again after this. */
 const RESTART_MS = 500;
 /** Small young generation: the worker's garbage is short-lived, and its memory must not follow the file's size. */
-const NODE_FLAGS = ["--max-semi-space-size=8", "--max-old-space-size=160"];
+const NODE_FLAGS = ["--max-semi-space-size=32", "--max-old-space-size=160"];
 
 /** What the child is told, over its own channel: secrets are neither in arguments nor in the environment. */
 export interface ChildOrder {

@@ -11,16 +11,24 @@ const REFUSED_MS = 10_000;
 const DEFAULT_LIFE_MS = 600_000;
 const HEADERS = { "content-type": "application/json" };
 
+export interface Token {
+  readonly kind: "token";
+  /** All headers of a request that it is sent with. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 export type TokenResult =
-  | { readonly kind: "token"; readonly token: string }
+  | Token
   /** The login was refused. */
   | { readonly kind: "refused" }
   /** The login endpoint did not answer as it should; `fault` as in outcomes. */
   | { readonly kind: "unavailable"; readonly fault: string };
 
 export interface Tokens {
-  /** The current token, or a new one. `stale` is a token that was just refused: it is not given again. */
-  get(stale?: string): Promise<TokenResult>;
+  /** The token at hand, if there is one that is not `stale` (just refused): the way of nearly every row. */
+  current(stale?: Token): Token | null;
+  /** The token at hand, or a new one. */
+  get(stale?: Token): Promise<TokenResult>;
 }
 
 export function makeTokens(
@@ -31,7 +39,8 @@ export function makeTokens(
   clock: Clock,
 ): Tokens {
   const body = Buffer.from(JSON.stringify(contract.tokenRequest(credentials)));
-  let current: { token: string; until: number } | null = null;
+  let held: Token | null = null;
+  let until = 0;
   let pending: Promise<TokenResult> | null = null;
   let refusedUntil = Number.NEGATIVE_INFINITY;
 
@@ -49,14 +58,20 @@ export function makeTokens(
     const { token, expiresAt } = found.data;
     const left = (expiresAt ?? 0) - clock.wall();
     const life = left > 0 ? left : DEFAULT_LIFE_MS;
-    current = { token, until: asked + Math.max(life - EARLY_MS, life * 0.9) };
-    return { kind: "token", token };
+    until = asked + Math.max(life - EARLY_MS, life * 0.9);
+    held = { kind: "token", headers: { ...HEADERS, [contract.tokenHeader]: token } };
+    return held;
+  }
+
+  function current(stale?: Token): Token | null {
+    return held !== null && held !== stale && clock.now() < until ? held : null;
   }
 
   return {
+    current,
     get(stale) {
-      if (current && (current.token === stale || clock.now() >= current.until)) current = null;
-      if (current) return Promise.resolve({ kind: "token", token: current.token });
+      const token = current(stale);
+      if (token) return Promise.resolve(token);
       pending ??= login().finally(() => {
         pending = null;
       });

@@ -6,8 +6,8 @@ import { type Entry, unpackEntry } from "./entry.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** Entries per read: 25 rows each, so a transaction holds a few thousand rows at most. */
-const ENTRIES = 200;
+/** Entries per read: 100 rows each at most, so a transaction holds a few thousand rows at most. */
+const ENTRIES = 50;
 
 export interface Collected {
   readonly outcomes: readonly Outcome[];

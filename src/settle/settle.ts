@@ -8,7 +8,7 @@ import type { Outcome } from "./outcome.ts";
 
 /** A row waits at most this long for its bit: what a crash can cause to be sent again. */
 const INTERVAL_MS = 20;
-const ROWS = 25;
+const ROWS = 100;
 
 // KEYS: record, settled, outcomes. ARGV: sealed entry, rows… Bits and entry are set together or not at all.
 const settleScript = makeScript(`
