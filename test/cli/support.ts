@@ -33,6 +33,8 @@ export interface Cli {
   readonly folder: string;
   start(args: readonly string[], options?: Options): Running;
   run(args: readonly string[], options?: Options): Promise<Ended>;
+  /** Lines for `sh`, as a person would type them, with `cwd` as the folder they stand in. */
+  shell(lines: string, cwd: string): Promise<Ended>;
 }
 
 /** Call it at the top of a test file. What a test starts and does not end is killed after it. */
@@ -49,9 +51,9 @@ export function useCli(): Cli {
     running = [];
     rmSync(folder, { recursive: true, force: true });
   });
-  const start = (args: readonly string[], { env = {}, input }: Options = {}): Running => {
-    const child = spawn(process.execPath, [MAIN, ...args], {
-      cwd: folder,
+  const begin = (program: string, args: readonly string[], cwd: string, { env = {}, input }: Options = {}): Running => {
+    const child = spawn(program, args, {
+      cwd,
       env: { PATH: process.env.PATH, HOME: folder, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
@@ -73,11 +75,14 @@ export function useCli(): Cli {
       ended: once(child, "close").then(([code]) => ({ code: typeof code === "number" ? code : null, stdout, stderr })),
     };
   };
+  const start = (args: readonly string[], options?: Options) =>
+    begin(process.execPath, [MAIN, ...args], folder, options);
   return {
     get folder() {
       return folder;
     },
     start,
     run: (args, options) => start(args, options).ended,
+    shell: (lines, cwd) => begin("sh", ["-c", lines], cwd).ended,
   };
 }
