@@ -37,11 +37,11 @@ const respond = (body: string) =>
   );
 const answer = respond(ANSWER);
 const login = respond(LOGIN);
-/** Every so many requests one takes `slowMs`: `--slow 100 3000`. */
+/** Every so many updates one takes `slowMs`: `--slow 100 3000`. Without it the remainder is never 0. */
 const slowAt = process.argv.indexOf("--slow");
-const slowEvery = slowAt < 0 ? 0 : Number(process.argv[slowAt + 1]);
+const slowEvery = slowAt < 0 ? Number.POSITIVE_INFINITY : Number(process.argv[slowAt + 1]);
 const slowMs = slowAt < 0 ? 0 : Number(process.argv[slowAt + 2]);
-let requests = 0;
+let updates = 0;
 
 /** Reads requests off a connection by their content-length; one at a time is in flight on each. */
 function serve(socket: Socket): void {
@@ -59,16 +59,19 @@ function serve(socket: Socket): void {
       const total = end + 4 + length;
       if (data.length < total) break;
       data = data.subarray(total);
-      reply(socket, head.startsWith("POST /auth/"));
+      reply(socket, head);
     }
     rest = data;
   });
 }
 
-function reply(socket: Socket, isLogin: boolean): void {
-  if (isLogin) socket.write(login);
-  else if (slowEvery > 0 && ++requests % slowEvery === 0) setTimeout(() => socket.write(answer), slowMs);
-  else socket.write(answer);
+/** `GET /count` tells how many updates came, so that no variant can be quick by leaving some out. */
+function reply(socket: Socket, head: string): void {
+  if (head.startsWith("POST /condor/")) {
+    if (++updates % slowEvery === 0) setTimeout(() => socket.write(answer), slowMs);
+    else socket.write(answer);
+  } else if (head.startsWith("POST /auth/")) socket.write(login);
+  else socket.write(respond(String(updates)));
 }
 
 const server = createServer(serve).listen(0, "127.0.0.1", () => {
