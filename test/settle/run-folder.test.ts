@@ -1,0 +1,59 @@
+// A run's id and folder: what makes two runs different, and how a file that is applied anew is numbered.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { findRun, type Identity, runId } from "../../src/settle/run-folder.ts";
+import { useFolder } from "../queue/support.ts";
+
+const folder = useFolder();
+
+const identity: Identity = {
+  job: "default",
+  plan: "plan",
+  contract: "condor",
+  baseUrl: "https://api.example.com",
+  login: "operator",
+  content: "ab".repeat(32),
+  limit: null,
+};
+
+describe("runId", () => {
+  test("is 16 hex digits, the same each time, and tells nothing of the login", () => {
+    expect(runId(identity)).toMatch(/^[0-9a-f]{16}$/);
+    expect(runId({ ...identity })).toBe(runId(identity));
+  });
+
+  test.each<[string, Partial<Identity>]>([
+    ["job", { job: "nightly" }],
+    ["mapping", { plan: "other" }],
+    ["contract", { contract: "successor" }],
+    ["base URL", { baseUrl: "https://staging.example.com" }],
+    ["login", { login: "operator2" }],
+    ["content", { content: "cd".repeat(32) }],
+    ["limit", { limit: 10 }],
+  ])("is another with another %s", (_, part) => {
+    expect(runId({ ...identity, ...part })).not.toBe(runId(identity));
+  });
+
+  test("does not mix up where one part ends and the next begins", () => {
+    expect(runId({ ...identity, job: "a", plan: "bc" })).not.toBe(runId({ ...identity, job: "ab", plan: "c" }));
+  });
+});
+
+describe("findRun", () => {
+  test("a file that was never run has its id as its run, with the folder not made yet", async () => {
+    const dir = await folder.dir();
+    expect(findRun(dir, "id", false)).toEqual({ run: "id", dir: join(dir, "runs", "id") });
+  });
+
+  test("finds the newest application of a file, and numbers the next after it", async () => {
+    const dir = await folder.dir();
+    const made: string[] = [];
+    for (const run of ["id", "id.2", "id.3"]) {
+      mkdirSync(join(dir, "runs", run), { recursive: true });
+      made.push(findRun(dir, "id", false).run, findRun(dir, "id", true).run);
+    }
+    expect(made).toEqual(["id", "id.2", "id.2", "id.3", "id.3", "id.4"]);
+    expect(findRun(dir, "other", false).run).toBe("other");
+  });
+});
