@@ -16,32 +16,57 @@ const params = z.looseObject({
 });
 const part = z.object({ instancePath: path, keyword: word, params: params.optional().catch(undefined) });
 const answer = z.object({
+  code: z.string().optional().catch(undefined),
   subCode: word.optional().catch(undefined),
   context: z.unknown().optional(),
 });
 
 /** At most this many entries of a validation answer are kept. */
 const PARTS = 20;
+const SHORT = 4;
 
 /** `sent` is the body of the request: what the answer repeats of its values is not kept, whatever it is called there. */
 export function readReply(reply: Reply, wall: () => number, sent: Buffer): Exchange {
   if (reply.kind === "silence") return reply;
   const { http, latency } = reply;
   const parsed = parseJson(reply.body);
-  const isEcho = (text: string) => sent.includes(`:"${text}"`);
-  const code = codeOf(parsed, isEcho);
-  if (http === 200) return { kind: "answer", http, code, latency };
-  const retryAfter = readRetryAfter(reply.headers["retry-after"], wall);
+  if (http === 200 && isSuccess(parsed)) return { kind: "answer", http, code: "0", latency };
   const found = answer.safeParse(parsed).data;
+  const isEcho = echoOf(sent);
+  const kept = (text: string | undefined) => (text === undefined || isEcho(text) ? null : text);
+  // A definite answer, even if its code may not be kept.
+  const unnamed = http === 200 && found?.code !== undefined && found.code !== "" ? "unnamed" : null;
+  const code = kept(word.safeParse(found?.code).data) ?? unnamed;
+  if (http === 200) return { kind: "answer", http, code, latency };
+  const subCode = kept(found?.subCode);
   const parts = readParts(found?.context, isEcho);
+  const retryAfter = readRetryAfter(reply.headers["retry-after"], wall);
   return {
     kind: "answer",
     http,
     code,
     latency,
-    ...(found?.subCode === undefined || isEcho(found.subCode) ? {} : { subCode: found.subCode }),
+    ...(subCode === null ? {} : { subCode }),
     ...(parts.length === 0 ? {} : { parts }),
     ...(retryAfter === null ? {} : { retryAfter }),
+  };
+}
+
+function isSuccess(parsed: unknown): boolean {
+  return typeof parsed === "object" && parsed !== null && "code" in parsed && parsed.code === "0";
+}
+
+/** Whether a text repeats a value of this body; for short ones (`PA`) as a whole, for others as a part too. */
+function echoOf(sent: Buffer): (text: string) => boolean {
+  const values: string[] = [];
+  JSON.parse(sent.toString("utf8"), (key, value: unknown) => {
+    // The kinds of an address or a phone are the contract's words.
+    if (typeof value === "string" && key !== "type") values.push(value.toLowerCase());
+    return value;
+  });
+  return (text) => {
+    const low = text.toLowerCase();
+    return values.some((value) => (value.length < SHORT ? low === value : low.includes(value)));
   };
 }
 
@@ -54,22 +79,13 @@ function parseJson(text: string | null): unknown {
   }
 }
 
-/** Null where there is none; `unnamed` for one that may not be kept: it is a definite answer all the same. */
-function codeOf(parsed: unknown, isEcho: (text: string) => boolean): string | null {
-  if (typeof parsed !== "object" || parsed === null || !("code" in parsed)) return null;
-  if (parsed.code === "0") return "0";
-  if (typeof parsed.code !== "string" || parsed.code === "") return null;
-  const code = word.safeParse(parsed.code).data;
-  return code === undefined || isEcho(code) ? "unnamed" : code;
-}
-
 function readParts(context: unknown, isEcho: (text: string) => boolean): RefusedPart[] {
   if (!Array.isArray(context)) return [];
   return context.slice(0, PARTS).flatMap((entry) => {
     const found = part.safeParse(entry).data;
     if (!found) return [];
     const { instancePath: path, keyword, params } = found;
-    if (isEcho(keyword) || path.split("/").some(isEcho)) return [];
+    if ([keyword, path, ...path.split("/")].some(isEcho)) return [];
     const property = params?.missingProperty ?? params?.additionalProperty;
     return [property === undefined || isEcho(property) ? { path, keyword } : { path, keyword, property }];
   });

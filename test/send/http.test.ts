@@ -27,9 +27,8 @@ async function listen(server: TcpServer): Promise<number> {
 async function serve(answer: (request: IncomingMessage, response: ServerResponse, body: string) => void) {
   const requests: { path: string | undefined; body: string; headers: IncomingMessage["headers"] }[] = [];
   const server: Server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks).toString();
+    let body = "";
+    for await (const chunk of request.setEncoding("utf8")) body += chunk;
     requests.push({ path: request.url, body, headers: request.headers });
     answer(request, response, body);
   });
@@ -44,11 +43,13 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
 /** A TCP server that keeps what it is sent. */
 async function serveTcp(onSocket: (socket: Socket) => void = () => {}) {
   const sockets: Socket[] = [];
-  const bytes: Buffer[] = [];
+  let received = "";
   const server = createTcpServer((socket) => {
     sockets.push(socket);
     socket.on("error", () => {});
-    socket.on("data", (chunk) => bytes.push(chunk));
+    socket.on("data", (chunk) => {
+      received += chunk.toString("latin1");
+    });
     onSocket(socket);
   });
   const port = await listen(server);
@@ -56,7 +57,7 @@ async function serveTcp(onSocket: (socket: Socket) => void = () => {}) {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return { port, url: `http://127.0.0.1:${port}`, received: () => Buffer.concat(bytes).toString() };
+  return { port, url: `http://127.0.0.1:${port}`, received: () => received };
 }
 
 function client(url: string, connections = 4, connectTimeout = LONG): HttpClient {
