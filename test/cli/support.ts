@@ -46,7 +46,10 @@ export function useCli(): Cli {
   });
   afterEach(async () => {
     for (const child of running) {
-      if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) await once(child, "exit");
+      const alive = child.exitCode === null && child.signalCode === null;
+      const exited = alive ? once(child, "exit") : null;
+      killGroup(child);
+      await exited;
     }
     running = [];
     rmSync(folder, { recursive: true, force: true });
@@ -56,6 +59,8 @@ export function useCli(): Cli {
       cwd,
       env: { PATH: process.env.PATH, HOME: folder, ...env },
       stdio: ["pipe", "pipe", "pipe"],
+      // A process group of its own, so that workers it leaves behind end with the test.
+      detached: true,
     });
     running.push(child);
     child.stdin.on("error", () => {});
@@ -85,4 +90,12 @@ export function useCli(): Cli {
     run: (args, options) => start(args, options).ended,
     shell: (lines, cwd) => begin("sh", ["-c", lines], cwd).ended,
   };
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nobody is left in it.
+  }
 }
