@@ -1,12 +1,15 @@
 // Credentials in, a valid token out: one login at a time for the whole process.
 import type { Clock } from "../clock.ts";
 import type { Contract, Credentials } from "../endpoint/contract.ts";
+import { readRetryAfter } from "./answer.ts";
 import { Aborter, type HttpClient } from "./http.ts";
 
 /** A token is renewed this long before it expires, or after nine tenths of a shorter life. */
 const EARLY_MS = 30_000;
 /** While credentials are refused the endpoint is asked again no sooner than this. */
 const REFUSED_MS = 10_000;
+/** And while no login is to be had, whatever number of rows wait for it. */
+const UNAVAILABLE_MS = 1_000;
 /** For a token without an expiry, or expired by our clock when it is made: a refusal will tell. */
 const DEFAULT_LIFE_MS = 600_000;
 const HEADERS = { "content-type": "application/json" };
@@ -42,19 +45,26 @@ export function makeTokens(
   let held: Token | null = null;
   let until = 0;
   let pending: Promise<TokenResult> | null = null;
-  let refusedUntil = Number.NEGATIVE_INFINITY;
+  let without: { readonly result: TokenResult; readonly until: number } | null = null;
+
+  /** The same for all who ask in the next milliseconds. */
+  function fail(result: TokenResult, ms: number): TokenResult {
+    without = { result, until: clock.now() + ms };
+    return result;
+  }
+  const unavailable = (fault: string, retryAfter: number) =>
+    fail({ kind: "unavailable", fault: `login-${fault}` }, Math.max(UNAVAILABLE_MS, retryAfter));
 
   async function login(): Promise<TokenResult> {
-    if (clock.now() < refusedUntil) return { kind: "refused" };
+    if (without && clock.now() < without.until) return without.result;
     const asked = clock.now();
     const reply = await http.post(contract.tokenPath, HEADERS, body, timeout, () => true, new Aborter());
-    if (reply.kind === "silence") return { kind: "unavailable", fault: `login-${reply.fault}` };
-    if (reply.http === 401 || reply.http === 403) {
-      refusedUntil = clock.now() + REFUSED_MS;
-      return { kind: "refused" };
-    }
+    if (reply.kind === "silence") return unavailable(reply.fault, 0);
+    if (reply.http === 401 || reply.http === 403) return fail({ kind: "refused" }, REFUSED_MS);
     const found = reply.http === 200 && reply.body ? contract.tokenAnswer.safeParse(parse(reply.body)) : null;
-    if (!found?.success) return { kind: "unavailable", fault: `login-http-${reply.http}` };
+    if (!found?.success) {
+      return unavailable(`http-${reply.http}`, readRetryAfter(reply.headers["retry-after"], clock.wall) ?? 0);
+    }
     const { token, expiresAt } = found.data;
     const left = (expiresAt ?? 0) - clock.wall();
     const life = left > 0 ? left : DEFAULT_LIFE_MS;
