@@ -1,12 +1,14 @@
 // Outcomes in, one row of SQLite each: the run's ledger, the truth about what happened to every row.
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { chmodSync, closeSync, existsSync, fdatasync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { promisify } from "node:util";
 import * as z from "zod";
 import { UpdraftError } from "../errors.ts";
 import type { Fault } from "./entry.ts";
 import { type Cause, type Outcome, STATUSES, type Status } from "./outcome.ts";
+
+const datasync = promisify(fdatasync);
 
 /** "UPDR": tells our ledgers from other SQLite files. */
 const APPLICATION_ID = 0x55504452;
@@ -134,7 +136,7 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
   const insertFault = db.prepare("INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?)");
   const insertMeta = db.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
   const counted: Record<Status, number> = countByStatus(db);
-  let wal: FileHandle | null = null;
+  let wal: number | null = null;
 
   return {
     write(outcomes, faults = [], meta = {}) {
@@ -160,8 +162,9 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
     },
     async sync() {
       try {
-        wal ??= await open(join(dir, "ledger.db-wal"), "r");
-        await wal.datasync();
+        // A plain descriptor: two syncs that begin at once share it, and none is left to the garbage collector.
+        wal ??= openSync(join(dir, "ledger.db-wal"), "r");
+        await datasync(wal);
       } catch (error) {
         throw asOurs(dir, error);
       }
@@ -191,8 +194,13 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
       );
       guard(dir, () => {
         db.exec("BEGIN");
-        for (const [row, p] of rows) upsert.run(row, p.tries, p.requests, p.ambiguous ? 1 : 0);
-        db.exec("COMMIT");
+        try {
+          for (const [row, p] of rows) upsert.run(row, p.tries, p.requests, p.ambiguous ? 1 : 0);
+          db.exec("COMMIT");
+        } catch (error) {
+          if (db.isTransaction) db.exec("ROLLBACK");
+          throw error;
+        }
       });
     },
     counts: () => ({ ...counted }),
@@ -228,7 +236,7 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
       };
     },
     close() {
-      void wal?.close();
+      if (wal !== null) closeSync(wal);
       wal = null;
       if (db.isOpen) db.close();
     },
