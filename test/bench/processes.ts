@@ -24,7 +24,6 @@ const watches = new Set<Watch>();
 process.once("exit", () => {
   for (const one of watches) one.kill();
 });
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 /** `name` is a file beside this one, or a path from here. Its environment is `env` and what finds programs, nothing else. */
 export function startScript(

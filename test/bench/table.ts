@@ -30,7 +30,7 @@ export function memoryTable(sizes: readonly (readonly [rows: number, figures: Fi
 const COSTS = ["CPU s per 100k rows", "peak RSS, MB", "Redis peak, MB"];
 
 function costs({ cpuPer100k, peaks, redisPeak }: Figures): string[] {
-  const each = [...peaks].map(([name, bytes]) => `${name} ${count(bytes / MB)}`);
+  const each = [...peaks].toSorted().map(([name, bytes]) => `${name} ${count(bytes / MB)}`);
   return [cpuPer100k.toFixed(1), each.join(", "), redisPeak === null ? "" : (redisPeak / MB).toFixed(1)];
 }
 
@@ -39,8 +39,12 @@ export function barTable(bars: readonly Bar[]): string {
   return tableOf(["", "needed", "reached", ""], lines);
 }
 
+/** Padded as the formatter of this repository does, so that what is written into a README passes it. */
 function tableOf(head: readonly string[], lines: readonly (readonly string[])[]): string {
-  return [head, head.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const widths = head.map((_, at) => Math.max(3, ...[head, ...lines].map((cells) => cells[at]?.length ?? 0)));
+  const rule = widths.map((width) => "-".repeat(width));
+  const pad = (cells: readonly string[]) => widths.map((width, at) => (cells[at] ?? "").padEnd(width));
+  return [pad(head), rule, ...lines.map(pad)].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
 /** Puts it between `<!-- name -->` and `<!-- /name -->`. Throws where the file has no such markers. */
@@ -50,5 +54,5 @@ export function writeBetween(file: string, name: string, markdown: string): void
   const from = text.indexOf(open);
   const to = text.indexOf(close);
   if (from < 0 || to < from) throw new Error(`${file} has no ${open} followed by ${close}`);
-  writeFileSync(file, `${text.slice(0, from)}${open}\n${markdown}\n${text.slice(to)}`);
+  writeFileSync(file, `${text.slice(0, from)}${open}\n\n${markdown}\n\n${text.slice(to)}`);
 }
