@@ -60,7 +60,7 @@ describe("the file of rows", () => {
 
 describe("a variant", () => {
   test.each(VARIANTS)("%s sends every row once, and finds each answered", async (variant) => {
-    const result = await measure(variant, { base, file, rows: ROWS });
+    const result = await measure(variant, { base, file, folder, rows: ROWS });
     expect(miscounted(variant, result)).toBe(null);
     expect(result.workMs).toBeLessThanOrEqual(result.wallMs);
     if (process.platform === "linux") expect(result.costs.every(({ peakBytes }) => peakBytes > 0)).toBe(true);

@@ -47,7 +47,7 @@ const slowRows = WAVE * whole.parse(values.waves);
 const folder = mkdtempSync(join(tmpdir(), "updraft-bench-"));
 // What was started ends with this process, and its folder goes.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 async function fileOf(count: number): Promise<string> {
   const file = join(folder, `${count}.csv`);
@@ -65,7 +65,7 @@ async function withEndpoint<T>(args: readonly string[], use: (base: string) => P
 }
 
 async function measured(variant: Variant, base: string, file: string, count: number): Promise<Measured> {
-  const result = await measure(variant, { base, file, rows: count });
+  const result = await measure(variant, { base, file, folder, rows: count });
   const wrong = figures.miscounted(variant, result);
   if (wrong !== null) throw new Error(wrong);
   const speed = figures.count(figures.rowsPerSecond(result));
@@ -87,7 +87,7 @@ async function compareSpeeds(): Promise<{ markdown: string; bars: figures.Bar[] 
   const slowFile = only.includes("e") ? await fileOf(slowRows) : null;
   await withEndpoint([], async (base) => {
     // The endpoint's code should be compiled before the first variant, too. The file is in memory: it was just written.
-    await measure("a", { base, file, rows: Math.min(rows, 20_000) });
+    await measure("a", { base, file, folder, rows: Math.min(rows, 20_000) });
     for (let round = 0; round < rounds; round += 1) {
       for (const [variant, done] of runs) done.push(await measured(variant, base, file, rows));
       if (slowFile === null) continue;

@@ -1,6 +1,5 @@
 // The name of a variant, a file of rows and an endpoint in; one run of it, measured, out.
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { type Ended, start, startScript } from "./processes.ts";
@@ -12,6 +11,8 @@ export type Variant = (typeof VARIANTS)[number];
 export interface Task {
   readonly base: string;
   readonly file: string;
+  /** What it needs on disk is made in here, and removed. */
+  readonly folder: string;
   readonly rows: number;
 }
 
@@ -44,7 +45,7 @@ const run: Readonly<Record<Variant, (task: Task, folder: string) => Promise<Own>
 };
 
 export async function measure(variant: Variant, task: Task): Promise<Measured> {
-  const folder = mkdtempSync(join(tmpdir(), "updraft-bench-"));
+  const folder = mkdtempSync(join(task.folder, "run-"));
   try {
     const before = await countUpdates(task.base);
     const { ended, ...own } = await run[variant](task, folder);
