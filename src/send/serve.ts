@@ -74,8 +74,9 @@ export function serveEpoch(context: ServeContext): Serving {
       );
       if (!settled) return gone();
       const rows = batch.rows.filter((r) => !settled.has(r.row));
+      const mark = settler.mark();
       const wait = taken.stalls > batch.stalls ? afterCrash(rows) : await sendRows(rows, lease);
-      await settler.flush();
+      await settler.flush(mark);
       if (!lease.valid()) return;
       const rest = rows.filter((r) => wait.has(r));
       if (rest.length === 0) await taken.complete();

@@ -10,7 +10,10 @@ import type { Outcome } from "./outcome.ts";
 const ENTRIES = 50;
 
 export interface Collected {
+  /** All that were read, and the `own` ones: a read before this one may have failed after it wrote them. */
   readonly outcomes: readonly Outcome[];
+  /** How many of `own` were written: more may be added to it meanwhile. */
+  readonly own: number;
   /** Row to the monotonic moment at which its batch is expected back. */
   readonly faults: Entry["faults"];
   readonly blocked: boolean;
@@ -20,7 +23,7 @@ export interface Collected {
 
 /**
  * Reads what is there (waits up to `block` milliseconds if nothing is; 0: does not wait), writes it in one transaction
- * together with `own` (rejections, which never travelled), deletes it from the stream, and tells which outcomes were new.
+ * together with `own` (rejections, which never travelled), deletes it from the stream, and tells what it was.
  */
 export async function collect(
   redis: Redis,
@@ -38,17 +41,17 @@ export async function collect(
       : await redis.xreadBuffer("COUNT", ENTRIES, "STREAMS", key, "0");
   const entries: [Buffer, Buffer[]][] = found?.[0]?.[1] ?? [];
   const read = entries.map(([, fields]) => readEntry(sealer, epoch, fields));
-  if (entries.length === 0 && own.length === 0) return { outcomes: [], faults: [], blocked: false, entries: 0 };
-  const outcomes = ledger.write(
-    [...own, ...read.flatMap((e) => e.outcomes)],
-    read.flatMap((e) => e.faults),
-    meta,
-  );
+  if (entries.length === 0 && own.length === 0) return { outcomes: [], own: 0, faults: [], blocked: false, entries: 0 };
+  const outcomes = [...own, ...read.flatMap((e) => e.outcomes)];
+  const written = own.length;
+  const faults = read.flatMap((e) => e.faults);
+  ledger.write(outcomes, faults, meta);
   await ledger.sync();
   if (entries.length > 0) await redis.xdel(key, ...entries.map(([id]) => id));
   return {
     outcomes,
-    faults: read.flatMap((e) => e.faults),
+    own: written,
+    faults,
     blocked: read.some((e) => e.blocked),
     entries: entries.length,
   };

@@ -10,11 +10,12 @@ import type { Outcome } from "./outcome.ts";
 const INTERVAL_MS = 20;
 const ROWS = 100;
 
-// KEYS: record, settled, outcomes. ARGV: sealed entry, rows… Bits and entry are set together or not at all.
+// KEYS: record, settled, outcomes. ARGV: sealed entry, rows… Bits and entry are set together; the entry first, because a
+// script that fails half way is not undone, and a bit without an entry would be a row without an answer.
 const settleScript = makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-for i = 2, #ARGV do redis.call('SETBIT', KEYS[2], ARGV[i], 1) end
 redis.call('XADD', KEYS[3], '*', 'e', ARGV[1])
+for i = 2, #ARGV do redis.call('SETBIT', KEYS[2], ARGV[i], 1) end
 return 1`);
 
 // KEYS: record, settled. ARGV: rows… Returns false when the epoch is gone, else the rows that are settled already.
@@ -42,18 +43,25 @@ export interface Settler {
   fault(fault: Fault): void;
   /** Tells the coordinator that the credentials are refused. */
   blocked(): void;
-  /** Resolves when all that was said so far is in Redis. Rejects with EpochGone, or with what Redis failed with. */
-  flush(): Promise<void>;
+  /** Where a batch begins: its flush answers for what is said from here on. */
+  mark(): number;
+  /**
+   * Resolves when all that was said since the mark is in Redis. Rejects with EpochGone, or with what Redis failed with;
+   * what is said later is not held up by that.
+   */
+  flush(since: number): Promise<void>;
 }
 
-/** Holds what is said for at most 20 ms or 25 rows. Order of entries is the order of the calls. */
+/** Holds what is said for at most 20 ms or 100 rows. Order of entries is the order of the calls. */
 export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settler {
   const keys: EpochKeys = epochKeys(epoch);
   let outcomes: Outcome[] = [];
   let faults: Fault[] = [];
   let refused = false;
   let timer: NodeJS.Timeout | null = null;
+  let writes = 0;
   let written: Promise<void> = Promise.resolve();
+  let lost: { readonly write: number; readonly error: unknown } | null = null;
 
   function write(): void {
     if (timer) clearTimeout(timer);
@@ -65,13 +73,16 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settle
     faults = [];
     refused = false;
     const call = settleScript(redis, [keys.record, keys.settled, keys.outcomes], [sealed, ...rows]);
+    const number = writes++;
     const before = written;
-    written = call.then(async (done) => {
-      await before;
-      if (done !== 1) throw new EpochGone(epoch);
-    });
-    // Whoever flushes meets the error; nobody may be flushing at this moment.
-    written.catch(() => {});
+    written = call
+      .then((done) => {
+        if (done !== 1) throw new EpochGone(epoch);
+      })
+      .catch((error: unknown) => {
+        lost = { write: number, error };
+      })
+      .then(() => before);
   }
 
   function later(): void {
@@ -92,9 +103,11 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settle
       refused = true;
       write();
     },
-    flush() {
+    mark: () => writes,
+    async flush(since) {
       write();
-      return written;
+      await written;
+      if (lost && lost.write >= since) throw lost.error;
     },
   };
 }

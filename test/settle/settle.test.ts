@@ -1,0 +1,130 @@
+// Settling in Redis: bit and entry together, refused when the epoch is gone, in micro-batches that keep their order.
+import type { Redis } from "ioredis";
+import { describe, expect, test } from "vitest";
+import { epochKeys } from "../../src/queue/epoch.ts";
+import { makeSealer } from "../../src/queue/seal.ts";
+import { type Entry, type Fault, unpackEntry } from "../../src/settle/entry.ts";
+import { EpochGone, findSettled, makeSettler } from "../../src/settle/settle.ts";
+import { AT, KEY, outcome } from "../queue/support.ts";
+import { useRedis } from "../support/redis.ts";
+
+const EPOCH = "0123456789abcdef-1";
+const keys = epochKeys(EPOCH);
+const sealer = makeSealer(KEY, EPOCH);
+const redis = useRedis();
+
+/** A connection to a Redis in which the epoch is open. */
+async function open(): Promise<Redis> {
+  const client = redis.connect();
+  await client.set(keys.record, "{}");
+  return client;
+}
+
+async function entries(client: Redis): Promise<Entry[]> {
+  const found = await client.xrangeBuffer(keys.outcomes, "-", "+");
+  return found.map(([, fields]) =>
+    unpackEntry(sealer.unseal(`outcomes:${EPOCH}`, fields[1] ?? Buffer.alloc(0)).toString("utf8")),
+  );
+}
+
+const fault = (row: number): Fault => ({ row, at: AT, fault: "http-503", http: 503, latency: 1.5, wait: 250 });
+
+describe("makeSettler", () => {
+  test("sets a row's bit and appends its outcome, sealed, together", async () => {
+    const client = await open();
+    const settler = makeSettler(client, EPOCH, sealer);
+    const failed = outcome(4, { status: "failed", cause: { code: "requestValidateError" } });
+    const from = settler.mark();
+    settler.outcome(failed);
+    settler.outcome(outcome(70_000));
+    settler.fault(fault(5));
+    await settler.flush(from);
+    expect(await entries(client)).toEqual([
+      { outcomes: [failed, outcome(70_000)], faults: [fault(5)], blocked: false },
+    ]);
+    expect(await findSettled(client, EPOCH, [3, 4, 5, 69_999, 70_000])).toEqual(new Set([4, 70_000]));
+    const [stored] = await client.xrangeBuffer(keys.outcomes, "-", "+");
+    expect(stored?.[1][1]?.toString("latin1")).not.toMatch(/requestValidateError|http-503/);
+  });
+
+  test("refuses when the record of the epoch is missing, and leaves nothing in Redis", async () => {
+    const client = redis.connect();
+    const settler = makeSettler(client, EPOCH, sealer);
+    const from = settler.mark();
+    settler.outcome(outcome(1));
+    await expect(settler.flush(from)).rejects.toThrow(EpochGone);
+    settler.blocked();
+    await expect(settler.flush(settler.mark() - 1)).rejects.toThrow(EpochGone);
+    expect(await client.keys("*")).toEqual([]);
+  });
+
+  test("writes many outcomes in few entries, in the order in which they were said", async () => {
+    const client = await open();
+    const settler = makeSettler(client, EPOCH, sealer);
+    const from = settler.mark();
+    for (let row = 1; row <= 1_010; row++) settler.outcome(outcome(row));
+    await settler.flush(from);
+    const written = await entries(client);
+    expect(written.length).toBeLessThanOrEqual(1_010 / 25 + 1);
+    expect(Math.max(...written.map((entry) => entry.outcomes.length))).toBeLessThanOrEqual(250);
+    expect(written.flatMap((entry) => entry.outcomes.map((o) => o.row))).toEqual(
+      Array.from({ length: 1_010 }, (_, i) => i + 1),
+    );
+  });
+
+  test("writes a single outcome by itself after a moment, and what is urgent at once", async () => {
+    const client = await open();
+    const settler = makeSettler(client, EPOCH, sealer);
+    settler.outcome(outcome(1));
+    expect(await client.xlen(keys.outcomes)).toBe(0);
+    await expect.poll(() => client.xlen(keys.outcomes), { interval: 5 }).toBe(1);
+    settler.fault(fault(2));
+    settler.blocked();
+    expect(await client.xlen(keys.outcomes)).toBe(2);
+    expect((await entries(client)).map((entry) => entry.blocked)).toEqual([false, true]);
+  });
+
+  test("has nothing to write when nothing was said", async () => {
+    const client = await open();
+    const settler = makeSettler(client, EPOCH, sealer);
+    await settler.flush(settler.mark());
+    expect(await client.keys("*")).toEqual([keys.record]);
+  });
+
+  test("says so when Redis is gone", async () => {
+    const client = await open();
+    const settler = makeSettler(client, EPOCH, sealer);
+    client.disconnect();
+    const from = settler.mark();
+    settler.outcome(outcome(1));
+    await expect(settler.flush(from)).rejects.toThrow(/closed/);
+  });
+
+  test("a write that failed fails the batch it was of, and not the batches that come after it", async () => {
+    const client = await open();
+    const settler = makeSettler(client, EPOCH, sealer);
+    const first = settler.mark();
+    await client.set(keys.outcomes, "no stream");
+    settler.outcome(outcome(1));
+    await expect(settler.flush(first)).rejects.toThrow(/WRONGTYPE/);
+    expect(await findSettled(client, EPOCH, [1])).toEqual(new Set());
+    await client.del(keys.outcomes);
+    const second = settler.mark();
+    settler.outcome(outcome(2));
+    await settler.flush(second);
+    expect((await entries(client)).flatMap((entry) => entry.outcomes)).toEqual([outcome(2)]);
+    await expect(settler.flush(first)).rejects.toThrow(/WRONGTYPE/);
+  });
+});
+
+describe("findSettled", () => {
+  test("tells which rows have an outcome, none for an epoch that has just begun", async () => {
+    const client = await open();
+    expect(await findSettled(client, EPOCH, [1, 2, 3])).toEqual(new Set());
+    expect(await findSettled(client, EPOCH, [])).toEqual(new Set());
+  });
+
+  test("is null when the record of the epoch is missing", async () => {
+    expect(await findSettled(redis.connect(), EPOCH, [1])).toBeNull();
+  });
+});
