@@ -43,7 +43,7 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
     if (!context.open() || !context.lease.valid()) return 0;
     let got = sender.tokens.current(stale) ?? (await sender.tokens.get(stale));
     if (context.pace && got.kind === "token") {
-      if (!(await context.pace.slot()) || !context.open()) return 0;
+      if (!(await context.pace.slot())) return 0;
       // Slots may be far apart: the token to send with is the one of this moment, unless asking for it misses the slot.
       const asked = clock.now();
       got = sender.tokens.current(stale) ?? (await sender.tokens.get(stale));
@@ -54,6 +54,8 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
       return LOGIN_WAIT_MS;
     }
     if (got.kind === "unavailable") return LOGIN_WAIT_MS;
+    // Held or stopped while a login or a slot was waited for.
+    if (!context.open()) return 0;
     const { valid, aborter } = context.lease;
     const reply = await sender.http.post(contract.updatePath, got.headers, row.body, context.timeout, valid, aborter);
     const exchange = readReply(reply, clock.wall, row.body);

@@ -279,6 +279,27 @@ describe("the right to send", () => {
   });
 });
 
+test("of requests that belong together those that ended in any order are forgotten, and the others end", async () => {
+  const abort = new Aborter();
+  const waiting = new Map<string, ServerResponse>();
+  const all = Promise.withResolvers<void>();
+  const { url } = await serve((_request, response, body) => {
+    waiting.set(body, response);
+    if (waiting.size === 12) all.resolve();
+  });
+  const http = client(url, 12);
+  const replies = Array.from({ length: 12 }, (_, i) => post(http, { body: String(i), abort }));
+  await all.promise;
+  const answered = [7, 0, 11, 3, 4, 10];
+  for (const i of answered) {
+    waiting.get(String(i))?.end("done");
+    expect(await replies[i]).toMatchObject({ kind: "answer" });
+  }
+  abort.abort();
+  const ended = await Promise.all(replies);
+  expect(ended.flatMap((reply, i) => (reply.kind === "answer" ? [i] : []))).toEqual(answered.toSorted((a, b) => a - b));
+});
+
 test("a proxy of the environment is passed by for what runs on this machine", async () => {
   vi.stubEnv("http_proxy", "http://127.0.0.1:1");
   vi.stubEnv("HTTPS_PROXY", "http://127.0.0.1:1");

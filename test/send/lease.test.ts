@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Aborter } from "../../src/send/http.ts";
 import { type Leases, makeLeases } from "../../src/send/lease.ts";
-import { makeTestClock, type TestClock } from "./support.ts";
+import { type FakeClock, makeFakeClock } from "../queue/support.ts";
 
 /** A lock lasts 6 s, and a lease half a second less. */
 const LEASE_MS = 5_500;
 
-let clock: TestClock;
+let clock: FakeClock;
 let leases: Leases;
 let calls: { readonly ids: string[]; readonly tokens: string[] }[];
 let extend: (ids: string[], tokens: string[]) => Promise<string[]>;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
-  clock = makeTestClock();
+  clock = makeFakeClock();
   calls = [];
   extend = async () => [];
   leases = makeLeases((ids, tokens) => {

@@ -5,7 +5,7 @@ import { systemClock } from "../../src/clock.ts";
 import { condor } from "../../src/endpoint/condor.ts";
 import { makeHttpClient } from "../../src/send/http.ts";
 import { makeTokens, type TokenResult } from "../../src/send/token.ts";
-import { makeTestClock, WALL } from "./support.ts";
+import { makeFakeClock, AT as WALL } from "../queue/support.ts";
 
 const opened: (() => unknown)[] = [];
 afterEach(async () => {
@@ -43,7 +43,7 @@ async function login(...answers: Answer[]) {
     () => server.closeAllConnections(),
     () => http.close(),
   );
-  const clock = makeTestClock();
+  const clock = makeFakeClock();
   const tokens = makeTokens(http, condor, { login: "me", password: "it's me" }, 60_000, clock);
   return { tokens, clock, bodies };
 }

@@ -1,0 +1,318 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { condor } from "../../src/endpoint/condor.ts";
+import { type Simulator, startSimulator } from "../../src/endpoint/simulator.ts";
+import type { FaultInput } from "../../src/endpoint/simulator-options.ts";
+import type { QueuedRow } from "../../src/queue/payload.ts";
+import { Aborter, type HttpClient, makeHttpClient } from "../../src/send/http.ts";
+import type { Pace } from "../../src/send/pace.ts";
+import { type RowContext, type Sender, sendRow } from "../../src/send/row.ts";
+import { makeTokens, type Tokens } from "../../src/send/token.ts";
+import type { Fault } from "../../src/settle/entry.ts";
+import type { Outcome } from "../../src/settle/outcome.ts";
+import { AT, type FakeClock, makeFakeClock } from "../queue/support.ts";
+
+/** Also the quiet period. Real time passes only where the simulator falls silent. */
+const TIMEOUT = 30_000;
+
+let simulator: Simulator;
+let http: HttpClient;
+let clock: FakeClock;
+let outcomes: Outcome[];
+let faults: Fault[];
+let refusals: number;
+
+beforeEach(async () => {
+  simulator = await startSimulator({ maxFaultsPerRow: "none" });
+  http = makeHttpClient(simulator.url, 4, 60_000, systemClock);
+  clock = makeFakeClock();
+  outcomes = [];
+  faults = [];
+  refusals = 0;
+});
+afterEach(async () => {
+  await http.close();
+  await simulator.stop();
+});
+
+function newRow(given: Partial<QueuedRow> = {}): QueuedRow {
+  const body = Buffer.from(JSON.stringify({ customerId: "csta_1", firstName: "Jessie" }));
+  return { row: 7, tries: 0, requests: 0, ambiguous: false, body, ...given };
+}
+
+function tokensOf(password = "simulator"): Tokens {
+  return makeTokens(http, condor, { login: "simulator", password }, 60_000, clock);
+}
+
+interface How extends Partial<RowContext> {
+  readonly tokens?: Tokens;
+}
+
+function send(row: QueuedRow, { tokens = tokensOf(), ...how }: How = {}): Promise<number | null> {
+  const sender: Sender = { http, tokens, contract: condor, clock };
+  return sendRow(sender, row, {
+    lease: { valid: () => true, aborter: new Aborter(), end: () => {} },
+    pace: null,
+    settler: {
+      outcome: (outcome) => void outcomes.push(outcome),
+      fault: (fault) => void faults.push(fault),
+      blocked: () => {},
+      mark: () => 0,
+      flush: async () => {},
+    },
+    attempts: 5,
+    timeout: TIMEOUT,
+    open: () => true,
+    refused: () => {
+      refusals++;
+    },
+    ...how,
+  });
+}
+
+describe("a row that gets a definite answer", () => {
+  test("is settled as updated, and the customer is", async () => {
+    expect(await send(newRow())).toBeNull();
+    const { latency, ...rest } = outcomes[0] ?? { latency: 0 };
+    expect(rest).toEqual({
+      row: 7,
+      status: "updated",
+      attempts: 1,
+      http: 200,
+      at: AT,
+      ambiguous: false,
+      cause: null,
+    });
+    expect(latency).toBeGreaterThan(0);
+    expect(faults).toEqual([]);
+    expect(simulator.customer("csta_1")).toMatchObject({ firstName: "Jessie" });
+  });
+
+  test("is settled as failed with codes and paths, never with the values that the endpoint repeats", async () => {
+    simulator.setFaults({ echoShare: 1 });
+    expect(await send(newRow())).toBeNull();
+    expect(outcomes).toMatchObject([{ status: "failed", http: 400, cause: { code: "requestValidateError" } }]);
+    expect(outcomes[0]?.cause?.parts).toContainEqual({ path: "/firstName", keyword: "pattern" });
+    expect(JSON.stringify(outcomes)).not.toContain("Jessie");
+  });
+
+  test("is settled as failed by a redirect, which is not followed", async () => {
+    simulator.setFaults({ redirectShare: 1 });
+    expect(await send(newRow())).toBeNull();
+    expect(outcomes).toMatchObject([{ status: "failed", http: 302, cause: { code: "redirect" } }]);
+    expect(simulator.stats()).toMatchObject({ requests: 1, redirectsFollowed: 0, tokensLeaked: 0 });
+  });
+});
+
+describe("a passing fault", () => {
+  test.each<[string, FaultInput, { fault: string; ambiguous: boolean; wait: number }]>([
+    ["503", { share503: 1 }, { fault: "http-503", ambiguous: false, wait: 125 }],
+    ["429 with Retry-After", { share429: 1, retryAfter: 7 }, { fault: "http-429", ambiguous: false, wait: 7_000 }],
+    ["500", { share500: 1 }, { fault: "http-500", ambiguous: true, wait: TIMEOUT }],
+    ["a reset", { resetAfterShare: 1 }, { fault: "reset", ambiguous: true, wait: TIMEOUT }],
+    ["a page of HTML", { htmlShare: 1 }, { fault: "unreadable-answer", ambiguous: true, wait: TIMEOUT }],
+    ["an endless answer", { hugeShare: 1 }, { fault: "unreadable-answer", ambiguous: true, wait: TIMEOUT }],
+  ])("%s counts a try and waits", async (_what, share, { fault, ambiguous, wait }) => {
+    simulator.setFaults(share);
+    const row = newRow();
+    expect(await send(row)).toBe(wait);
+    expect(row).toMatchObject({ tries: 1, requests: 1, ambiguous });
+    expect(faults).toMatchObject([{ row: 7, at: AT, fault, wait }]);
+    expect(outcomes).toEqual([]);
+  });
+
+  test("silence counts a try after the request's time, and waits as long again", async () => {
+    simulator.setFaults({ silentAfterShare: 1 });
+    const row = newRow();
+    expect(await send(row, { timeout: 300 })).toBe(300);
+    expect(row).toMatchObject({ tries: 1, requests: 1, ambiguous: true });
+    expect(faults).toMatchObject([{ fault: "timeout", http: 0 }]);
+  });
+
+  test("nobody listening counts a try, and the row cannot have been applied", async () => {
+    const tokens = tokensOf();
+    await tokens.get();
+    await simulator.stop();
+    const row = newRow();
+    expect(await send(row, { tokens })).toBe(125);
+    expect(row).toMatchObject({ tries: 1, ambiguous: false });
+    expect(faults).toMatchObject([{ fault: "refused" }]);
+  });
+
+  test("once ambiguous a row stays so, and its update says it", async () => {
+    const row = newRow({ tries: 1, requests: 1, ambiguous: true });
+    simulator.setFaults({ share503: 1 });
+    expect(await send(row)).toBe(250);
+    simulator.setFaults({ share503: 0 });
+    expect(await send(row)).toBeNull();
+    expect(outcomes).toMatchObject([{ status: "updated", ambiguous: true, attempts: 3 }]);
+  });
+});
+
+describe("the last try", () => {
+  test("ends failed where nothing can have been applied", async () => {
+    simulator.setFaults({ share503: 1 });
+    expect(await send(newRow({ tries: 4, requests: 6 }))).toBeNull();
+    const cause = { code: "retries-exhausted", last: "http-503" };
+    expect(outcomes).toMatchObject([{ status: "failed", attempts: 7, http: 503, cause }]);
+    expect(faults).toEqual([]);
+  });
+
+  test("ends unknown where any exchange of the row may have been applied", async () => {
+    simulator.setFaults({ share503: 1 });
+    expect(await send(newRow({ tries: 4, requests: 4, ambiguous: true }))).toBeNull();
+    const cause = { code: "no-definite-answer", last: "http-503" };
+    expect(outcomes).toMatchObject([{ status: "unknown", ambiguous: true, cause }]);
+  });
+});
+
+describe("credentials", () => {
+  test("a token refused once is renewed, and the row sent again at once without counting a try", async () => {
+    const tokens = tokensOf();
+    simulator.setFaults({ revokeShare: 1, maxFaultsPerRow: 1 });
+    const row = newRow();
+    expect(await send(row, { tokens })).toBeNull();
+    expect(row).toMatchObject({ tries: 0, requests: 2, ambiguous: false });
+    expect(outcomes).toMatchObject([{ status: "updated", attempts: 2 }]);
+    expect(simulator.stats()).toMatchObject({ logins: 2, byStatus: { 200: 1, 401: 1 } });
+    expect([refusals, faults]).toEqual([0, []]);
+  });
+
+  test("64 rows that meet a revoked token share one new one", async () => {
+    const tokens = tokensOf();
+    await tokens.get();
+    simulator.setFaults({ revokeShare: 1, maxFaultsPerRow: 1 });
+    await send(newRow({ row: 1 }), { tokens });
+    simulator.setFaults({ revokeShare: 0 });
+    const logins = simulator.stats().logins;
+    const others = Array.from({ length: 64 }, (_, i) => newRow({ row: i + 2 }));
+    await Promise.all(others.map((row) => send(row, { tokens })));
+    expect(outcomes.map((o) => o.status)).toEqual(Array(65).fill("updated"));
+    expect(simulator.stats().logins).toBe(logins);
+  });
+
+  test("refused twice are reported once per row, and the row comes back untried", async () => {
+    simulator.setFaults({ revokeShare: 1 });
+    const row = newRow();
+    expect(await send(row)).toBe(1_000);
+    expect(row).toMatchObject({ tries: 0, ambiguous: false });
+    expect([refusals, outcomes, faults]).toEqual([1, [], []]);
+  });
+
+  test("a refused login is reported, and no row is sent", async () => {
+    const row = newRow();
+    expect(await send(row, { tokens: tokensOf("wrong") })).toBe(1_000);
+    expect(row).toMatchObject({ tries: 0, requests: 0 });
+    expect([refusals, simulator.stats().requests]).toEqual([1, 0]);
+  });
+
+  test("a login that is out counts no try: the row comes back in a second", async () => {
+    simulator.setFaults({ outage: "on" });
+    const row = newRow();
+    expect(await send(row)).toBe(1_000);
+    expect(row).toMatchObject({ tries: 0, requests: 0 });
+    expect([refusals, faults, simulator.stats().requests]).toEqual([0, [], 0]);
+  });
+});
+
+describe("the right to send", () => {
+  test.each<[string, How]>([
+    ["a run that is held", { open: () => false }],
+    ["a lease that is over", { lease: { valid: () => false, aborter: new Aborter(), end: () => {} } }],
+  ])("%s sends nothing, not even a login, and the row comes back at once", async (_what, how) => {
+    const row = newRow();
+    expect(await send(row, how)).toBe(0);
+    expect(row).toEqual(newRow());
+    expect(simulator.stats()).toMatchObject({ requests: 0, logins: 0 });
+  });
+
+  test("lost during the login sends nothing", async () => {
+    const real = tokensOf();
+    let open = true;
+    const tokens: Tokens = {
+      current: real.current,
+      async get(stale) {
+        const found = await real.get(stale);
+        open = false;
+        return found;
+      },
+    };
+    expect(await send(newRow(), { tokens, open: () => open })).toBe(0);
+    expect(simulator.stats()).toMatchObject({ requests: 0, logins: 1 });
+  });
+
+  test("taken away in flight makes the row ambiguous but counts no try; it waits the quiet period", async () => {
+    simulator.setFaults({ silentBeforeShare: 1 });
+    const aborter = new Aborter();
+    const lease = { valid: () => true, aborter, end: () => {} };
+    const row = newRow();
+    const sending = send(row, { lease });
+    while (simulator.stats().inFlight === 0) await new Promise(setImmediate);
+    aborter.abort();
+    expect(await sending).toBe(TIMEOUT);
+    expect(row).toMatchObject({ tries: 0, requests: 1, ambiguous: true });
+    expect([outcomes, faults]).toEqual([[], []]);
+  });
+});
+
+describe("a pace", () => {
+  const paceOf = (slot: () => Promise<boolean>, slack = 100): Pace => ({ slot, slack, release: () => {} });
+
+  test("gives each request a slot, the one after a refused token too", async () => {
+    simulator.setFaults({ revokeShare: 1, maxFaultsPerRow: 1 });
+    let slots = 0;
+    const pace = paceOf(async () => {
+      slots++;
+      return true;
+    });
+    expect(await send(newRow(), { pace })).toBeNull();
+    expect([slots, simulator.stats().requests]).toEqual([2, 2]);
+  });
+
+  test("whose wait is ended sends nothing", async () => {
+    const row = newRow();
+    expect(await send(row, { pace: paceOf(async () => false) })).toBe(0);
+    expect([row, simulator.stats().requests]).toEqual([newRow(), 0]);
+  });
+
+  test("sends nothing to a run that was held during the wait", async () => {
+    let open = true;
+    const pace = paceOf(async () => {
+      open = false;
+      return true;
+    });
+    expect(await send(newRow(), { pace, open: () => open })).toBe(0);
+    expect(simulator.stats().requests).toBe(0);
+  });
+
+  test("so slow that every token expires during the wait sends each row with a new one, and blocks nothing", async () => {
+    const tokens = tokensOf();
+    const pace = paceOf(async () => {
+      await clock.advance(2 * 3_600_000);
+      return true;
+    }, 2 * 3_600_000);
+    for (const row of [1, 2, 3]) expect(await send(newRow({ row }), { tokens, pace })).toBeNull();
+    expect(outcomes.map((o) => [o.status, o.attempts])).toEqual(Array(3).fill(["updated", 1]));
+    expect([refusals, simulator.stats().byStatus]).toEqual([0, { 200: 3 }]);
+  });
+
+  test("gives up a slot that a login took longer than, and takes another", async () => {
+    const real = tokensOf();
+    let expired = false;
+    let slots = 0;
+    const pace = paceOf(async () => {
+      expired = ++slots === 1;
+      return true;
+    }, 2);
+    const tokens: Tokens = {
+      current: (stale) => (expired ? null : real.current(stale)),
+      async get(stale) {
+        await clock.advance(50);
+        expired = false;
+        return real.get(stale);
+      },
+    };
+    expect(await send(newRow(), { tokens, pace })).toBeNull();
+    expect([slots, simulator.stats().requests]).toEqual([2, 1]);
+  });
+});
