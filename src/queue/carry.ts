@@ -2,7 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Ledger } from "../settle/ledger.ts";
+import { type Ledger, NOTHING_TRIED } from "../settle/ledger.ts";
 import { rejected } from "../settle/outcome.ts";
 import type { Coordinator } from "./coordinator.ts";
 
@@ -30,8 +30,9 @@ export function carryRows(
   const answered = ledger.answered();
   const past = ledger.past();
   // Rows up to here may have been sent by an epoch that Redis lost.
-  const doubtful = Number(ledger.meta("highest") ?? "0");
-  const unknownPast = { tries: 0, requests: 0, ambiguous: true };
+  const doubtful = Number(ledger.meta("doubtful") ?? "0");
+  const pastOf = (row: number) =>
+    row <= doubtful ? { ...(past.get(row) ?? NOTHING_TRIED), ambiguous: true } : past.get(row);
   const isAnswered = (row: number) => ((answered[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
   let read = 0;
   let valid = 0;
@@ -47,7 +48,7 @@ export function carryRows(
         const planned = plan.plan(row);
         if (planned.kind === "update") {
           valid++;
-          if (!known) coordinator.put(planned, past.get(read) ?? (read <= doubtful ? unknownPast : undefined));
+          if (!known) coordinator.put(planned, pastOf(read));
         } else if (!known) coordinator.reject(rejected(read, planned.problems, clock.wall()));
       }
       await coordinator.room();

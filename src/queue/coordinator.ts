@@ -8,11 +8,11 @@ import type { Update } from "../plan/plan.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { announceEpoch, type EpochRecord, epochKeys, LOCK_MS } from "./epoch.ts";
+import { announceEpoch, type EpochRecord, epochKeys, epochsOf, LOCK_MS } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
-import { packBatch } from "./payload.ts";
+import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
 import { type BatchQueue, makeBatchQueue } from "./put.ts";
-import { retireEpoch } from "./retire.ts";
+import { doubtAll, retireEpoch } from "./retire.ts";
 import { makeSealer, type Sealer } from "./seal.ts";
 import { makeWindow, type WindowRow } from "./window.ts";
 
@@ -26,8 +26,12 @@ const COLLECT_SOON_MS = 3;
 const BLOCK_MS = 500;
 /** What fills no batch goes out after this. */
 const LINGER_MS = 5;
+/** The speed of the first moments says little. */
+const TUNE_AFTER_MS = 3_000;
 /** Rejections wait for the next read of the stream, so that they share its fsync. */
 const MAX_REJECTIONS = 5_000;
+/** The ledger knows ahead which rows may be sent, in steps of this: one transaction and fsync each. */
+const AHEAD = 10_000;
 
 export interface CoordinatorContext {
   readonly redis: Redis;
@@ -70,13 +74,19 @@ export interface Coordinator {
 
 interface Sent {
   readonly rows: readonly WindowRow[];
+  /** As it was added: its rows' bodies, should it get lost. */
+  readonly data: SealedBatch;
   /** Rows without an outcome. */
   open: number;
   /** Monotonic; after this it is asked whether the batch still exists. */
   quietUntil: number;
+  /** It was found missing once; a worker may still have its rows in flight. */
+  missing: boolean;
+  /** The delay it was last found in; null while it was found in none. */
+  due: number | null;
 }
 
-/** Retires the epoch that an earlier coordinator left, if any, then opens a new one and announces it to the workers. */
+/** Retires the epochs that earlier coordinators left, if any, then opens a new one and announces it to the workers. */
 export async function openCoordinator(context: CoordinatorContext): Promise<Coordinator> {
   const { redis, stream, ledger, clock, log, record, holder } = context;
   const window = makeWindow(record.timeout, record.rate, clock, nudge);
@@ -87,20 +97,25 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   let sealer: Sealer;
   let queue: BatchQueue;
   let batches = 0;
+  /** Rows up to here may be sent: the ledger has it before a batch is added. */
   let highest = 0;
   let rejections: Outcome[] = [];
   let blocked = false;
   let failure: unknown = null;
   let closed = false;
+  /** No batches are added: the epoch is lost, and the next is not open yet. */
+  let replacing = false;
+  const ending = new AbortController();
   const wake: (() => void)[] = [];
   let linger: NodeJS.Timeout | null = null;
   let adding: Promise<void> = Promise.resolve();
   const retries = makeSpeed(clock);
+  const opened = clock.now();
 
   async function openEpoch(): Promise<void> {
-    const number = Number(ledger.meta("epoch") ?? "0") + 1;
-    epoch = `${record.run}-${number}`;
-    ledger.write([], [], { epoch: String(number) });
+    newest++;
+    epoch = `${record.run}-${newest}`;
+    ledger.write([], [], { epoch: String(newest) });
     sealer = makeSealer(context.key, epoch);
     queue = makeBatchQueue(redis, epoch);
     epochs.push(epoch);
@@ -110,26 +125,40 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
 
   /** Seals the batches that are due and adds them, one call after the other. */
   function send(all: boolean): void {
+    if (closed || replacing) return;
     const taken = window.takeBatches(all);
     if (taken.length === 0) return;
     const jobs = taken.map((rows) => {
       const id = `${epoch}-${++batches}`;
-      sent.set(id, { rows, open: rows.length, quietUntil: clock.now() + SILENT_MS });
+      const data = packBatch(sealer, epoch, id, 0, rows);
+      const quietUntil = clock.now() + SILENT_MS;
+      sent.set(id, { rows, data, open: rows.length, quietUntil, missing: false, due: null });
       for (const row of rows) {
         row.batch = id;
-        highest = Math.max(highest, row.row);
+        row.body = "";
       }
-      return { id, data: packBatch(sealer, epoch, id, 0, rows) };
+      return { id, data };
     });
     const target = queue;
+    const top = taken.reduce((max, rows) => rows.reduce((most, { row }) => Math.max(most, row), max), 0);
+    if (top > highest) {
+      highest = top + AHEAD;
+      ledger.write([], [], { highest: String(highest) });
+      adding = adding.then(() => ledger.sync());
+    }
     // What does not arrive is found missing by the reconcile loop.
     adding = adding.then(() => target.add(jobs)).catch((error: unknown) => warn(error, "batches not added"));
   }
 
   function nudge(): void {
+    if (closed) return;
     linger ??= setTimeout(() => {
       linger = null;
-      send(true);
+      try {
+        send(true);
+      } catch (error) {
+        fail(error);
+      }
     }, LINGER_MS);
   }
 
@@ -141,13 +170,12 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       if (id && batch && --batch.open === 0) sent.delete(id);
     }
     speed.add(outcomes.length);
-    window.tune(speed.perSecond());
+    if (clock.now() - opened > TUNE_AFTER_MS) window.tune(speed.perSecond());
   }
 
   async function collectOnce(block: number): Promise<number> {
-    const own = rejections.length;
-    const found = await collect(stream, epoch, sealer, ledger, rejections, { highest: String(highest) }, block);
-    rejections = rejections.slice(own);
+    const found = await collect(stream, epoch, sealer, ledger, rejections, {}, block);
+    rejections = rejections.slice(found.own);
     settle(found.outcomes);
     for (const fault of found.faults) {
       const batch = sent.get(window.get(fault.row)?.batch ?? "");
@@ -155,7 +183,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     }
     retries.add(found.faults.length);
     blocked ||= found.blocked;
-    for (const go of wake.splice(0)) go();
+    wakeAll();
     return found.entries;
   }
 
@@ -173,8 +201,12 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   /** What waiting does not mend: the disk, the ledger, the key, another coordinator. */
-  function fail(error: UpdraftError): void {
+  function fail(error: unknown): void {
     failure = error;
+    wakeAll();
+  }
+
+  function wakeAll(): void {
     for (const go of wake.splice(0)) go();
   }
 
@@ -195,14 +227,24 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     for (const [id, batch] of silent) {
       if (!sent.has(id)) continue;
       batch.quietUntil = now + SILENT_MS;
-      if (!lost.has(id)) await queue.promote(id).catch(() => {});
-      else {
-        sent.delete(id);
+      if (!lost.has(id)) await promoteOverdue(id, batch);
+      else if (!batch.missing) {
+        batch.missing = true;
+        batch.quietUntil = now + record.timeout;
+      } else {
         log.warn({ epoch, batch: id, rows: batch.open }, "batch lost, its rows are added again");
-        for (const row of batch.rows) if (window.get(row.row) === row) again(row);
+        again(id, batch);
       }
     }
     send(true);
+  }
+
+  /** What waits for its delay waits by wall clocks, which may jump: by the monotonic one it waits no longer than that. */
+  async function promoteOverdue(id: string, batch: Sent): Promise<void> {
+    const delay = await queue.delayOf(id);
+    if (delay && delay.due === batch.due) await queue.promote(id).catch(() => {});
+    else if (delay) batch.quietUntil = clock.now() + delay.wait;
+    batch.due = delay?.due ?? null;
   }
 
   /** Reads the stream on the other connection: the loop's own read may be blocking. */
@@ -210,41 +252,64 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     for (;;) {
       const found = await collect(redis, epoch, sealer, ledger, [], {}, 0);
       settle(found.outcomes);
+      blocked ||= found.blocked;
       if (found.entries === 0) return;
     }
   }
 
-  function again(row: WindowRow): void {
-    row.ambiguous = true;
-    window.requeue(row);
+  /** Puts the rows of a lost batch that have no outcome back into the window. */
+  function again(id: string, batch: Sent): void {
+    sent.delete(id);
+    for (const { row, body } of unpackBatch(sealer, epoch, id, batch.data).rows) {
+      const known = window.get(row);
+      if (known?.batch === id) window.requeue(known, body.toString("utf8"));
+    }
   }
 
-  /** Redis came back empty. Workers may go on sending until their leases are over, so a new epoch waits that long. */
+  /**
+   * Redis came back empty. Workers may go on sending until their leases are over, and what they sent last may take
+   * effect until it has timed out, so a new epoch waits that long.
+   */
   async function replaceEpoch(): Promise<void> {
     log.warn({ epoch }, "epoch lost, opening a new one");
-    await queue.close();
-    await clock.sleep(LOCK_MS);
+    replacing = true;
+    doubtAll(ledger);
+    highest = 0;
+    await clock.sleep(retirement.patience, ending.signal);
+    if (closed) return;
     await holder.check();
-    sent.clear();
+    await adding;
+    await retireEpoch({ ...retirement, patience: 0, answered: settle }, epoch);
+    await queue.close();
+    for (const [id, batch] of sent) again(id, batch);
     await openEpoch();
-    for (const row of window.rows()) if (row.batch !== null) again(row);
+    replacing = false;
     send(true);
   }
 
-  const retirement = { redis, key: context.key, ledger, clock, log, patience: record.timeout + LOCK_MS };
-  const old = Number(ledger.meta("epoch") ?? "0");
-  if (old > 0 && ledger.meta("retired") !== String(old)) {
-    await retireEpoch({ ...retirement, answered: () => {} }, `${record.run}-${old}`);
+  async function reconcileLoop(): Promise<void> {
+    while (!closed) {
+      await clock.sleep(RECONCILE_MS, ending.signal);
+      try {
+        if (!closed) await reconcile();
+      } catch (error) {
+        if (error instanceof UpdraftError) return fail(error);
+        warn(error, "cannot reconcile");
+      }
+    }
   }
+
+  const retirement = { redis, key: context.key, ledger, clock, log, patience: record.timeout + LOCK_MS };
+  // An earlier coordinator may have had another ledger: another machine, or a data folder that was deleted.
+  const left = await epochsOf(redis, record.run);
+  let newest = Number(ledger.meta("epoch") ?? "0");
+  if (newest > 0 && ledger.meta("retired") !== String(newest)) left.add(newest);
+  for (const number of left) await retireEpoch({ ...retirement, answered: () => {} }, `${record.run}-${number}`);
+  newest = Math.max(newest, ...left);
   await openEpoch();
   const collecting = collectLoop();
-  let reconciling: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => {
-    reconciling = reconciling.then(reconcile).catch((error: unknown) => {
-      if (error instanceof UpdraftError) fail(error);
-      else warn(error, "cannot reconcile");
-    });
-  }, RECONCILE_MS);
+  const reconciling = reconcileLoop();
+  context.stop.addEventListener("abort", wakeAll, { signal: ending.signal });
 
   const over = () => blocked || context.stop.aborted;
 
@@ -268,9 +333,9 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       return until(() => window.size === 0 && rejections.length === 0);
     },
     async end() {
-      clearInterval(timer);
       if (linger) clearTimeout(linger);
       closed = true;
+      ending.abort();
       window.close();
       await reconciling;
       await adding;

@@ -90,6 +90,12 @@ export async function holdEpoch(redis: Redis, epoch: string, held: boolean): Pro
   return set !== null;
 }
 
+/** Numbers of the epochs of a run that nobody has ended. */
+export async function epochsOf(redis: Redis, run: string): Promise<Set<number>> {
+  const names = (await redis.smembers(EPOCHS)).filter((name) => name.startsWith(`${run}-`));
+  return new Set(names.map((name) => Number(name.slice(run.length + 1))).filter(Number.isSafeInteger));
+}
+
 export async function readEpoch(redis: Redis, epoch: string): Promise<EpochRecord | null> {
   const text = await redis.get(epochKeys(epoch).record);
   return text === null ? null : epochRecord.parse(JSON.parse(text));

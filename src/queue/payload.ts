@@ -3,8 +3,8 @@ import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import * as z from "zod";
 import type { Sealer } from "./seal.ts";
 
-/** One row on its way, with what has been tried so far. Its body is text where it is made, and bytes where it is sent. */
-export interface QueuedRow<Body extends string | Buffer = Buffer> {
+/** One row on its way, with what has been tried so far. */
+export interface QueuedRow {
   readonly row: number;
   /** Tries that count against `--attempts`. */
   tries: number;
@@ -13,7 +13,7 @@ export interface QueuedRow<Body extends string | Buffer = Buffer> {
   /** Some exchange may have taken effect without our knowing; sticky. */
   ambiguous: boolean;
   /** The request body, ready to be written to a socket. */
-  readonly body: Body;
+  readonly body: Buffer;
 }
 
 /** What a batch's job data looks like in Redis: nothing but names and a sealed blob. */
@@ -48,7 +48,7 @@ export function packBatch(
   epoch: string,
   id: string,
   stalls: number,
-  rows: readonly QueuedRow<string | Buffer>[],
+  rows: readonly (Omit<QueuedRow, "body"> & { readonly body: string | Buffer })[],
 ): SealedBatch {
   const bodies = Buffer.from(rows.map((r) => (typeof r.body === "string" ? r.body : r.body.toString("utf8"))).join(""));
   const lengths = rows.map((r) => Buffer.byteLength(r.body));

@@ -25,6 +25,8 @@ export interface BatchQueue {
   active(): Promise<number>;
   /** Which of these exist no more, or have failed. */
   lost(ids: readonly string[]): Promise<string[]>;
+  /** The milliseconds a batch was told to wait, and until when by the wall clock; null while it waits for no delay. */
+  delayOf(id: string): Promise<{ readonly wait: number; readonly due: number } | null>;
   /** Makes a batch that waits for its delay due at once. */
   promote(id: string): Promise<void>;
   /** Every batch that is still there. */
@@ -53,6 +55,13 @@ export function makeBatchQueue(redis: Redis, epoch: string): BatchQueue {
       for (const id of ids) asked.exists(queue.toKey(id)).zscore(queue.toKey("failed"), id);
       const answers = (await asked.exec()) ?? [];
       return ids.filter((_, i) => answers[2 * i]?.[1] === 0 || typeof answers[2 * i + 1]?.[1] === "string");
+    },
+    async delayOf(id) {
+      const [due, wait] = await Promise.all([
+        redis.zscore(queue.toKey("delayed"), id),
+        redis.hget(queue.toKey(id), "delay"),
+      ]);
+      return due === null ? null : { due: Number(due), wait: Number(wait ?? 0) };
     },
     async promote(id) {
       const job = await queue.getJob(id);

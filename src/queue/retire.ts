@@ -5,10 +5,10 @@ import type { Clock } from "../clock.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { endEpoch, holdEpoch } from "./epoch.ts";
+import { endEpoch, epochKeys, holdEpoch, readEpoch } from "./epoch.ts";
 import { unpackBatch } from "./payload.ts";
 import { type LeftBatch, makeBatchQueue } from "./put.ts";
-import { makeSealer, type Sealer } from "./seal.ts";
+import { keyFingerprint, makeSealer, type Sealer } from "./seal.ts";
 
 const LOOK_MS = 20;
 
@@ -26,18 +26,24 @@ export interface RetireContext {
 /**
  * Holds the epoch for all workers, waits until no batch is in a worker's hands (or its lease must be over), drains the
  * stream into the ledger, keeps what was tried for rows that are left, and deletes the epoch. An epoch whose record is
- * gone leaves `highest` standing: every row up to it may have been sent.
+ * gone leaves every row in doubt that it may have sent, one that another key has sealed leaves all.
  */
 export async function retireEpoch(context: RetireContext, epoch: string): Promise<void> {
   const { redis, key, ledger, clock, log, patience } = context;
   const sealer = makeSealer(key, epoch);
   const queue = makeBatchQueue(redis, epoch);
   try {
-    const known = await holdEpoch(redis, epoch, true);
+    const record = await readEpoch(redis, epoch);
+    const readable = record === null || record.key === keyFingerprint(key);
+    const known = record !== null && readable;
+    await holdEpoch(redis, epoch, true);
     await queue.pause();
     const deadline = clock.now() + patience;
     while ((await queue.active()) > 0 && clock.now() < deadline) await clock.sleep(LOOK_MS);
+    // From here on nothing more is settled, so that what the stream and the queue say now is all.
+    await redis.del(epochKeys(epoch).record);
     for (;;) {
+      if (!readable) break;
       const found = await collect(redis, epoch, sealer, ledger, [], {}, 0);
       context.answered(found.outcomes);
       if (found.entries === 0) break;
@@ -45,13 +51,20 @@ export async function retireEpoch(context: RetireContext, epoch: string): Promis
     if (known) {
       ledger.writePast((await queue.left()).flatMap((batch) => pastOf(batch, sealer, epoch)));
       ledger.write([], [], { highest: "0" });
-    }
+    } else doubtAll(ledger, readable ? 0 : Number.MAX_SAFE_INTEGER);
+    await ledger.sync();
     await endEpoch(redis, epoch);
     await queue.destroy();
     log.info({ epoch }, "epoch ended");
   } finally {
     await queue.close();
   }
+}
+
+/** Every row up to where the lost epoch had come may have been sent, for ever: `doubtful` only grows. */
+export function doubtAll(ledger: Ledger, most = 0): void {
+  const doubtful = Math.max(most, Number(ledger.meta("doubtful") ?? "0"), Number(ledger.meta("highest") ?? "0"));
+  ledger.write([], [], { doubtful: String(doubtful), highest: "0" });
 }
 
 /** A batch that was in a worker's hands to the end, or whose worker died, may have been sent as a whole. */

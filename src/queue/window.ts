@@ -1,7 +1,7 @@
 // Updates in file order in, batches for the queue out: bounded in rows and bytes, never two rows of one customer at once.
 import type { Clock } from "../clock.ts";
 import type { Update } from "../plan/plan.ts";
-import type { Past } from "../settle/ledger.ts";
+import { NOTHING_TRIED, type Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import type { QueuedRow } from "./payload.ts";
 
@@ -13,16 +13,21 @@ const MAX_CHARACTERS = 16 * 1024 * 1024;
 /** A batch is about a quarter of a second of rows. */
 const BATCH_S = 0.25;
 const MAX_BATCH = 250;
+const MAX_BATCH_CHARACTERS = 512 * 1024;
+/** Until the speed is known. */
+const FIRST_GUESS = 1_000;
 
-export interface WindowRow extends QueuedRow<string> {
+export interface WindowRow extends Omit<QueuedRow, "body"> {
   readonly customerId: string;
+  /** Empty while it travels: its batch has it. So what lives long in the window is small. */
+  body: string;
+  /** Of the body, for the bounds. */
+  readonly characters: number;
   /** The batch it travels in; null while it waits for its turn. */
   batch: string | null;
   /** The next row of the same customer: it waits for this one's outcome. */
   next: WindowRow | null;
 }
-
-const NOTHING_TRIED: Past = { tries: 0, requests: 0, ambiguous: false };
 
 export interface Window {
   put(update: Update, past?: Past): void;
@@ -35,8 +40,8 @@ export interface Window {
   /** Rows without an outcome, ascending. */
   rows(): WindowRow[];
   get(row: number): WindowRow | undefined;
-  /** Puts a row that travelled back to where it waits for a batch. */
-  requeue(row: WindowRow): void;
+  /** Puts a row that travelled, and may have been sent, back to where it waits for a batch. */
+  requeue(row: WindowRow, body: string): void;
   readonly size: number;
   /** Rows that wait for another row of their customer. */
   readonly deferred: number;
@@ -57,12 +62,14 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
   let due: WindowRow[] = [];
   let characters = 0;
   let deferred = 0;
-  let speed = rate ?? MIN_ROWS;
+  let returned = false;
+  let speed = rate ?? FIRST_GUESS;
 
   const batchSize = () => clamp(Math.round(speed * BATCH_S), 1, MAX_BATCH);
 
   function release(row: WindowRow): void {
     const { next } = row;
+    row.next = null;
     if (next) {
       deferred--;
       due.push(next);
@@ -75,9 +82,10 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
       const { customerId } = update;
       const { tries, requests, ambiguous } = past;
       const { body } = update;
-      const row = { row: update.row, tries, requests, ambiguous, body, customerId, batch: null, next: null };
+      const about = { row: update.row, tries, requests, ambiguous, customerId };
+      const row = { ...about, body, characters: body.length, batch: null, next: null };
       rows.set(row.row, row);
-      characters += body.length;
+      characters += row.characters;
       const before = last.get(customerId);
       last.set(customerId, row);
       if (before) {
@@ -87,28 +95,42 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
     },
     hasRoom: () => rows.size < clamp(speed * WINDOW_S, MIN_ROWS, MAX_ROWS) && characters < MAX_CHARACTERS,
     takeBatches(all) {
+      // What was put back may have been answered meanwhile, by an outcome that was late.
+      if (returned) due = due.filter((row) => rows.get(row.row) === row);
       const size = batchSize();
       const taken: WindowRow[][] = [];
-      let at = 0;
-      while (due.length - at >= size || (all && at < due.length)) {
-        taken.push(due.slice(at, at + size));
-        at += size;
+      for (let from = 0; from < due.length; ) {
+        let to = from;
+        let sum = 0;
+        while (to < due.length && to - from < size && sum < MAX_BATCH_CHARACTERS) sum += due[to++]?.characters ?? 0;
+        if (!all && to - from < size && sum < MAX_BATCH_CHARACTERS) {
+          due = due.slice(from);
+          return taken;
+        }
+        taken.push(due.slice(from, to));
+        from = to;
       }
-      due = due.slice(at);
+      due = [];
+      returned = false;
       return taken;
     },
     settle(outcome) {
       const row = rows.get(outcome.row);
       if (!row) return;
       rows.delete(row.row);
-      characters -= row.body.length;
-      if (outcome.status === "unknown") void clock.sleep(quiet, over.signal).then(() => release(row));
-      else release(row);
+      characters -= row.characters;
+      if (outcome.status !== "unknown") return release(row);
+      void clock.sleep(quiet, over.signal).then(() => {
+        if (!over.signal.aborted) release(row);
+      });
     },
     rows: () => [...rows.values()].sort((a, b) => a.row - b.row),
     get: (row) => rows.get(row),
-    requeue(row) {
+    requeue(row, body) {
       row.batch = null;
+      row.body = body;
+      row.ambiguous = true;
+      returned = true;
       due.push(row);
     },
     get size() {
@@ -118,8 +140,7 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
       return deferred;
     },
     tune(rowsPerSecond) {
-      if (rate === null) speed = Math.max(rowsPerSecond, MIN_ROWS);
-      else speed = rate;
+      if (rate === null) speed = rowsPerSecond;
     },
     close: () => over.abort(),
   };

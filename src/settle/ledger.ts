@@ -59,6 +59,8 @@ export interface Past {
   readonly ambiguous: boolean;
 }
 
+export const NOTHING_TRIED: Past = { tries: 0, requests: 0, ambiguous: false };
+
 export interface Ledger {
   /**
    * Writes all of it in one transaction; a row that has an outcome keeps it. Returns the outcomes that were new.

@@ -1,0 +1,152 @@
+// The coordinator against a real Redis, with workers that do only what a test tells them: every row put ends in the
+// ledger or is left with its past, in the order of its customer, and Redis is left as it was.
+import { describe, expect, test } from "vitest";
+import { UpdraftError } from "../../src/errors.ts";
+import { makeSealer } from "../../src/queue/seal.ts";
+import type { Ledger } from "../../src/settle/ledger.ts";
+import { makeSettler } from "../../src/settle/settle.ts";
+import { useRedis } from "../support/redis.ts";
+import { ours, serve, useCoordinators } from "./coordinators.ts";
+import { openEpoch, queued, RUN, waiting, workerOf } from "./epochs.ts";
+import { KEY, outcome, update } from "./support.ts";
+
+const redis = useRedis();
+const { setUp, newLedger } = useCoordinators(redis);
+
+describe("openCoordinator", () => {
+  test("carries rows through the queue into the ledger, and leaves no key in Redis", async () => {
+    const { coordinator, client, ledger, worker, end } = await setUp();
+    for (let row = 1; row <= 300; row++) coordinator.put(update(row));
+    coordinator.reject(outcome(301, { status: "rejected", attempts: 0 }));
+    await coordinator.room();
+    expect(coordinator.underway).toBe(300);
+    const drained = coordinator.drain();
+    const { take, ...hands } = worker();
+    const served = [...(await serve({ take, ...hands })), ...(await serve({ take, ...hands }))];
+    await drained;
+    expect(served.sort((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+    expect(ledger.counts()).toMatchObject({ updated: 300, rejected: 1 });
+    expect(coordinator.underway).toBe(0);
+    await end();
+    expect(await ours(client)).toEqual([]);
+    expect(ledger.meta("retired")).toBe("1");
+  });
+
+  test("writes down how far it may send before a worker can see the batch", async () => {
+    const { coordinator, client, ledger } = await setUp();
+    coordinator.put(update(77));
+    void coordinator.drain();
+    await waiting(client, `${RUN}-1`);
+    expect(Number(ledger.meta("highest"))).toBeGreaterThanOrEqual(77);
+  });
+
+  test("sends a customer's next row only when the one before it has its outcome", async () => {
+    const { coordinator, client, worker } = await setUp();
+    coordinator.put(update(1, "a"));
+    coordinator.put(update(2, "a"));
+    coordinator.put(update(3, "b"));
+    const drained = coordinator.drain();
+    const hands = worker();
+    expect(await serve(hands)).toEqual([1, 3]);
+    expect(await serve(hands)).toEqual([2]);
+    await drained;
+    expect(await client.llen(`updraft:${RUN}-1:wait`)).toBe(0);
+  });
+
+  test("stops waiting the moment it is told to stop", async () => {
+    const { coordinator, stop, ledger, end } = await setUp();
+    for (let row = 1; row <= 3; row++) coordinator.put(update(row));
+    const drained = coordinator.drain();
+    stop.abort();
+    await drained;
+    expect(coordinator.over).toBe(true);
+    await end();
+    expect(ledger.size()).toBe(0);
+    expect([...ledger.past().values()]).toEqual(Array(3).fill({ tries: 0, requests: 0, ambiguous: false }));
+  });
+
+  test("stops when the credentials are refused", async () => {
+    const { coordinator, client } = await setUp();
+    coordinator.put(update(1));
+    const drained = coordinator.drain();
+    const settler = makeSettler(client, `${RUN}-1`, makeSealer(KEY, `${RUN}-1`));
+    settler.blocked();
+    await drained;
+    expect([coordinator.blocked, coordinator.over]).toEqual([true, true]);
+  });
+
+  test("keeps what is answered while it ends, and sends nothing more: not the next row of that customer either", async () => {
+    const { coordinator, client, worker, ledger, stop, end } = await setUp();
+    coordinator.put(update(1, "a"));
+    coordinator.put(update(2, "a"));
+    void coordinator.drain();
+    const hands = worker();
+    const taken = await hands.take();
+    stop.abort();
+    const ended = end();
+    await hands.settle(1);
+    await taken.complete();
+    await ended;
+    expect([...ledger.outcomes()].map((o) => o.row)).toEqual([1]);
+    expect(ledger.past().size).toBe(0);
+    // Longer than a row that became due would linger before it was sent.
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    expect(await ours(client)).toEqual([]);
+  });
+
+  test("goes on where an earlier epoch was left: its outcomes, its tries, its doubt, and a name of its own", async () => {
+    const ledger = await newLedger();
+    ledger.write([], [], { epoch: "1" });
+    const client = redis.connect();
+    await openEpoch(client, `${RUN}-1`, [[queued(1, { tries: 2, requests: 4 }), queued(2)]]);
+    await workerOf(redis, `${RUN}-1`).settle(2);
+    const { coordinator, worker } = await setUp({ ledger });
+    expect(coordinator.epochs).toEqual([`${RUN}-2`]);
+    expect([...ledger.outcomes()]).toEqual([outcome(2)]);
+    coordinator.put(update(1), ledger.past().get(1));
+    void coordinator.drain();
+    expect((await worker().take()).rows).toMatchObject([{ row: 1, tries: 2, requests: 4, ambiguous: false }]);
+  });
+
+  test("takes over what a coordinator with another ledger left of the run, and does not use its names again", async () => {
+    const client = redis.connect();
+    await openEpoch(client, `${RUN}-1`, [[queued(1)]]);
+    await openEpoch(client, `${RUN}-7`, [[queued(2, { ambiguous: true })]]);
+    await openEpoch(client, `${RUN}.2-1`, [[queued(3)]]);
+    await workerOf(redis, `${RUN}-1`).settle(1);
+    const { coordinator, ledger, end } = await setUp();
+    expect(coordinator.epochs).toEqual([`${RUN}-8`]);
+    expect([...ledger.outcomes()]).toEqual([outcome(1)]);
+    expect(ledger.past()).toEqual(new Map([[2, { tries: 0, requests: 0, ambiguous: true }]]));
+    await end();
+    const left = await ours(client);
+    expect(left.length).toBeGreaterThan(0);
+    expect(left.filter((key) => key !== "updraft:epochs" && !key.includes(`${RUN}.2-1`))).toEqual([]);
+  });
+
+  test("fails with the ledger's error when the disk is full, and loses nothing by it", async () => {
+    const real = await newLedger();
+    let full = false;
+    const ledger: Ledger = {
+      ...real,
+      write(...given) {
+        if (full) throw new UpdraftError("disk-full", { dir: "here" });
+        return real.write(...given);
+      },
+    };
+    const { coordinator, client, worker, end } = await setUp({ ledger });
+    coordinator.put(update(1));
+    const drained = coordinator.drain();
+    const hands = worker();
+    const taken = await hands.take();
+    const failed = expect(drained).rejects.toMatchObject({ code: "disk-full" });
+    full = true;
+    await hands.settle(1);
+    await failed;
+    await taken.complete();
+    full = false;
+    await end();
+    expect([...real.outcomes()]).toEqual([outcome(1)]);
+    expect(await ours(client)).toEqual([]);
+  });
+});
