@@ -55,7 +55,7 @@ describe("the same rows as CSV and as NDJSON", () => {
       const env = { ...key, UPDRAFT_DATA_DIR: `${path.dataDir}-${n}`, UPDRAFT_LOG_FILE: `${path.dataDir}-${n}.log` };
       return path.start(["worker", "--concurrency", "8"], env);
     });
-    await until(async () => (await redis.connect().client("LIST")).toString().split("updraft:worker-news").length > 2);
+    await until(async () => String(await redis.connect().client("LIST")).split("updraft:worker-news").length > 2);
 
     const csv = await path.run([path.file("in.csv", toCsv(rows)), "--concurrency", "8"], key);
     const customers = customersOf(simulator);
