@@ -20,8 +20,10 @@ export function progressOf(
 ): Progress {
   const { read, finished } = carrying;
   const { rowsPerSecond, underway } = coordinator;
-  const guess = Math.max(read, source.lines - (source.format === "csv" ? 1 : 0));
-  const total = finished ? read : limit === null ? guess : Math.min(guess, Math.max(read, limit));
+  // On resume the ledger is ahead of the reading.
+  const known = Math.max(read, ledger.size());
+  const guess = Math.max(known, source.lines - (source.format === "csv" ? 1 : 0));
+  const total = finished ? read : limit === null ? guess : Math.min(guess, Math.max(known, limit));
   const left = total - ledger.size();
   return {
     phase: "sending",

@@ -1,0 +1,129 @@
+// A file's rows on their way: what was answered is passed over, what was tried goes on, and a stop ends the reading.
+import { describe, expect, test } from "vitest";
+import type { Plan, Update } from "../../src/plan/plan.ts";
+import { type Carrying, carryRows } from "../../src/queue/carry.ts";
+import type { Coordinator } from "../../src/queue/coordinator.ts";
+import { type Ledger, openLedger, type Past } from "../../src/settle/ledger.ts";
+import type { Outcome } from "../../src/settle/outcome.ts";
+import { cells, readerOf } from "../write/support.ts";
+import { AT, makeFakeClock, outcome, update, useFolder } from "./support.ts";
+
+const folder = useFolder();
+
+/** Every third row is invalid. */
+const plan: Plan = {
+  fingerprint: "",
+  warnings: [],
+  customerIdColumn: 0,
+  plan: ({ row, line }) =>
+    row % 3 === 0
+      ? { kind: "rejection", row, line, problems: [{ column: "Email", path: "/email", code: "email", message: "" }] }
+      : update(row),
+  customerId: (row) => `csta_${row.row}`,
+  locate: () => ({ column: null, property: "" }),
+};
+
+interface Carried {
+  readonly carrying: Carrying;
+  readonly put: [number, Past | undefined][];
+  readonly rejected: Outcome[];
+  readonly calls: string[];
+}
+
+function carry(
+  ledger: Ledger,
+  rows: number,
+  limit: number | null = null,
+  overAfter = Number.POSITIVE_INFINITY,
+): Carried {
+  const put: [number, Past | undefined][] = [];
+  const rejected: Outcome[] = [];
+  const calls: string[] = [];
+  const coordinator: Coordinator = {
+    put: (given: Update, past?: Past) => void put.push([given.row, past]),
+    reject: (given) => void rejected.push(given),
+    room: async () => void calls.push("room"),
+    drain: async () => void calls.push("drain"),
+    end: async () => {},
+    blocked: false,
+    get over() {
+      return calls.length >= overAfter;
+    },
+    underway: 0,
+    retrying: 0,
+    windowFull: false,
+    rowsPerSecond: 0,
+    epochs: [],
+  };
+  const file = Array.from({ length: rows }, (_, i) => cells(i + 1, `csta_${i + 1}`));
+  const carrying = carryRows(readerOf(["customerId"], file, 4), plan, coordinator, ledger, limit, makeFakeClock());
+  return { carrying, put, rejected, calls };
+}
+
+async function ledgerOf(outcomes: readonly Outcome[] = [], meta: Record<string, string> = {}): Promise<Ledger> {
+  const ledger = folder.keep(openLedger(await folder.dir()));
+  ledger.write(outcomes, [], meta);
+  return ledger;
+}
+
+const rowsOf = (put: Carried["put"]) => put.map(([row]) => row);
+
+describe("carryRows", () => {
+  test("puts every valid row and rejects every other, with room asked for after each block", async () => {
+    const { carrying, put, rejected, calls } = carry(await ledgerOf(), 10);
+    await carrying.done;
+    expect(put).toEqual([1, 2, 4, 5, 7, 8, 10].map((row) => [row, undefined]));
+    expect(rejected.map((o) => [o.row, o.status, o.attempts, o.at, o.cause?.problems?.[0]?.code])).toEqual(
+      [3, 6, 9].map((row) => [row, "rejected", 0, AT, "email"]),
+    );
+    expect(calls).toEqual(["room", "room", "room", "drain"]);
+    expect([carrying.read, carrying.finished]).toEqual([10, true]);
+  });
+
+  test("passes over rows that have an outcome", async () => {
+    const { carrying, put, rejected } = carry(await ledgerOf([outcome(1), outcome(3), outcome(8)]), 10);
+    await carrying.done;
+    expect(rowsOf(put)).toEqual([2, 4, 5, 7, 10]);
+    expect(rejected.map((o) => o.row)).toEqual([6, 9]);
+    expect(carrying.read).toBe(10);
+  });
+
+  test("goes on with what was tried before, and with doubt for each row that a lost epoch may have sent", async () => {
+    const ledger = await ledgerOf([], { doubtful: "4" });
+    ledger.writePast([
+      [1, { tries: 2, requests: 3, ambiguous: false }],
+      [5, { tries: 1, requests: 1, ambiguous: false }],
+    ]);
+    const { carrying, put } = carry(ledger, 8);
+    await carrying.done;
+    expect(new Map(put)).toEqual(
+      new Map([
+        [1, { tries: 2, requests: 3, ambiguous: true }],
+        [2, { tries: 0, requests: 0, ambiguous: true }],
+        [4, { tries: 0, requests: 0, ambiguous: true }],
+        [5, { tries: 1, requests: 1, ambiguous: false }],
+        [7, undefined],
+        [8, undefined],
+      ]),
+    );
+  });
+
+  test("sends only the first valid rows where there is a limit, the same ones on resume", async () => {
+    const first = carry(await ledgerOf(), 10, 4);
+    await first.carrying.done;
+    expect(rowsOf(first.put)).toEqual([1, 2, 4, 5]);
+    expect([first.carrying.read, first.carrying.finished]).toEqual([5, true]);
+    const resumed = carry(await ledgerOf([outcome(1), outcome(2)]), 10, 4);
+    await resumed.carrying.done;
+    expect(rowsOf(resumed.put)).toEqual([4, 5]);
+    expect(resumed.carrying.read).toBe(5);
+  });
+
+  test("stops reading when nothing more will be sent, and does not wait for what is under way", async () => {
+    const { carrying, put, calls } = carry(await ledgerOf(), 10, null, 1);
+    await carrying.done;
+    expect(rowsOf(put)).toEqual([1, 2, 4]);
+    expect(calls).toEqual(["room"]);
+    expect([carrying.read, carrying.finished]).toEqual([4, false]);
+  });
+});

@@ -1,0 +1,81 @@
+// What is shown of a run: how far it is, how long it will take, and what keeps it from being faster.
+import { describe, expect, test } from "vitest";
+import type { Progress } from "../../src/events.ts";
+import type { Source } from "../../src/open/source.ts";
+import type { Coordinator } from "../../src/queue/coordinator.ts";
+import { progressOf } from "../../src/queue/progress.ts";
+import { openLedger } from "../../src/settle/ledger.ts";
+import { sourceOf } from "../support/source.ts";
+import { outcome, useFolder } from "./support.ts";
+
+const folder = useFolder();
+
+interface Given {
+  readonly format?: Source["format"];
+  readonly lines?: number;
+  readonly read?: number;
+  readonly finished?: boolean;
+  readonly answered?: number;
+  readonly coordinator?: Partial<Coordinator>;
+  readonly rate?: number | null;
+  readonly limit?: number | null;
+}
+
+async function progress(given: Given): Promise<Progress> {
+  const { format = "csv", lines = 101, read = 50, finished = false, answered = 40, rate = null, limit = null } = given;
+  const ledger = folder.keep(openLedger(await folder.dir()));
+  ledger.write(Array.from({ length: answered }, (_, i) => outcome(i + 1)));
+  const coordinator: Coordinator = {
+    put() {},
+    reject() {},
+    room: async () => {},
+    drain: async () => {},
+    end: async () => {},
+    ...{ blocked: false, over: false, underway: 10, retrying: 0, windowFull: false, rowsPerSecond: 20, epochs: [] },
+    ...given.coordinator,
+  };
+  const carrying = { read, finished, done: Promise.resolve() };
+  return progressOf({ ...sourceOf("", format), lines }, ledger, carrying, coordinator, rate, limit);
+}
+
+describe("progressOf", () => {
+  test("tells what is read, answered and under way, and how long the rest will take at this speed", async () => {
+    expect(await progress({})).toEqual({
+      phase: "sending",
+      read: 50,
+      total: 100,
+      counts: { updated: 40, unchanged: 0, rejected: 0, failed: 0, unknown: 0, unsent: 0 },
+      underway: 10,
+      rowsPerSecond: 20,
+      secondsLeft: 3,
+      limitedBy: "reading",
+    });
+  });
+
+  test.each<[string, Given, number]>([
+    ["the lines of an NDJSON file", { format: "ndjson" }, 101],
+    ["the rows that were read, once all are", { finished: true, read: 64 }, 64],
+    ["the rows that were read, where they are more than the lines", { read: 300 }, 300],
+    ["the limit, where there is one", { limit: 60 }, 60],
+    ["no more than the file has, where the limit is higher", { limit: 1_000 }, 100],
+    ["at least what an earlier spell answered", { lines: 0, read: 0 }, 40],
+  ])("expects as many rows as %s", async (_, given, total) => {
+    const found = await progress(given);
+    expect(found.total).toBe(total);
+    expect(found.secondsLeft).toBeGreaterThanOrEqual(0);
+  });
+
+  test("does not know how long it will take while nothing is answered", async () => {
+    expect((await progress({ coordinator: { rowsPerSecond: 0 } })).secondsLeft).toBeNull();
+  });
+
+  test.each<[Progress["limitedBy"], string, Given]>([
+    ["pace", "it goes at its rate", { rate: 20 }],
+    ["reading", "it goes below its rate with room in the window", { rate: 40 }],
+    ["retries", "many rows are tried again", { coordinator: { retrying: 6, windowFull: true } }],
+    ["endpoint", "the window is full", { coordinator: { windowFull: true, retrying: 5 } }],
+    ["endpoint", "all is read", { finished: true }],
+  ])("says that %s limits it when %s", async (limitedBy, _, given) => {
+    expect((await progress(given)).limitedBy).toBe(limitedBy);
+  });
+});
