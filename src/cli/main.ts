@@ -1,4 +1,5 @@
 // The command line in; the command it names run, errors told in one sentence, and the process's exit code, out.
+import "../engine.ts";
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import * as z from "zod";

@@ -124,20 +124,20 @@ function noTypeTwice<Entry extends { readonly type: string }>(
   list: z.ZodArray<z.ZodType<Entry>>,
   types: readonly Entry["type"][],
 ) {
-  return list.superRefine(
-    (entries, context) => {
-      if (entries.length < 2) return;
-      // An entry that is no object, or whose type is not one of these, has got its own issue.
-      for (const type of types) {
-        const first = entries.findIndex((entry) => entry?.type === type);
-        for (const [index, entry] of entries.entries()) {
-          if (index > first && entry?.type === type)
-            context.addIssue({ code: "custom", path: [index, "type"], params: { code: "duplicate-type" } });
-        }
+  // A plain check: superRefine makes a closure for every row.
+  const unlike = z.check<Entry[]>(({ value: entries, issues }) => {
+    if (entries.length < 2) return;
+    // An entry that is no object, or whose type is not one of these, has got its own issue.
+    for (const type of types) {
+      const first = entries.findIndex((entry) => entry?.type === type);
+      for (const [index, entry] of entries.entries()) {
+        if (index > first && entry?.type === type)
+          issues.push({ code: "custom", input: entry, path: [index, "type"], params: { code: "duplicate-type" } });
       }
-    },
-    { when: ({ value }) => Array.isArray(value) },
-  );
+    }
+  });
+  unlike._zod.def.when = ({ value }) => Array.isArray(value);
+  return list.check(unlike);
 }
 
 function propertiesOf(schema: z.ZodObject): Property[] {

@@ -8,15 +8,15 @@ export type Script = (
   args: readonly (string | number | Buffer)[],
 ) => Promise<unknown>;
 
-/** Sends the script's text only when Redis does not know it (first use, or a Redis that came back empty). */
+/** Strings come back as Buffers. Sends the script's text only when Redis does not know it (first use, or a Redis that came back empty). */
 export function makeScript(lua: string): Script {
   const sha = createHash("sha1").update(lua).digest("hex");
   return async (redis, keys, args) => {
     try {
-      return await redis.evalsha(sha, keys.length, ...keys, ...args);
+      return await redis.callBuffer("EVALSHA", sha, keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-      return redis.eval(lua, keys.length, ...keys, ...args);
+      return redis.callBuffer("EVAL", lua, keys.length, ...keys, ...args);
     }
   };
 }

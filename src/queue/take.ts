@@ -9,7 +9,7 @@ import type { SealedBatch } from "./payload.ts";
 const STALLED_CHECK_MS = 2_000;
 const ENDLESS = 1_000_000_000;
 /** How long one look at an empty queue blocks, in seconds: also how long a stop may wait for it. */
-const DRAIN_S = 1;
+const DRAIN_S = 0.2;
 
 export interface TakenBatch {
   readonly id: string;
@@ -24,7 +24,7 @@ export interface TakenBatch {
 }
 
 export interface Taker {
-  /** The next batch; null after about a second without one, or while the queue is paused. */
+  /** The next batch; null after a while without one, or while the queue is paused. */
   next(): Promise<TakenBatch | null>;
   /** Extends locks by `ms`; returns the ids of those that are lost. */
   extend(ids: string[], tokens: string[], ms: number): Promise<string[]>;

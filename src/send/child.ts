@@ -1,4 +1,5 @@
 // The process that `run` brings along: an order over the channel in, a worker of that run until the channel closes out.
+import "../engine.ts";
 import * as z from "zod";
 import { systemClock } from "../clock.ts";
 import { condor } from "../endpoint/condor.ts";

@@ -44,16 +44,20 @@ export interface HttpClient {
 
 /** Requests that must end together: cheaper per request than an AbortSignal's listeners. */
 export class Aborter {
-  readonly #calls = new Set<Call>();
+  // Not a Set: its outgrown tables keep each other, and so every request, alive until a major collection.
+  readonly #calls: Call[] = [];
   #over = false;
   get over(): boolean {
     return this.#over;
   }
   add(call: Call): void {
-    this.#calls.add(call);
+    call.place = this.#calls.push(call) - 1;
   }
   remove(call: Call): void {
-    this.#calls.delete(call);
+    const last = this.#calls.pop();
+    if (last === undefined || last === call) return;
+    this.#calls[call.place] = last;
+    last.place = call.place;
   }
   abort(): void {
     this.#over = true;
@@ -94,6 +98,8 @@ export function makeHttpClient(baseUrl: string, connections: number, connectTime
 }
 
 class Call implements Dispatcher.DispatchHandler {
+  /** Among the aborter's requests. */
+  place = 0;
   readonly #resolve: (reply: Reply) => void;
   readonly #may: () => boolean;
   readonly #abort: Aborter;

@@ -10,26 +10,35 @@ import type { Outcome } from "./outcome.ts";
 const INTERVAL_MS = 20;
 const ROWS = 100;
 
-// KEYS: record, settled, outcomes. ARGV: sealed entry, rows… Bits and entry are set together; the entry first, because a
+// KEYS: record, settled, outcomes. ARGV: sealed entry, rows (32-bit, little endian). Bits and entry are set together; the entry first, because a
 // script that fails half way is not undone, and a bit without an entry would be a row without an answer.
 const settleScript = makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[3], '*', 'e', ARGV[1])
-for i = 2, #ARGV do redis.call('SETBIT', KEYS[2], ARGV[i], 1) end
+for at = 1, #ARGV[2], 4 do redis.call('SETBIT', KEYS[2], struct.unpack('<I4', ARGV[2], at), 1) end
 return 1`);
 
-// KEYS: record, settled. ARGV: rows… Returns false when the epoch is gone, else the rows that are settled already.
+// KEYS: record, settled. ARGV: first and last byte. Returns false when the epoch is gone, else those bytes of the bits.
 const settledScript = makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-local found = {}
-for i = 1, #ARGV do if redis.call('GETBIT', KEYS[2], ARGV[i]) == 1 then found[#found + 1] = tonumber(ARGV[i]) end end
-return found`);
+return redis.call('GETRANGE', KEYS[2], ARGV[1], ARGV[2])`);
 
 /** Which of these rows have an outcome already; null when the epoch's record is missing. */
 export async function findSettled(redis: Redis, epoch: string, rows: readonly number[]): Promise<Set<number> | null> {
   const keys = epochKeys(epoch);
-  const found = await settledScript(redis, [keys.record, keys.settled], rows);
-  return Array.isArray(found) ? new Set(found.map(Number)) : null;
+  // A batch's rows are near each other in the file, so their bits are few bytes.
+  const first = rows.reduce((least, row) => Math.min(least, row), Number.POSITIVE_INFINITY) >> 3;
+  const last = rows.reduce((most, row) => Math.max(most, row), 0) >> 3;
+  const bits = await settledScript(redis, [keys.record, keys.settled], [first, last]);
+  if (!Buffer.isBuffer(bits)) return null;
+  // Redis counts a byte's bits from the highest.
+  return new Set(rows.filter((row) => ((bits[(row >> 3) - first] ?? 0) & (0x80 >> (row & 7))) !== 0));
+}
+
+function packRows(outcomes: readonly Outcome[]): Buffer {
+  const packed = Buffer.allocUnsafe(outcomes.length * 4);
+  for (const [i, { row }] of outcomes.entries()) packed.writeUInt32LE(row, i * 4);
+  return packed;
 }
 
 export class EpochGone extends Error {
@@ -68,11 +77,11 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settle
     timer = null;
     if (outcomes.length === 0 && faults.length === 0 && !refused) return;
     const sealed = sealer.seal(`outcomes:${epoch}`, packEntry({ outcomes, faults, blocked: refused }));
-    const rows = outcomes.map((o) => o.row);
+    const rows = packRows(outcomes);
     outcomes = [];
     faults = [];
     refused = false;
-    const call = settleScript(redis, [keys.record, keys.settled, keys.outcomes], [sealed, ...rows]);
+    const call = settleScript(redis, [keys.record, keys.settled, keys.outcomes], [sealed, rows]);
     const number = writes++;
     const before = written;
     written = call

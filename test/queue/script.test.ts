@@ -10,7 +10,7 @@ describe("makeScript", () => {
     const client = redis.connect();
     const script = makeScript("redis.call('SET', KEYS[1], ARGV[1]) return {KEYS[2], ARGV[2], #ARGV}");
     const bytes = Buffer.from([0, 255, 10, 13]);
-    expect(await script(client, ["a", "b"], [bytes, 7])).toEqual(["b", "7", 2]);
+    expect(await script(client, ["a", "b"], [bytes, 7])).toEqual([Buffer.from("b"), Buffer.from("7"), 2]);
     expect(await client.getBuffer("a")).toEqual(bytes);
   });
 

@@ -1,0 +1,12 @@
+// Imported first by each program: a process that starts quickly, and whose memory stays small whatever the file's size.
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+
+/** The heap is collected when it has grown by this share, not by V8's factor of up to four: a million rows go through it. */
+setFlagsFromString("--heap-growing-percent=60");
+
+// Half of the start is reading the libraries. Where the folder cannot be written there is no cache, and nothing is lost.
+const folder = process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "..", "node_modules", ".cache", "updraft");
+enableCompileCache(folder);
+process.env.NODE_COMPILE_CACHE = folder;
