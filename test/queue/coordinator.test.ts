@@ -54,12 +54,18 @@ describe("openCoordinator", () => {
   });
 
   test("stops waiting the moment it is told to stop", async () => {
-    const { coordinator, stop, ledger, end } = await setUp();
+    // A Redis that does not answer must not keep it waiting.
+    const answer = Promise.withResolvers<null>();
+    const stream = new Proxy(redis.connect(), {
+      get: (target, name) => (name === "xreadBuffer" ? () => answer.promise : Reflect.get(target, name)),
+    });
+    const { coordinator, stop, ledger, end } = await setUp({ stream });
     for (let row = 1; row <= 3; row++) coordinator.put(update(row));
     const drained = coordinator.drain();
     stop.abort();
     await drained;
     expect(coordinator.over).toBe(true);
+    answer.resolve(null);
     await end();
     expect(ledger.size()).toBe(0);
     expect([...ledger.past().values()]).toEqual(Array(3).fill({ tries: 0, requests: 0, ambiguous: false }));

@@ -64,8 +64,14 @@ describe("holdRun", () => {
 
   test("does not take a run from another machine, whatever runs here, until its hold has ended", async () => {
     const client = redis.connect();
-    await heldBy(client, "another-machine", process.pid);
-    await expect(hold(client)).rejects.toMatchObject({ code: "run-held-by", fields: { host: "another-machine" } });
+    // The second has the id of no process of this machine.
+    for (const pid of [process.pid, 2 ** 30]) {
+      await heldBy(client, "another-machine", pid);
+      await expect(hold(client)).rejects.toMatchObject({
+        code: "run-held-by",
+        fields: { host: "another-machine", pid },
+      });
+    }
     await client.del(KEY);
     await hold(client);
   });

@@ -33,7 +33,8 @@ async function serveRows(worker: TestWorker, ...rows: number[]): Promise<Map<num
 
 describe("a coordinator", () => {
   test("adds the rows of a batch again that is gone from Redis: those without an outcome, and ambiguous", async () => {
-    const { coordinator, client, clock, worker, ledger } = await setUp();
+    const timeout = 20_000;
+    const { coordinator, client, clock, worker, ledger } = await setUp({ record: { ...RECORD, timeout } });
     for (const row of [1, 2, 3]) coordinator.put(update(row));
     const drained = coordinator.drain();
     const [id = ""] = await waiting(client, `${RUN}-1`);
@@ -48,7 +49,7 @@ describe("a coordinator", () => {
       ]),
     );
     // A worker may have had it: what it sent may take effect for as long as a request may take.
-    expect(clock.now() - lost).toBeGreaterThan(RECORD.timeout);
+    expect(clock.now() - lost).toBeGreaterThan(timeout);
     await drained;
     expect(ledger.size()).toBe(3);
   });
