@@ -6,8 +6,8 @@ import { type Entry, unpackEntry } from "./entry.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** Entries per read: 100 rows each at most, so a transaction holds a few thousand rows at most. */
-const ENTRIES = 50;
+/** Entries per read: 250 rows each at most, so a transaction holds a few thousand rows at most. */
+const ENTRIES = 20;
 
 export interface Collected {
   /** All that were read, and the `own` ones: a read before this one may have failed after it wrote them. */

@@ -8,15 +8,47 @@ import type { Outcome } from "./outcome.ts";
 
 /** A row waits at most this long for its bit: what a crash can cause to be sent again. */
 const INTERVAL_MS = 20;
-const ROWS = 100;
+const ROWS = 250;
 
-// KEYS: record, settled, outcomes. ARGV: sealed entry, rows (32-bit, little endian). Bits and entry are set together; the entry first, because a
-// script that fails half way is not undone, and a bit without an entry would be a row without an answer.
+// KEYS: record, settled, outcomes. ARGV: sealed entry, then pairs of a byte's position and the bytes whose bits to set there.
+// Bits and entry are set together; the entry first, because a script that fails half way is not undone, and a bit without
+// an entry would be a row without an answer.
 const settleScript = makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[3], '*', 'e', ARGV[1])
-for at = 1, #ARGV[2], 4 do redis.call('SETBIT', KEYS[2], struct.unpack('<I4', ARGV[2], at), 1) end
+for i = 2, #ARGV, 2 do
+  local at, add, out = tonumber(ARGV[i]), ARGV[i + 1], {}
+  local now = redis.call('GETRANGE', KEYS[2], at, at + #add - 1)
+  for b = 1, #add do out[b] = string.char(bit.bor(string.byte(add, b), string.byte(now, b) or 0)) end
+  redis.call('SETRANGE', KEYS[2], at, table.concat(out))
+end
 return 1`);
+
+/** Rows further apart than this (bytes of 8 rows) are set by two calls instead of one with zeros between. */
+const GAP = 32;
+
+/** Rows as pairs of a position in the bitmap and the bytes to be added there. Redis counts a byte's bits from the highest. */
+export function packRows(rows: readonly number[]): (number | Buffer)[] {
+  const sorted = Float64Array.from(rows).sort();
+  const packed: (number | Buffer)[] = [];
+  for (let from = 0; from < sorted.length; ) {
+    const start = Math.floor((sorted[from] ?? 0) / 8);
+    let to = from;
+    let end = start;
+    for (let byte = start; to < sorted.length && byte - end <= GAP; ) {
+      end = byte;
+      byte = Math.floor((sorted[++to] ?? 0) / 8);
+    }
+    const bytes = Buffer.alloc(end - start + 1);
+    for (const row of sorted.subarray(from, to)) {
+      const byte = Math.floor(row / 8) - start;
+      bytes[byte] = (bytes[byte] ?? 0) | (0x80 >> (row % 8));
+    }
+    packed.push(start, bytes);
+    from = to;
+  }
+  return packed;
+}
 
 // KEYS: record, settled. ARGV: first and last byte. Returns false when the epoch is gone, else those bytes of the bits.
 const settledScript = makeScript(`
@@ -33,12 +65,6 @@ export async function findSettled(redis: Redis, epoch: string, rows: readonly nu
   if (!Buffer.isBuffer(bits)) return null;
   // Redis counts a byte's bits from the highest.
   return new Set(rows.filter((row) => ((bits[(row >> 3) - first] ?? 0) & (0x80 >> (row & 7))) !== 0));
-}
-
-function packRows(outcomes: readonly Outcome[]): Buffer {
-  const packed = Buffer.allocUnsafe(outcomes.length * 4);
-  for (const [i, { row }] of outcomes.entries()) packed.writeUInt32LE(row, i * 4);
-  return packed;
 }
 
 export class EpochGone extends Error {
@@ -61,7 +87,7 @@ export interface Settler {
   flush(since: number): Promise<void>;
 }
 
-/** Holds what is said for at most 20 ms or 100 rows. Order of entries is the order of the calls. */
+/** Holds what is said for at most 20 ms or 250 rows. Order of entries is the order of the calls. */
 export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settler {
   const keys: EpochKeys = epochKeys(epoch);
   let outcomes: Outcome[] = [];
@@ -77,11 +103,11 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settle
     timer = null;
     if (outcomes.length === 0 && faults.length === 0 && !refused) return;
     const sealed = sealer.seal(`outcomes:${epoch}`, packEntry({ outcomes, faults, blocked: refused }));
-    const rows = packRows(outcomes);
+    const rows = packRows(outcomes.map((o) => o.row));
     outcomes = [];
     faults = [];
     refused = false;
-    const call = settleScript(redis, [keys.record, keys.settled, keys.outcomes], [sealed, rows]);
+    const call = settleScript(redis, [keys.record, keys.settled, keys.outcomes], [sealed, ...rows]);
     const number = writes++;
     const before = written;
     written = call
