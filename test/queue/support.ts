@@ -91,13 +91,3 @@ export function useFolder(): { readonly dir: () => Promise<string>; readonly kee
     },
   };
 }
-
-/** The error of an act that must fail. */
-export function failureOf(act: () => unknown): unknown {
-  try {
-    act();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("it was expected to fail");
-}
