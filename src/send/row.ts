@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Contract } from "../endpoint/contract.ts";
 import type { QueuedRow } from "../queue/payload.ts";
 import { backoff } from "../settle/backoff.ts";
-import { classify, type Exchange, giveUp } from "../settle/classify.ts";
+import { classify, type Exchange, giveUp, type Verdict } from "../settle/classify.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import type { Settler } from "../settle/settle.ts";
 import { readReply } from "./answer.ts";
@@ -14,6 +14,7 @@ import type { Token, Tokens } from "./token.ts";
 
 /** A login that is not to be had is asked for again after this, no try counted. */
 const LOGIN_WAIT_MS = 1_000;
+const NOT_THIS_ROW: Verdict = { kind: "retry", fault: "http-401", ambiguous: false };
 
 export interface Sender {
   readonly http: HttpClient;
@@ -31,7 +32,7 @@ export interface RowContext {
   readonly timeout: number;
   /** False once the epoch is held or gone or the process stops: no further request is started. */
   open(): boolean;
-  /** Called when the credentials were refused twice. */
+  /** Called when the credentials were refused, or a new token that was never accepted. */
   refused(): void;
 }
 
@@ -61,7 +62,10 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
     const exchange = readReply(reply, clock.wall, row.body);
     if (exchange.kind === "silence" && exchange.fault === "aborted" && !exchange.written) return 0;
     row.requests++;
-    const verdict = classify(exchange);
+    let verdict = classify(exchange);
+    // The new token is good for others: it was revoked in its turn, or it is this row that the endpoint does not let pass.
+    if (verdict.kind === "unauthorized" && stale && got.accepted) verdict = NOT_THIS_ROW;
+    if (verdict.kind === "updated" || verdict.kind === "failed") got.accepted = true;
     switch (verdict.kind) {
       case "updated":
         context.settler.outcome(end(row, exchange, { status: "updated", cause: null }, clock));

@@ -18,6 +18,8 @@ export interface Token {
   readonly kind: "token";
   /** All headers of a request that it is sent with. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Set by who uses it: some request with it was let pass. */
+  accepted: boolean;
 }
 
 export type TokenResult =
@@ -69,7 +71,7 @@ export function makeTokens(
     const left = (expiresAt ?? 0) - clock.wall();
     const life = left > 0 ? left : DEFAULT_LIFE_MS;
     until = asked + Math.max(life - EARLY_MS, life * 0.9);
-    held = { kind: "token", headers: { ...HEADERS, [contract.tokenHeader]: token } };
+    held = { kind: "token", headers: { ...HEADERS, [contract.tokenHeader]: token }, accepted: false };
     return held;
   }
 

@@ -46,10 +46,11 @@ function tokensOf(password = "simulator"): Tokens {
 
 interface How extends Partial<RowContext> {
   readonly tokens?: Tokens;
+  readonly http?: HttpClient;
 }
 
-function send(row: QueuedRow, { tokens = tokensOf(), ...how }: How = {}): Promise<number | null> {
-  const sender: Sender = { http, tokens, contract: condor, clock };
+function send(row: QueuedRow, { tokens = tokensOf(), http: client = http, ...how }: How = {}): Promise<number | null> {
+  const sender: Sender = { http: client, tokens, contract: condor, clock };
   return sendRow(sender, row, {
     lease: { valid: () => true, aborter: new Aborter(), end: () => {} },
     pace: null,
@@ -189,6 +190,28 @@ describe("credentials", () => {
     await Promise.all(others.map((row) => send(row, { tokens })));
     expect(outcomes.map((o) => o.status)).toEqual(Array(65).fill("updated"));
     expect(simulator.stats().logins).toBe(logins);
+  });
+
+  test("refused with a new token that is good for other rows are this row's own fault: it counts a try, the run goes on", async () => {
+    const tokens = tokensOf();
+    const row = newRow();
+    simulator.setFaults({ revokeShare: 1 });
+    // In between, the new token is accepted for another row.
+    const sly: HttpClient = {
+      ...http,
+      async post(path, headers, body, ...rest) {
+        if (row.requests === 1) {
+          simulator.setFaults({ revokeShare: 0 });
+          await send(newRow({ row: 8 }), { tokens });
+          simulator.setFaults({ revokeShare: 1 });
+        }
+        return http.post(path, headers, body, ...rest);
+      },
+    };
+    expect(await send(row, { tokens, http: sly })).toBe(125);
+    expect(row).toMatchObject({ tries: 1, requests: 2, ambiguous: false });
+    expect(outcomes).toMatchObject([{ row: 8, status: "updated" }]);
+    expect([refusals, faults]).toMatchObject([0, [{ row: 7, fault: "http-401", http: 401 }]]);
   });
 
   test("refused twice are reported once per row, and the row comes back untried", async () => {

@@ -60,6 +60,7 @@ test("a login sends the credentials as documented and gives the headers of a req
   expect(token).toEqual({
     kind: "token",
     headers: { "content-type": "application/json", "x-connectfi-token": "t1" },
+    accepted: false,
   });
   expect(bodies).toEqual([`POST /auth/get-token ${JSON.stringify({ user: { login: "me", password: "it's me" } })}`]);
 });
