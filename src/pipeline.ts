@@ -61,7 +61,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const { job, settings, limit } = request;
   const start = clock.wall();
   await using closing = new AsyncDisposableStack();
-  const worker = closing.adopt(spawnWorker(clock, hooks.log), (spawned) => spawned.stop());
+  const worker = closing.adopt(spawnWorker(clock, hooks.log, hooks.notice), (spawned) => spawned.stop());
 
   const source = closing.adopt(await openSource(request.file, settings), (opened) => opened.close());
   const reader = await openReader(source);

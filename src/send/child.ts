@@ -3,32 +3,43 @@ import "../engine.ts";
 import * as z from "zod";
 import { systemClock } from "../clock.ts";
 import { condor } from "../endpoint/condor.ts";
+import { EXIT } from "../errors.ts";
 import { makeLogger } from "../log.ts";
 import { openRedis } from "../queue/embedded.ts";
-import type { ChildOrder } from "./spawn.ts";
+import { type ChildOrder, STOP } from "./spawn.ts";
 import { runWorker } from "./worker.ts";
+
+/** After a stop: the worker's own deadline for requests in flight, and some time to close. */
+const LAST_MS = 30_000;
 
 const soft = new AbortController();
 const hard = new AbortController();
 // The coordinator decides: a Ctrl-C reaches the whole process group, and rows in flight must be awaited.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => soft.abort());
-process.on("disconnect", () => {
-  soft.abort();
+// A coordinator that is gone, too: its rows in flight may end, and what is known of them is settled for the next one.
+process.on("disconnect", () => soft.abort());
+soft.signal.addEventListener("abort", () => {
   if (!started) process.exit();
+  // A Redis that is gone as well must not keep this process.
+  setTimeout(() => process.exit(EXIT.infrastructure), LAST_MS).unref();
 });
 let started = false;
 
-process.once("message", async (message) => {
+process.on("message", (message) => {
+  if (message === STOP) return soft.abort();
   started = true;
-  const { settings, key, run } = parse(message);
+  void serve(parse(message));
+});
+
+async function serve({ settings, key, run }: ChildOrder): Promise<void> {
   const log = makeLogger({ ...settings, terminal: process.stderr.isTTY === true });
   const redis = await openRedis({ redisUrl: settings.redisUrl, dataDir: settings.dataDir, clock: systemClock });
   const context = { redis, key: Buffer.from(key, "hex"), contract: condor, settings, run, clock: systemClock, log };
   await runWorker({ ...context, notice: () => {} }, soft.signal, hard.signal);
   await redis.close();
   process.exit();
-});
+}
 
 /** The message comes from our own parent, by structured clone: its shape is checked, its settings are not read again. */
 function parse(message: unknown): ChildOrder {

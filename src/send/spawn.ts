@@ -8,8 +8,8 @@ import type { Settings } from "../settings.ts";
 
 /** A worker that dies is started again after this. */
 const RESTART_MS = 500;
-/** Small young generation: the worker's garbage is short-lived, and its memory must not follow the file's size. */
-const NODE_FLAGS = ["--max-semi-space-size=32", "--max-old-space-size=160"];
+/** Most of a request's garbage is gone by the next collection of a young generation of this size; little of it is ever old. */
+const NODE_FLAGS = ["--max-semi-space-size=16", "--max-old-space-size=160"];
 
 /** What the child is told, over its own channel: secrets are neither in arguments nor in the environment. */
 export interface ChildOrder {
@@ -19,6 +19,9 @@ export interface ChildOrder {
   readonly run: string | null;
 }
 
+/** The other message: end what is in flight, then the process. */
+export const STOP = "stop";
+
 export interface SpawnedWorker {
   /** Tells it for which run it works; until then it only warms up. */
   start(order: ChildOrder): void;
@@ -26,7 +29,8 @@ export interface SpawnedWorker {
   stop(): Promise<void>;
 }
 
-export function spawnWorker(clock: Clock, log: Logger): SpawnedWorker {
+/** @param notice told when a worker ended by itself: one that cannot start must not be a run that stands still silently */
+export function spawnWorker(clock: Clock, log: Logger, notice: (line: string) => void): SpawnedWorker {
   const script = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
   let order: ChildOrder | null = null;
   let stopping = false;
@@ -39,6 +43,7 @@ export function spawnWorker(clock: Clock, log: Logger): SpawnedWorker {
     launched.once("exit", (code, signal) => {
       if (stopping) return;
       log.warn({ code, signal }, "worker process ended, starting another");
+      notice(`the worker process ended by itself (${signal ?? `exit code ${code}`}); another one is started`);
       void clock.sleep(RESTART_MS).then(() => {
         if (!stopping) child = launch();
       });
@@ -57,7 +62,7 @@ export function spawnWorker(clock: Clock, log: Logger): SpawnedWorker {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = new Promise((resolve) => child.once("exit", resolve));
       if (order === null) child.kill("SIGKILL");
-      else if (child.connected) child.disconnect();
+      else if (child.connected) child.send(STOP);
       await gone;
     },
   };
