@@ -206,6 +206,11 @@ export const ERRORS = {
     message: "nothing was sent",
     next: "run the same command again and answer y, or add --yes",
   },
+  "redis-full": {
+    exit: EXIT.infrastructure,
+    message: "Redis takes no more writes: {why}",
+    next: "make room there and run the same command again: what was answered is kept, the run goes on from there",
+  },
   "redis-not-started": {
     exit: EXIT.infrastructure,
     message: "the redis-server of {dir} did not start: {why}",

@@ -73,6 +73,8 @@ function tell(error: unknown, debug: boolean): { readonly text: string; readonly
     return { text: "", exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage };
   }
   if (error instanceof UpdraftError) return { text: `updraft: ${error.message}\n  ${error.next}\n`, exit: error.exit };
+  // What failed while all was being closed says less than what went wrong before.
+  if (error instanceof SuppressedError) return tell(error.suppressed, debug);
   const details = debug ? `${JSON.stringify(describeError(error), null, 2)}\n` : "";
   const kind = error instanceof Error ? error.name : typeof error;
   const next = debug

@@ -340,7 +340,14 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       await reconciling;
       await adding;
       await collecting;
-      if (rejections.length > 0 && !failure) settle(ledger.write(rejections));
+      if (failure) {
+        // The disk or Redis has failed, and that is what is to be told: what cannot be retired now is, by the next spell.
+        await retireEpoch({ ...retirement, answered: settle }, epoch).catch((error: unknown) =>
+          warn(error, "not retired"),
+        );
+        return queue.close();
+      }
+      if (rejections.length > 0) settle(ledger.write(rejections));
       await retireEpoch({ ...retirement, answered: settle }, epoch);
       await queue.close();
       ledger.write([], [], { retired: ledger.meta("epoch") ?? "0" });

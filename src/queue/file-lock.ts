@@ -22,7 +22,8 @@ export function tryLock(file: string, mode: "shared" | "exclusive"): Release | n
     throw new UpdraftError("data-dir-unwritable", { dir: file }, { cause });
   }
   try {
-    if (mode === "exclusive") db.exec("BEGIN EXCLUSIVE");
+    // Its journal would be written to the disk, which may be full: then of all things the way out must not be barred.
+    if (mode === "exclusive") db.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     else {
       db.exec("BEGIN");
       // A transaction takes its lock with the first read.

@@ -5,6 +5,7 @@ import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import { PREFIX } from "./epoch.ts";
+import { asRefusal } from "./redis.ts";
 import { makeScript } from "./script.ts";
 
 const HOLD_MS = 15_000;
@@ -35,7 +36,13 @@ export async function holdRun(redis: Redis, run: string, clock: Clock): Promise<
   const key = holdKey(run);
   const since = new Date(clock.wall()).toISOString();
   const mine = JSON.stringify({ host: hostname(), pid: process.pid, since, boot: clock.random() });
-  const take = async () => String(await holdScript(redis, [key], [mine, HOLD_MS]));
+  const take = async () => {
+    try {
+      return String(await holdScript(redis, [key], [mine, HOLD_MS]));
+    } catch (error) {
+      throw asRefusal(error);
+    }
+  };
 
   let holder = await take();
   if (holder !== mine && isDead(holder)) {
@@ -54,7 +61,8 @@ export async function holdRun(redis: Redis, run: string, clock: Clock): Promise<
     },
     async release() {
       clearInterval(renewal);
-      await releaseScript(redis, [key], [mine]);
+      // Where Redis fails it ends by itself, and a process of this machine sees that this one is gone.
+      await releaseScript(redis, [key], [mine]).catch(() => {});
     },
   };
 }

@@ -118,6 +118,14 @@ function problemOf(error: unknown, address: string): UpdraftError {
   return new UpdraftError("redis-unreachable", { address, why });
 }
 
+/** What a full disk or memory makes Redis answer to every write, as an error of the table; any other error as it is. */
+export function asRefusal(error: unknown): unknown {
+  const [, kind] = (error instanceof Error && /^(MISCONF|OOM) /.exec(error.message)) || [];
+  if (kind === undefined) return error;
+  const why = kind === "OOM" ? "its memory is full" : "it cannot write to its disk";
+  return new UpdraftError("redis-full", { why }, { cause: error });
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "connection closed at once (is it redis:// where rediss:// is meant, or the reverse?)",

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { systemClock } from "../clock.ts";
 import { condor } from "../endpoint/condor.ts";
 import { EXIT } from "../errors.ts";
-import { makeLogger } from "../log.ts";
+import { type Logger, makeLogger } from "../log.ts";
 import { openRedis } from "../queue/embedded.ts";
 import { type ChildOrder, STOP } from "./spawn.ts";
 import { runWorker } from "./worker.ts";
@@ -29,11 +29,15 @@ let started = false;
 process.on("message", (message) => {
   if (message === STOP) return soft.abort();
   started = true;
-  void serve(parse(message));
+  const order = parse(message);
+  const log = makeLogger({ ...order.settings, terminal: process.stderr.isTTY === true });
+  serve(order, log).catch((err: unknown) => {
+    log.error({ err }, "worker process failed");
+    process.exit(EXIT.infrastructure);
+  });
 });
 
-async function serve({ settings, key, run }: ChildOrder): Promise<void> {
-  const log = makeLogger({ ...settings, terminal: process.stderr.isTTY === true });
+async function serve({ settings, key, run }: ChildOrder, log: Logger): Promise<void> {
   const redis = await openRedis({ redisUrl: settings.redisUrl, dataDir: settings.dataDir, clock: systemClock });
   const context = { redis, key: Buffer.from(key, "hex"), contract: condor, settings, run, clock: systemClock, log };
   await runWorker({ ...context, notice: () => {} }, soft.signal, hard.signal);

@@ -1,0 +1,86 @@
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { useRedis } from "../support/redis.ts";
+import { customersAfter, customersOf, isAlive, makeRows, recordsOf, toCsv, until, usePipeline } from "./support.ts";
+
+/** A small disk of its own needs a mount, and so root with the right to mount: containers often lack it. */
+function mounted(folder: string): boolean {
+  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]).status === 0;
+}
+const unmount = (folder: string) => spawnSync("umount", ["-l", folder]);
+const trial = mkdtempSync(join(tmpdir(), "updraft-disk-"));
+const canMount = mounted(trial);
+unmount(trial);
+rmSync(trial, { recursive: true });
+
+let disk = "";
+beforeEach(() => {
+  disk = mkdtempSync(join(tmpdir(), "updraft-disk-"));
+  if (canMount) mounted(disk);
+});
+afterEach(() => {
+  if (canMount) unmount(disk);
+  rmSync(disk, { recursive: true, force: true });
+});
+
+/** Leaves not a byte. */
+function fill(): void {
+  const fd = openSync(join(disk, "ballast"), "w");
+  const block = Buffer.alloc(4096);
+  try {
+    for (;;) if (writeSync(fd, block) < block.length) break;
+  } catch {
+    // Full.
+  }
+  closeSync(fd);
+}
+const makeRoom = () => rmSync(join(disk, "ballast"));
+
+const NO_STACK = /^\s+at |node:internal|mistake in the program/m;
+
+describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () => {
+  const redis = useRedis();
+  let redisUrl: string | null = null;
+  const path = usePipeline(() => redisUrl);
+
+  test.each([
+    ["with its own Redis on it", () => null, /no space left on the disk|Redis takes no more writes/],
+    ["with a Redis elsewhere", () => redis.url, /no space left on the disk/],
+  ])(
+    "%s ends the run with exit code 5 and leaves nothing running; with room the same command completes it",
+    async (_how, url, sentence) => {
+      redisUrl = url();
+      const simulator = await path.simulate({ latency: 20 });
+      const rows = makeRows(600, 500);
+      const data = join(disk, "data");
+      mkdirSync(data);
+      const args = [path.file("in.csv", toCsv(rows)), "--concurrency", "8", "--timeout", "1s", "--json"];
+      const running = path.start(["run", ...args], { UPDRAFT_DATA_DIR: data });
+      await until(() => simulator.stats().effects >= 50);
+      const pid = join(data, "redis", "redis.pid");
+      const server = redisUrl === null ? Number(readFileSync(pid, "utf8")) : null;
+      fill();
+      const stopped = await running.ended;
+      expect({ code: stopped.code, stdout: stopped.stdout }).toEqual({ code: 5, stdout: "" });
+      expect(stopped.stderr).toMatch(sentence);
+      expect(stopped.stderr).toContain("make room");
+      expect(stopped.stderr).not.toMatch(NO_STACK);
+      if (server !== null) expect([isAlive(server), existsSync(pid)]).toEqual([false, false]);
+      expect(simulator.stats().effects).toBeLessThan(600);
+
+      const still = await path.start(["run", ...args], { UPDRAFT_DATA_DIR: data }).ended;
+      expect(still.code).toBe(5);
+      expect(still.stderr).not.toMatch(NO_STACK);
+
+      makeRoom();
+      const { code, summary } = await path.run(args.slice(0, -1), { UPDRAFT_DATA_DIR: data });
+      expect(code).toBe(0);
+      expect(summary).toMatchObject({ state: "complete", read: 600, balanced: true, counts: { updated: 600 } });
+      expect(recordsOf(summary.reports.success)).toHaveLength(600);
+      expect(customersOf(simulator)).toEqual(customersAfter(rows));
+    },
+  );
+});
