@@ -15,7 +15,7 @@ const BATCH_S = 0.25;
 const MAX_BATCH = 250;
 const MAX_BATCH_CHARACTERS = 512 * 1024;
 /** Until the speed is known. */
-const FIRST_GUESS = 1_000;
+const FIRST_GUESS = 4_000;
 
 export interface WindowRow extends Omit<QueuedRow, "body"> {
   readonly customerId: string;

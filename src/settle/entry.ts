@@ -30,46 +30,42 @@ const cause = z.object({
     .array(z.object({ path: z.string(), keyword: z.string(), property: z.string().exactOptional() }))
     .exactOptional(),
 });
+/** Figures of one outcome: row, status, attempts, http, at, ambiguous, latency. */
+const WIDTH = 7;
+// Figures lie in one flat list: a list of tuples took longer to check than the ledger takes to write it.
 const entry = z.object({
-  o: z.array(
-    z.tuple([whole, whole.max(STATUSES.length - 1), whole, whole, whole, whole.max(1), z.number(), cause.nullable()]),
-  ),
+  v: z.literal(1),
+  o: z.array(z.number().min(0)).refine((figures) => figures.length % WIDTH === 0),
+  /** Causes, each with the place of its outcome. */
+  c: z.array(z.tuple([whole, cause])),
   f: z.array(z.tuple([whole, whole, z.string(), whole, z.number(), z.number()])),
   b: z.boolean(),
 });
 
 export function packEntry(value: Entry): string {
-  return JSON.stringify({
-    o: value.outcomes.map((o) => [
-      o.row,
-      STATUSES.indexOf(o.status),
-      o.attempts,
-      o.http,
-      o.at,
-      o.ambiguous ? 1 : 0,
-      o.latency,
-      o.cause,
-    ]),
-    f: value.faults.map((f) => [f.row, f.at, f.fault, f.http, f.latency, f.wait]),
-    b: value.blocked,
-  });
+  const figures: number[] = [];
+  const causes: [number, Cause][] = [];
+  for (const [i, o] of value.outcomes.entries()) {
+    figures.push(o.row, STATUSES.indexOf(o.status), o.attempts, o.http, o.at, o.ambiguous ? 1 : 0, o.latency);
+    if (o.cause !== null) causes.push([i, o.cause]);
+  }
+  const faults = value.faults.map((f) => [f.row, f.at, f.fault, f.http, f.latency, f.wait]);
+  return JSON.stringify({ v: 1, o: figures, c: causes, f: faults, b: value.blocked });
 }
 
-/** Throws a ZodError for anything that packEntry did not write. */
+/** Throws an Error for anything that packEntry did not write. */
 export function unpackEntry(text: string): Entry {
-  const { o, f, b } = entry.parse(JSON.parse(text));
-  return {
-    outcomes: o.map(([row, status, attempts, http, at, ambiguous, latency, why]) => ({
-      row,
-      status: STATUSES[status] ?? "unknown",
-      attempts,
-      http,
-      at,
-      ambiguous: ambiguous === 1,
-      latency,
-      cause: why satisfies Cause | null,
-    })),
-    faults: f.map(([row, at, fault, http, latency, wait]) => ({ row, at, fault, http, latency, wait })),
-    blocked: b,
-  };
+  const { o, c, f, b } = entry.parse(JSON.parse(text));
+  const causes = new Map(c);
+  const outcomes = Array.from({ length: o.length / WIDTH }, (_, i) => {
+    const [row = 0, code = 0, attempts = 0, http = 0, at = 0, ambiguous = 0, latency = 0] = o.slice(
+      i * WIDTH,
+      (i + 1) * WIDTH,
+    );
+    const status = STATUSES[code];
+    if (status === undefined || !Number.isSafeInteger(row)) throw new Error("not an outcome");
+    return { row, status, attempts, http, at, ambiguous: ambiguous === 1, latency, cause: causes.get(i) ?? null };
+  });
+  const faults = f.map(([row, at, fault, http, latency, wait]) => ({ row, at, fault, http, latency, wait }));
+  return { outcomes, faults, blocked: b };
 }

@@ -41,17 +41,6 @@ const causeShape: z.ZodType<Cause> = z.object({
     .exactOptional(),
 });
 
-const outcomeRecord = z.tuple([
-  z.number(),
-  z.number(),
-  z.number(),
-  z.number(),
-  z.number(),
-  z.number(),
-  z.number(),
-  z.string().nullable(),
-]);
-
 /** What has been tried for a row that has no outcome yet. */
 export interface Past {
   readonly tries: number;
@@ -123,7 +112,7 @@ export function openLedger(dir: string): Ledger {
 function prepareSchema(db: DatabaseSync, file: string): void {
   const id = pragma(db, "application_id");
   const version = pragma(db, "user_version");
-  const tables = Number(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"]);
+  const tables = Number(db.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n);
   if (id === 0 && tables === 0) db.exec(SCHEMA);
   else if (id !== APPLICATION_ID) throw new UpdraftError("ledger-foreign", { file });
   else if (version > VERSION) throw new UpdraftError("ledger-newer", { file, version, known: VERSION });
@@ -172,7 +161,7 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
       }
     },
     meta(key) {
-      const value = db.prepare("SELECT value FROM meta WHERE key = ?").get(key)?.["value"];
+      const value = db.prepare("SELECT value FROM meta WHERE key = ?").get(key)?.value;
       return typeof value === "string" ? value : null;
     },
     begin(start) {
@@ -184,8 +173,8 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
       const open = db.prepare("SELECT * FROM past WHERE row NOT IN (SELECT row FROM outcomes)").all();
       return new Map(
         open.map((p) => [
-          Number(p["row"]),
-          { tries: Number(p["tries"]), requests: Number(p["requests"]), ambiguous: p["ambiguous"] === 1 },
+          Number(p.row),
+          { tries: Number(p.tries), requests: Number(p.requests), ambiguous: p.ambiguous === 1 },
         ]),
       );
     },
@@ -208,7 +197,7 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
     counts: () => ({ ...counted }),
     size: () => Object.values(counted).reduce((sum, n) => sum + n, 0),
     answered() {
-      const last = Number(db.prepare("SELECT max(row) AS n FROM outcomes").get()?.["n"] ?? 0);
+      const last = Number(db.prepare("SELECT max(row) AS n FROM outcomes").get()?.n ?? 0);
       const bits = new Uint8Array((last >> 3) + 1);
       const rows = db.prepare("SELECT row FROM outcomes");
       rows.setReturnArrays(true);
@@ -232,9 +221,9 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
       );
       const found = sums.get();
       return {
-        sent: Number(found?.["sent"]),
-        retried: Number(found?.["retried"]),
-        ambiguousUpdated: Number(found?.["ambiguous"]),
+        sent: Number(found?.sent),
+        retried: Number(found?.retried),
+        ambiguousUpdated: Number(found?.ambiguous),
       };
     },
     close() {
@@ -245,25 +234,26 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
   };
 }
 
-function readOutcome(record: unknown): Outcome {
-  const [row, status, attempts, http, at, ambiguous, latency, cause] = outcomeRecord.parse(record);
+/** The table is STRICT: what SQLite gives back has the columns' types. */
+function readOutcome(record: Record<number, unknown>): Outcome {
+  const cause = record[7];
   return {
-    row,
-    status: STATUSES[status] ?? "unknown",
-    attempts,
-    http,
-    at,
-    ambiguous: ambiguous === 1,
-    latency,
-    cause: cause === null ? null : causeShape.parse(JSON.parse(cause)),
+    row: Number(record[0]),
+    status: STATUSES[Number(record[1])] ?? "unknown",
+    attempts: Number(record[2]),
+    http: Number(record[3]),
+    at: Number(record[4]),
+    ambiguous: record[5] === 1,
+    latency: Number(record[6]),
+    cause: typeof cause === "string" ? causeShape.parse(JSON.parse(cause)) : null,
   };
 }
 
 function countByStatus(db: DatabaseSync): Record<Status, number> {
   const counts: Record<Status, number> = { updated: 0, unchanged: 0, rejected: 0, failed: 0, unknown: 0, unsent: 0 };
   for (const found of db.prepare("SELECT status, count(*) AS n FROM outcomes GROUP BY status").all()) {
-    const status = STATUSES[Number(found["status"])];
-    if (status) counts[status] = Number(found["n"]);
+    const status = STATUSES[Number(found.status)];
+    if (status) counts[status] = Number(found.n);
   }
   return counts;
 }

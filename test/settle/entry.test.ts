@@ -48,10 +48,12 @@ describe("an entry of the outcome stream", () => {
   test.each([
     ["no JSON", "o"],
     ["nothing in it", "{}"],
-    ["a status that is not known", JSON.stringify({ ...good, o: [good.o[0].with(1, STATUSES.length)] })],
-    ["a row that is no number", JSON.stringify({ ...good, o: [good.o[0].with(0, "1")] })],
-    ["an outcome cut short", JSON.stringify({ ...good, o: [good.o[0].slice(0, 7)] })],
-    ["a cause without a code", JSON.stringify({ ...good, o: [good.o[0].with(7, { last: "http-503" })] })],
+    ["a version that is not known", JSON.stringify({ ...good, v: 2 })],
+    ["a status that is not known", JSON.stringify({ ...good, o: good.o.with(1, STATUSES.length) })],
+    ["a row that is no number", JSON.stringify({ ...good, o: good.o.with(0, "1") })],
+    ["a row that is no whole number", JSON.stringify({ ...good, o: good.o.with(0, 1.5) })],
+    ["an outcome cut short", JSON.stringify({ ...good, o: good.o.slice(0, 6) })],
+    ["a cause without a code", JSON.stringify({ ...good, c: [[0, { last: "http-503" }]] })],
     ["a fault cut short", JSON.stringify({ ...good, f: [[1, 2, "reset"]] })],
   ])("is refused with %s", (_, text) => {
     expect(() => unpackEntry(text)).toThrow();
