@@ -206,6 +206,11 @@ export const ERRORS = {
     message: "nothing was sent",
     next: "run the same command again and answer y, or add --yes",
   },
+  "proxy-invalid": {
+    exit: EXIT.usage,
+    message: "{name} does not name a proxy: expected a URL such as http://proxy.example.com:3128",
+    next: "correct it, or unset it; NO_PROXY lists hosts that are reached directly",
+  },
   "redis-full": {
     exit: EXIT.infrastructure,
     message: "Redis takes no more writes: {why}",

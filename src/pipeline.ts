@@ -16,6 +16,7 @@ import { recordOf } from "./queue/epoch.ts";
 import { openRun } from "./queue/open-run.ts";
 import { progressOf } from "./queue/progress.ts";
 import { loadKey } from "./queue/seal.ts";
+import { findProxy } from "./send/http.ts";
 import { spawnWorker } from "./send/spawn.ts";
 import { runWorker } from "./send/worker.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
@@ -60,6 +61,7 @@ export interface RunHooks extends Hooks {
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
   const { job, settings, limit } = request;
   const start = clock.wall();
+  findProxy(settings.baseUrl);
   await using closing = new AsyncDisposableStack();
   const worker = closing.adopt(spawnWorker(clock, hooks.log, hooks.notice), (spawned) => spawned.stop());
 

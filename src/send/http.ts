@@ -1,6 +1,7 @@
 // One request in, what came back out: the process's keep-alive connections to the endpoint.
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import type { Clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
 import { isLoopback } from "../settings.ts";
 
 /** An answer larger than this is not read on: its code is then unknown. */
@@ -81,11 +82,8 @@ export function makeHttpClient(baseUrl: string, connections: number, connectTime
     bodyTimeout: 0,
     keepAliveTimeout: 4_000,
   };
-  // The proxy agent looks the origin up for every request, so it is taken only where a proxy is set; what runs on this
-  // machine (the simulator) is never to be reached through one.
-  const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"];
-  const proxied = !isLoopback(url.hostname) && names.some((name) => process.env[name]);
-  const dispatcher: Dispatcher = proxied ? new EnvHttpProxyAgent(options) : new Pool(url.origin, options);
+  // The proxy agent looks the origin up for every request, so it is taken only where a proxy is set.
+  const dispatcher: Dispatcher = findProxy(baseUrl) ? new EnvHttpProxyAgent(options) : new Pool(url.origin, options);
   return {
     post(path, headers, body, timeout, may, abort) {
       return new Promise((resolve) => {
@@ -95,6 +93,21 @@ export function makeHttpClient(baseUrl: string, connections: number, connectTime
     },
     close: () => dispatcher.destroy(),
   };
+}
+
+/**
+ * Whether the environment names a proxy for this endpoint; what runs on this machine (the simulator) is never reached
+ * through one. Throws `proxy-invalid`.
+ */
+export function findProxy(baseUrl: string): boolean {
+  if (isLoopback(new URL(baseUrl).hostname)) return false;
+  const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"].filter((name) => process.env[name]);
+  for (const name of names) {
+    const { protocol = "", hostname = "" } = URL.parse(process.env[name] ?? "") ?? {};
+    if (!["http:", "https:", "socks5:"].includes(protocol) || hostname === "")
+      throw new UpdraftError("proxy-invalid", { name });
+  }
+  return names.length > 0;
 }
 
 class Call implements Dispatcher.DispatchHandler {

@@ -52,6 +52,16 @@ describe("an endpoint that cannot be meant", () => {
   });
 });
 
+test("a proxy of the environment that is no URL ends with exit code 2 and its name, not its password", async () => {
+  const file = path.file("in.csv", toCsv(makeRows(1, 1)));
+  const env = { CONNECTFI_BASE_URL: "https://api.example.com", HTTPS_PROXY: "me:SECRETVALUE@proxy:3128" };
+  const { code, stderr } = await path.start(["run", file], env).ended;
+  expect(code).toBe(2);
+  expect(stderr).toContain("HTTPS_PROXY does not name a proxy");
+  expect(stderr).not.toContain("SECRETVALUE");
+  expect(path.runs()).toEqual([]);
+});
+
 describe("a Redis that cannot be reached ends with exit code 5 and its address, without its password:", () => {
   test("one that refuses connections", async () => {
     await path.simulate();
