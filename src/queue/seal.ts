@@ -1,16 +1,6 @@
 // Customer data in, sealed bytes out, and back: nothing personal is in clear outside the process.
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UpdraftError } from "../errors.ts";
 
@@ -84,18 +74,13 @@ function makeKeyFile(file: string, dataDir: string): void {
   const draft = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const fd = openSync(draft, "wx", 0o600);
-    writeSync(fd, `${randomBytes(32).toString("hex")}\n`);
-    fsyncSync(fd);
-    closeSync(fd);
-    try {
-      linkSync(draft, file);
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    } finally {
-      unlinkSync(draft);
-    }
+    writeFileSync(draft, `${randomBytes(32).toString("hex")}\n`, { flag: "wx", mode: 0o600, flush: true });
+    linkSync(draft, file);
   } catch (error) {
-    throw new UpdraftError("data-dir-unwritable", { dir: dataDir }, { cause: error });
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    if (code === "EEXIST") return;
+    throw new UpdraftError(code === "ENOSPC" ? "disk-full" : "data-dir-unwritable", { dir: dataDir }, { cause: error });
+  } finally {
+    rmSync(draft, { force: true });
   }
 }

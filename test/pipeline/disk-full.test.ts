@@ -1,5 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -71,10 +81,6 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
       if (server !== null) expect([isAlive(server), existsSync(pid)]).toEqual([false, false]);
       expect(simulator.stats().effects).toBeLessThan(600);
 
-      const still = await path.start(["run", ...args], { UPDRAFT_DATA_DIR: data }).ended;
-      expect(still.code).toBe(5);
-      expect(still.stderr).not.toMatch(NO_STACK);
-
       makeRoom();
       const { code, summary } = await path.run(args.slice(0, -1), { UPDRAFT_DATA_DIR: data });
       expect(code).toBe(0);
@@ -83,4 +89,19 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
       expect(customersOf(simulator)).toEqual(customersAfter(rows));
     },
   );
+
+  test("from the beginning on lets no run start, in one sentence", async () => {
+    redisUrl = null;
+    const simulator = await path.simulate();
+    const data = join(disk, "data");
+    mkdirSync(data);
+    fill();
+    const file = path.file("in.csv", toCsv(makeRows(1, 1)));
+    const { code, stdout, stderr } = await path.start(["run", file], { UPDRAFT_DATA_DIR: data }).ended;
+    expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
+    expect(stderr).toMatch(/^updraft: no space left on the disk of /m);
+    expect(stderr).not.toMatch(NO_STACK);
+    expect(simulator.stats().logins).toBe(0);
+    expect(readdirSync(data)).toEqual([]);
+  });
 });
