@@ -58,7 +58,8 @@ describe("Ctrl-C", () => {
   test("at a slow pace does not wait for the rows whose slots are still to come", async () => {
     const simulator = await path.simulate();
     const rows = makeRows(100, 100);
-    const running = path.start(["run", path.file("in.csv", toCsv(rows)), "--rate", "30/min", "--json"]);
+    const file = path.file("in.csv", toCsv(rows));
+    const running = path.start(["run", file, "--rate", "30/min", "--json"]);
     await until(() => simulator.stats().effects >= 1);
     running.child.kill("SIGINT");
     const { code, summary } = summaryOf(await running.ended);
@@ -66,6 +67,9 @@ describe("Ctrl-C", () => {
     const { effects } = simulator.stats();
     expect(summary.counts).toMatchObject({ updated: effects, unsent: 100 - effects });
     expect(effects).toBeLessThan(5);
+    // They were given back untried, not left to a lock: none of them is in doubt.
+    const { summary: all } = await path.run([file]);
+    expect(all).toMatchObject({ counts: { updated: 100 }, ambiguousUpdated: 0, requests: { sent: 100 } });
   });
 });
 
