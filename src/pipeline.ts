@@ -18,11 +18,10 @@ import { progressOf } from "./queue/progress.ts";
 import { loadKey } from "./queue/seal.ts";
 import { findProxy } from "./send/http.ts";
 import { spawnWorker } from "./send/spawn.ts";
-import { runWorker } from "./send/worker.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
 import { runId } from "./settle/run-folder.ts";
 import { checkRows } from "./write/check.ts";
-import { conclude, summarizeCheck } from "./write/conclude.ts";
+import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
 import type { Summary } from "./write/summary.ts";
 
@@ -104,19 +103,26 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
     record: recordOf(run, contract.name, settings, key),
   });
   const carrying = carryRows(reader, plan, coordinator, ledger, limit, clock);
+  const reporting = startReport(
+    { ...opened, reader, plan, source, clock, progress: hooks.progress },
+    () => coordinator.firstOpen() ?? carrying.read + 1,
+  );
   const progress = () => progressOf(source, ledger, carrying, coordinator, settings.rate?.perSecond ?? null, limit);
   const ticking = setInterval(() => hooks.progress(progress()), PROGRESS_MS);
   try {
-    await carrying.done;
+    await carrying.done.finally(coordinator.end);
+  } catch (error) {
+    reporting.follow.fail(error);
+    await reporting.written.catch(() => {});
+    throw error;
   } finally {
     clearInterval(ticking);
-    await coordinator.end();
   }
   const gone = worker.stop();
   const { read, finished } = carrying;
   const { blocked } = coordinator;
   const ended = { ...opened, job, settings, source, reader, plan, read, finished, blocked, start, clock };
-  const summary = await conclude({ ...ended, answeredBefore: opened.answered, progress: hooks.progress });
+  const summary = await conclude({ ...ended, answeredBefore: opened.answered, progress: hooks.progress }, reporting);
   await gone;
   return summary;
 }
@@ -154,6 +160,8 @@ export async function work(
   const key = loadKey(settings.key, settings.dataDir);
   await using closing = new AsyncDisposableStack();
   const redis = closing.adopt(await openRedis({ ...settings, clock }), (home) => home.close());
+  // What a run leaves to its worker process: it starts sooner without.
+  const { runWorker } = await import("./send/worker.ts");
   await runWorker({ ...hooks, redis, key, contract, settings, run: null, clock }, soft, hard);
 }
 

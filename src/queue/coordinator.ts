@@ -62,6 +62,8 @@ export interface Coordinator {
   readonly blocked: boolean;
   /** Blocked, or told to stop. */
   readonly over: boolean;
+  /** The first row of the file that was put or rejected and is not yet in the ledger; null where there is none. */
+  firstOpen(): number | null;
   /** Rows without an outcome. */
   readonly underway: number;
   /** Rows that wait for a retry, lately. */
@@ -357,6 +359,10 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     },
     get over() {
       return over();
+    },
+    firstOpen() {
+      const open = [window.first(), rejections[0]?.row ?? null].filter((row) => row !== null);
+      return open.length === 0 ? null : Math.min(...open);
     },
     get underway() {
       return window.size;

@@ -40,6 +40,8 @@ export interface Window {
   /** Rows without an outcome, ascending. */
   rows(): WindowRow[];
   get(row: number): WindowRow | undefined;
+  /** The first row of the file without an outcome; null where there is none. */
+  first(): number | null;
   /** Puts a row that travelled, and may have been sent, back to where it waits for a batch. */
   requeue(row: WindowRow, body: string): void;
   readonly size: number;
@@ -126,6 +128,8 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
     },
     rows: () => [...rows.values()].sort((a, b) => a.row - b.row),
     get: (row) => rows.get(row),
+    // Rows are put in the file's order, and a Map keeps that.
+    first: () => rows.keys().next().value ?? null,
     requeue(row, body) {
       row.batch = null;
       row.body = body;

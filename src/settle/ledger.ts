@@ -13,6 +13,8 @@ const datasync = promisify(fdatasync);
 /** "UPDR": tells our ledgers from other SQLite files. */
 const APPLICATION_ID = 0x55504452;
 const VERSION = 1;
+/** Outcomes read at once: no read is open while the ledger is written. */
+const PAGE = 1_000;
 
 const SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -74,8 +76,8 @@ export interface Ledger {
   size(): number;
   /** Rows that have an outcome, one bit each (bit `row`), for skipping them on resume. */
   answered(): Uint8Array;
-  /** All outcomes, ascending by row. */
-  outcomes(): Generator<Outcome, void, undefined>;
+  /** Outcomes, ascending by row, up to the row that `upTo` says when more are needed; the ledger may be written meanwhile. */
+  outcomes(upTo?: () => number): Generator<Outcome, void, undefined>;
   requests(): { sent: number; retried: number; ambiguousUpdated: number };
   close(): void;
 }
@@ -207,12 +209,21 @@ function makeLedger(db: DatabaseSync, dir: string): Ledger {
       }
       return bits;
     },
-    *outcomes() {
-      const all = db.prepare(
-        "SELECT row, status, attempts, http, at, ambiguous, latency, cause FROM outcomes ORDER BY row",
+    *outcomes(upTo = () => Number.MAX_SAFE_INTEGER) {
+      const page = db.prepare(
+        `SELECT row, status, attempts, http, at, ambiguous, latency, cause FROM outcomes
+         WHERE row > ? AND row <= ? ORDER BY row LIMIT ${PAGE}`,
       );
-      all.setReturnArrays(true);
-      for (const record of all.iterate()) yield readOutcome(record);
+      page.setReturnArrays(true);
+      for (let after = 0; ; ) {
+        const records = page.all(after, upTo());
+        if (records.length === 0) return;
+        for (const record of records) {
+          const outcome = readOutcome(record);
+          after = outcome.row;
+          yield outcome;
+        }
+      }
     },
     requests() {
       const sums = db.prepare(

@@ -8,8 +8,9 @@ import type { Settings } from "../settings.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import type { Checked } from "./check.ts";
+import { type Follow, makeFollow } from "./follow.ts";
 import { type Histogram, makeHistogram } from "./latency.ts";
-import { writeReport } from "./report.ts";
+import { type ReportResult, writeReport } from "./report.ts";
 import { makeSummary, type State, type Summary, writeSummary } from "./summary.ts";
 
 const CREDENTIALS_REFUSED =
@@ -36,22 +37,41 @@ export interface EndedRun {
   progress(progress: Progress): void;
 }
 
-/** Writes success, errors and summary from the ledger, and notes in it how the run ended. */
-export async function conclude(ended: EndedRun): Promise<Summary> {
+/** A report on its way behind the run. */
+export interface Reporting {
+  readonly follow: Follow;
+  readonly latency: Histogram;
+  readonly written: Promise<ReportResult>;
+}
+
+/** @param firstOpen the first row read that has no outcome yet; `read()` plus one where all have theirs */
+export function startReport(
+  input: Pick<EndedRun, "reader" | "plan" | "dir" | "ledger" | "source" | "clock" | "progress">,
+  firstOpen: () => number,
+): Reporting {
+  const { ledger, source, clock, progress, ...rest } = input;
+  const follow = makeFollow(() => firstOpen() - 1, clock);
+  const latency = makeHistogram();
+  const outcomes = withLatency(ledger.outcomes(follow.upTo), latency);
+  const onRows = (rows: number) => {
+    const { rows: read } = follow.extent();
+    if (read < Number.MAX_SAFE_INTEGER) progress(reporting(rows, read, ledger.counts()));
+  };
+  const written = writeReport({ ...rest, format: source.format, outcomes, follow, onRows });
+  // What goes wrong is met when the run has ended.
+  written.catch(() => {});
+  return { follow, latency, written };
+}
+
+/** Brings the reports to their end, writes the summary, and notes in the ledger how the run ended. */
+export async function conclude(ended: EndedRun, { follow, latency, written }: Reporting): Promise<Summary> {
   const { ledger, clock, source, settings, dir, blocked, plan } = ended;
   const read = Math.max(ended.read, Number(ledger.meta("read") ?? "0"));
   const complete = ended.finished && ledger.size() === read;
   const state: State = complete ? "complete" : blocked ? "blocked" : "interrupted";
   const counts = { ...ledger.counts(), unsent: read - ledger.size() };
-  const latency = makeHistogram();
-  const { files, groups } = await writeReport({
-    ...ended,
-    format: source.format,
-    rows: read,
-    partial: !complete,
-    outcomes: withLatency(ledger.outcomes(), latency),
-    onRows: (rows) => ended.progress(reporting(rows, read, counts)),
-  });
+  follow.end({ rows: read, partial: !complete });
+  const { files, groups } = await written;
   const end = clock.wall();
   const begun = Number(ledger.meta("start") ?? ended.start);
   const { sent, retried, ambiguousUpdated } = ledger.requests();

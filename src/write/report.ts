@@ -8,6 +8,7 @@ import type { Outcome } from "../settle/outcome.ts";
 import { csvLines } from "./csv.ts";
 import { explain } from "./explain.ts";
 import { makeFolder, openPartial, type PartialFile, syncFolder } from "./file.ts";
+import type { Extent, Follow } from "./follow.ts";
 import { type ErrorGroup, type ErrorStatus, makeGroups } from "./groups.ts";
 import { ndjsonLines } from "./ndjson.ts";
 
@@ -129,37 +130,46 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
 
 export interface ReportInput extends Omit<ReportSettings, "columns"> {
   readonly reader: Reader;
-  /** Ascending by row; one for every row that was read, unless the report is partial. */
+  /** Ascending by row, one for every row that was read; asked for a row's only when `follow` says that it is there. */
   readonly outcomes: Iterable<Outcome>;
-  /** Rows the run has read, where it did not read the file to its end (`--limit`, a stop); the rest is left out. */
-  readonly rows?: number;
-  /** Of a run that is not over: rows without an outcome are left out. */
-  readonly partial?: boolean;
+  /** Where the run goes on meanwhile, or did not come to the file's end. */
+  readonly follow?: Pick<Follow, "answered" | "extent">;
   /** Rows written so far, after each block. */
   readonly onRows?: (rows: number) => void;
 }
 
-/** One streaming pass over the file, merged with the ledger. Throws a plain Error where rows and outcomes do not match. */
+const WHOLE: Extent = { rows: Number.MAX_SAFE_INTEGER, partial: false };
+
+/**
+ * One streaming pass over the file, merged with the ledger; in a partial report rows without an outcome are left out.
+ * Throws a plain Error where rows and outcomes do not match.
+ */
 export async function writeReport(input: ReportInput): Promise<ReportResult> {
-  const { reader, outcomes, rows: last = Number.POSITIVE_INFINITY, partial = false, onRows, ...settings } = input;
+  const { reader, outcomes, follow, onRows, ...settings } = input;
   const report = await openReport({ ...settings, columns: reader.columns });
   try {
     const ledger = outcomes[Symbol.iterator]();
     try {
-      let next = ledger.next();
+      let next: IteratorResult<Outcome> | null = null;
       let rows = 0;
       reading: for await (const block of reader.blocks()) {
+        await follow?.answered(block.at(-1)?.row ?? 0);
+        const { rows: last, partial } = follow?.extent() ?? WHOLE;
         for (const row of block) {
-          if (row.row > last || (partial && next.done)) break reading;
+          if (row.row > last) break reading;
+          next ??= ledger.next();
+          if (partial && next.done) break reading;
           rows = row.row;
           if (!next.done && next.value.row === row.row) {
             report.add(row, next.value);
-            next = ledger.next();
+            next = null;
             if (report.full()) await report.flush();
           } else if (!partial) throw new Error(`row ${row.row} has no outcome`);
         }
         onRows?.(rows);
       }
+      await follow?.answered(WHOLE.rows);
+      next ??= ledger.next();
       if (!next.done) throw new Error(`row ${next.value.row} has an outcome, but only ${rows} rows were read`);
     } finally {
       ledger.return?.();

@@ -53,6 +53,7 @@ function carry(
     retrying: 0,
     windowFull: false,
     rowsPerSecond: 0,
+    firstOpen: () => null,
     epochs: [],
   };
   const file = Array.from({ length: rows }, (_, i) => cells(i + 1, `csta_${i + 1}`));

@@ -31,7 +31,16 @@ async function progress(given: Given): Promise<Progress> {
     room: async () => {},
     drain: async () => {},
     end: async () => {},
-    ...{ blocked: false, over: false, underway: 10, retrying: 0, windowFull: false, rowsPerSecond: 20, epochs: [] },
+    ...{
+      blocked: false,
+      over: false,
+      underway: 10,
+      retrying: 0,
+      windowFull: false,
+      rowsPerSecond: 20,
+      firstOpen: () => null,
+      epochs: [],
+    },
     ...given.coordinator,
   };
   const carrying = { read, finished, done: Promise.resolve() };

@@ -123,7 +123,7 @@ describe("makeWindow", () => {
     expect(fill(windowOf(1_200).window)).toBe(2_400);
     expect(fill(windowOf(1_000_000).window)).toBeLessThanOrEqual(20_000);
     const { window } = windowOf();
-    fill(window);
+    for (let row = 1; row <= 1_500; row++) window.put(update(row));
     window.tune(3_000);
     expect(window.hasRoom()).toBe(true);
     window.tune(0);
