@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
+    // Most of a test's time is waiting for processes and servers: vitest's default on two cores is a single worker.
+    maxWorkers: 3,
     include: ["test/**/*.test.ts"],
     pool: "forks",
     reporters: ["default", new URL("./support/closing-line.ts", import.meta.url).pathname],
