@@ -16,8 +16,8 @@ import { recordOf } from "./queue/epoch.ts";
 import { openRun } from "./queue/open-run.ts";
 import { progressOf } from "./queue/progress.ts";
 import { loadKey } from "./queue/seal.ts";
-import { findProxy } from "./send/http.ts";
-import { spawnWorker } from "./send/spawn.ts";
+import { findProxy } from "./send/proxy.ts";
+import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
 import { runId } from "./settle/run-folder.ts";
 import { checkRows } from "./write/check.ts";
@@ -52,6 +52,8 @@ export interface Hooks {
 }
 
 export interface RunHooks extends Hooks {
+  /** The run's worker process, if it was started ahead; runFile ends it in any case. */
+  readonly worker?: SpawnedWorker;
   /** Throws to decline. */
   confirm(facts: { run: string; host: string; countRows(): Promise<number> }): Promise<unknown>;
 }
@@ -60,9 +62,11 @@ export interface RunHooks extends Hooks {
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
   const { job, settings, limit } = request;
   const start = clock.wall();
-  findProxy(settings.baseUrl);
   await using closing = new AsyncDisposableStack();
-  const worker = closing.adopt(spawnWorker(clock, hooks.log, hooks.notice), (spawned) => spawned.stop());
+  const worker = closing.adopt(hooks.worker ?? spawnWorker(clock, hooks.log, hooks.notice), (spawned) =>
+    spawned.stop(),
+  );
+  findProxy(settings.baseUrl);
 
   const source = closing.adopt(await openSource(request.file, settings), (opened) => opened.close());
   const reader = await openReader(source);

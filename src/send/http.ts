@@ -1,8 +1,7 @@
 // One request in, what came back out: the process's keep-alive connections to the endpoint.
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import type { Clock } from "../clock.ts";
-import { UpdraftError } from "../errors.ts";
-import { isLoopback } from "../settings.ts";
+import { findProxy } from "./proxy.ts";
 
 /** An answer larger than this is not read on: its code is then unknown. */
 const BODY_LIMIT = 64 * 1024;
@@ -93,21 +92,6 @@ export function makeHttpClient(baseUrl: string, connections: number, connectTime
     },
     close: () => dispatcher.destroy(),
   };
-}
-
-/**
- * Whether the environment names a proxy for this endpoint; what runs on this machine (the simulator) is never reached
- * through one. Throws `proxy-invalid`.
- */
-export function findProxy(baseUrl: string): boolean {
-  if (isLoopback(new URL(baseUrl).hostname)) return false;
-  const names = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"].filter((name) => process.env[name]);
-  for (const name of names) {
-    const { protocol = "", hostname = "" } = URL.parse(process.env[name] ?? "") ?? {};
-    if (!["http:", "https:", "socks5:"].includes(protocol) || hostname === "")
-      throw new UpdraftError("proxy-invalid", { name });
-  }
-  return names.length > 0;
 }
 
 class Call implements Dispatcher.DispatchHandler {
