@@ -1,6 +1,7 @@
 // One request in, what came back out: the process's keep-alive connections to the endpoint.
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import type { Clock } from "../clock.ts";
+import type { Silence } from "../settle/classify.ts";
 import { findProxy } from "./proxy.ts";
 
 /** An answer larger than this is not read on: its code is then unknown. */
@@ -15,12 +16,7 @@ export type Reply =
       readonly body: string | null;
       readonly latency: number;
     }
-  | {
-      readonly kind: "silence";
-      readonly fault: "timeout" | "reset" | "refused" | "aborted";
-      readonly written: boolean;
-      readonly latency: number;
-    };
+  | Silence;
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 

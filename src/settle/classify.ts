@@ -1,6 +1,15 @@
 // An exchange in, a verdict out: what becomes of the row (DESIGN.md, outcome rules).
 import type { Cause, RefusedPart } from "./outcome.ts";
 
+/** No answer came. */
+export interface Silence {
+  readonly kind: "silence";
+  readonly fault: "timeout" | "reset" | "refused" | "aborted";
+  /** False when it is certain that nothing was written: the row cannot have taken effect. */
+  readonly written: boolean;
+  readonly latency: number;
+}
+
 /** One request and what came back, reduced to what may be kept. */
 export type Exchange =
   | {
@@ -14,13 +23,7 @@ export type Exchange =
       readonly retryAfter?: number;
       readonly latency: number;
     }
-  | {
-      readonly kind: "silence";
-      readonly fault: "timeout" | "reset" | "refused" | "aborted";
-      /** False when it is certain that nothing was written: the row cannot have taken effect. */
-      readonly written: boolean;
-      readonly latency: number;
-    };
+  | Silence;
 
 export type Verdict =
   | { readonly kind: "updated" }

@@ -22,7 +22,8 @@ export interface Entry {
 }
 
 const whole = z.number().int().min(0);
-const cause = z.object({
+/** Why a row that was sent did not end `updated`: all that a worker can tell. */
+export const sentCause = z.object({
   code: z.string(),
   subCode: z.string().exactOptional(),
   last: z.string().exactOptional(),
@@ -37,7 +38,7 @@ const entry = z.object({
   v: z.literal(1),
   o: z.array(z.number().min(0)).refine((figures) => figures.length % WIDTH === 0),
   /** Causes, each with the place of its outcome. */
-  c: z.array(z.tuple([whole, cause])),
+  c: z.array(z.tuple([whole, sentCause])),
   f: z.array(z.tuple([whole, whole, z.string(), whole, z.number(), z.number()])),
   b: z.boolean(),
 });

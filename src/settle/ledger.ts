@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
 import * as z from "zod";
 import { UpdraftError } from "../errors.ts";
-import type { Fault } from "./entry.ts";
+import { type Fault, sentCause } from "./entry.ts";
 import { type Cause, type Outcome, STATUSES, type Status } from "./outcome.ts";
 
 const datasync = promisify(fdatasync);
@@ -29,13 +29,7 @@ CREATE TABLE past (row INTEGER PRIMARY KEY, tries INTEGER NOT NULL, requests INT
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${VERSION};`;
 
-const causeShape: z.ZodType<Cause> = z.object({
-  code: z.string(),
-  subCode: z.string().exactOptional(),
-  last: z.string().exactOptional(),
-  parts: z
-    .array(z.object({ path: z.string(), keyword: z.string(), property: z.string().exactOptional() }))
-    .exactOptional(),
+const causeShape: z.ZodType<Cause> = sentCause.extend({
   problems: z
     .array(
       z.object({ column: z.string().nullable(), path: z.string().nullable(), code: z.string(), message: z.string() }),
