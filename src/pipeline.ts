@@ -1,5 +1,5 @@
 // The whole path on one screen: open → parse → plan → queue, the worker send → settle, the coordinator → write.
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Logger } from "pino";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
@@ -19,6 +19,7 @@ import { loadKey } from "./queue/seal.ts";
 import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
+import { type Origin, writeOrigin } from "./settle/origin.ts";
 import { runId } from "./settle/run-folder.ts";
 import { checkRows } from "./write/check.ts";
 import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
@@ -68,9 +69,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   );
   findProxy(settings.baseUrl);
 
-  const source = closing.adopt(await openSource(request.file, settings), (opened) => opened.close());
-  const reader = await openReader(source);
-  const plan = planFor(source, reader, request.mapping);
+  const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const id = runId({
     ...settings,
     job,
@@ -87,6 +86,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const opened = await openRun(control, settings.dataDir, id, request.again, clock);
   const { run, ledger } = closing.adopt(opened, (held) => held.close());
   const spell = ledger.begin(start);
+  writeOrigin(ledger, originOf(request, source));
   if (spell > 1)
     hooks.notice(
       `resuming run ${run}: ${thousands(opened.answered)} of about ${thousands(source.lines)} rows answered`,
@@ -136,9 +136,7 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
   const start = clock.wall();
   const { dataDir } = request.settings;
   await using closing = new AsyncDisposableStack();
-  const source = closing.adopt(await openSource(request.file, { dataDir }), (opened) => opened.close());
-  const reader = await openReader(source);
-  const plan = planFor(source, reader, request.mapping);
+  const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
   const checked = await checkRows({
@@ -169,7 +167,35 @@ export async function work(
   await runWorker({ ...hooks, redis, key, contract, settings, run: null, clock }, soft, hard);
 }
 
-function planFor(source: Source, reader: Reader, settings: MappingSettings): Plan {
-  const today = new Date(clock.wall()).toISOString().slice(0, 10);
-  return makePlan({ columns: reader.columns, format: source.format, settings, contract, today, fileName: source.name });
+export interface Input {
+  readonly source: Source;
+  readonly reader: Reader;
+  readonly plan: Plan;
+}
+
+/** Opens a file of rows and makes the plan of what each of them becomes. The caller closes `source`. */
+export async function openInput(request: Pick<CheckRequest, "file" | "mapping" | "settings">): Promise<Input> {
+  const source = await openSource(request.file, { dataDir: request.settings.dataDir });
+  try {
+    const reader = await openReader(source);
+    const { columns } = reader;
+    const { format, name: fileName } = source;
+    const today = new Date(clock.wall()).toISOString().slice(0, 10);
+    return {
+      source,
+      reader,
+      plan: makePlan({ columns, format, settings: request.mapping, contract, today, fileName }),
+    };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
+  const { name, format, bytes, sha256 } = source;
+  const { set, ignoreColumns } = mapping;
+  const path = file === "-" ? null : resolve(file);
+  const from = { path, name, format, bytes, sha256 };
+  return { v: 1, ...from, job, mapping: { set, ignoreColumns: [...ignoreColumns] }, limit, baseUrl: settings.baseUrl };
 }

@@ -1,0 +1,30 @@
+// What a run was started with in, a line in its ledger; and back: what its rows came from and how they are read, out.
+import * as z from "zod";
+import type { Ledger } from "./ledger.ts";
+
+const origin = z.object({
+  v: z.literal(1),
+  /** Absolute; null for standard input. The newest place: a renamed file is the same run. */
+  path: z.string().nullable(),
+  name: z.string(),
+  format: z.enum(["csv", "ndjson"]),
+  /** Of the decoded content. */
+  bytes: z.number(),
+  sha256: z.string(),
+  job: z.string(),
+  mapping: z.object({ set: z.record(z.string(), z.string()), ignoreColumns: z.array(z.string()) }),
+  /** `--limit`; null for all rows. */
+  limit: z.number().nullable(),
+  baseUrl: z.string(),
+});
+export type Origin = z.infer<typeof origin>;
+
+export function writeOrigin(ledger: Ledger, value: Origin): void {
+  ledger.write([], [], { origin: JSON.stringify(value) });
+}
+
+/** Null where the run ended before anything was noted. */
+export function readOrigin(ledger: Pick<Ledger, "meta">): Origin | null {
+  const text = ledger.meta("origin");
+  return text === null ? null : origin.parse(JSON.parse(text));
+}
