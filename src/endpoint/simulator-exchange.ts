@@ -46,6 +46,8 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
   const lateEffects = new Set<NodeJS.Timeout>();
   const tokens = makeTokens(options.tokenLifetime * 1000, clock);
   const start = clock.now();
+  /** Since the start. */
+  const time = () => clock.now() - start;
   let plan: FaultPlan = planFaults(options.seed, faultsOf(options));
   let accepted = makeSecond();
   let granted = 0;
@@ -66,7 +68,7 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
 
   /** A client that gave up while we were at it hears nothing. */
   const note = (reply: FastifyReply, visit: Visit, code: number) =>
-    traffic.end(visit, reply.raw.destroyed ? "none" : code);
+    traffic.end(visit, reply.raw.destroyed ? "none" : code, time());
   const answer = (reply: FastifyReply, visit: Visit, code: number, body: string, type = JSON_TYPE) => {
     note(reply, visit, code);
     send(reply, code, body, type);
@@ -76,14 +78,14 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
     sendFault(reply, code, retryAfter);
   };
   const reset = (reply: FastifyReply, visit: Visit) => {
-    traffic.end(visit, "reset");
+    traffic.end(visit, "reset", time());
     cut(reply);
   };
   /** No answer; the connection stays open until the client closes it. */
   const fallSilent = (reply: FastifyReply, visit: Visit) => {
     reply.hijack();
-    if (reply.raw.destroyed) return traffic.end(visit, "none");
-    reply.raw.once("close", () => traffic.end(visit, "none"));
+    if (reply.raw.destroyed) return traffic.end(visit, "none", time());
+    reply.raw.once("close", () => traffic.end(visit, "none", time()));
   };
   const isOut = (reply: FastifyReply, visit: Visit): boolean => {
     const how = outage.now();
@@ -120,7 +122,7 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
   };
 
   const apply = (visit: Visit, sent: Customer): Customer => {
-    traffic.effect(visit, clock.now() - start);
+    traffic.effect(visit, time());
     return options.keepCustomers ? customers.update(sent) : sent;
   };
 
@@ -161,7 +163,7 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
       case "broken":
         return answer(reply, visit, 200, answers.BROKEN);
       case "huge":
-        traffic.end(visit, 200);
+        traffic.end(visit, 200, time());
         reply.hijack();
         // Chunked: a client that trusts content-length to keep it safe has none to look at.
         reply.raw.writeHead(200, { "content-type": JSON_TYPE, "transfer-encoding": "chunked" });
@@ -208,7 +210,8 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
     update(request, reply) {
       const now = clock.now();
       const body = request.body ?? { text: "", json: undefined };
-      const visit = traffic.arrive(customerIdOf(body.json), now - start);
+      const who = { customerId: textOf(body.json, "customerId"), value: textOf(body.json, options.recordProperty) };
+      const visit = traffic.arrive(who, now - start);
       if (isOut(reply, visit)) return;
       const wait = overRate(now);
       if (wait > 0) {
@@ -219,7 +222,7 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
       if (typeof token !== "string" || !tokens.accepts(token)) return answer(reply, visit, 401, answers.UNAUTHORIZED);
       const decision = draw(body.text);
       if (decision.delay === 0) return carryOut(body, token, reply, visit, decision);
-      reply.raw.once("close", () => traffic.leave(visit));
+      reply.raw.once("close", () => traffic.leave(visit, time()));
       later(delayed, decision.delay, () => carryOut(body, token, reply, visit, decision));
     },
 
@@ -238,7 +241,8 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
   };
 }
 
-function customerIdOf(json: unknown): string | null {
-  if (typeof json !== "object" || json === null || !("customerId" in json)) return null;
-  return typeof json.customerId === "string" ? json.customerId : null;
+function textOf(json: unknown, property: string | null): string | null {
+  if (typeof json !== "object" || json === null || property === null) return null;
+  const value: unknown = Reflect.get(json, property);
+  return typeof value === "string" ? value : null;
 }

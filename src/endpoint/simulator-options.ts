@@ -90,7 +90,12 @@ const SERVER = {
   recordRequests: option(
     whole(0, 5_000_000).prefault(200_000),
     "requests",
-    "how many of the latest requests /_sim/requests remembers (about 130 bytes each); 0 keeps counters only",
+    "how many of the latest requests /_sim/requests remembers (about 140 bytes each); 0 keeps counters only",
+  ),
+  recordProperty: option(
+    z.union([none, z.string().regex(/^\w{1,40}$/)]).prefault("none"),
+    "name|none",
+    "property of an update, such as email, whose value /_sim/requests tells too: it shows which row a request was",
   ),
   keepCustomers: option(
     flag.prefault(true),
@@ -204,8 +209,8 @@ export function parseSimulatorOptions(input: Readonly<Record<string, unknown>>):
 }
 
 export function faultsOf(options: SimulatorOptions): FaultSettings {
-  const { host, port, login, password, tokenLifetime, seed, idPrefix, recordRequests, keepCustomers, ...faults } =
-    options;
+  const { host, port, login, password, tokenLifetime, seed, idPrefix, ...rest } = options;
+  const { recordRequests, recordProperty, keepCustomers, ...faults } = rest;
   return faults;
 }
 

@@ -6,12 +6,15 @@ export type Ending = number | "reset" | "none" | null;
 export interface Visit {
   readonly seq: number;
   readonly customerId: string | null;
+  /** What the update has in `recordProperty`: tells the rows of one customer apart. */
+  readonly value: string | null;
   /** Monotonic milliseconds since the simulator started. */
   readonly at: number;
   /** Requests being worked on when this one came, itself included. */
   readonly inFlight: number;
   ending: Ending;
-  /** On the same clock as `at`. */
+  /** When it was answered or cut, or the client was seen to wait no longer; on the same clock as `at`. */
+  endedAt: number | null;
   effectAt: number | null;
   fault: string | null;
   /** Whether it still counts as being worked on. */
@@ -32,10 +35,10 @@ export interface Stats {
 }
 
 export interface Traffic {
-  arrive(customerId: string | null, at: number): Visit;
+  arrive(who: Pick<Visit, "customerId" | "value">, at: number): Visit;
   /** The client is no longer waiting: its request does not count as in flight any more. */
-  leave(visit: Visit): void;
-  end(visit: Visit, ending: Exclude<Ending, null>): void;
+  leave(visit: Visit, at: number): void;
+  end(visit: Visit, ending: Exclude<Ending, null>, at: number): void;
   effect(visit: Visit, at: number): void;
   fault(visit: Visit, name: string): void;
   stats(): Stats;
@@ -57,27 +60,29 @@ export function makeTraffic(limit: number): Traffic {
   const byFault = new Map<string, number>();
   const kept = () => Math.min(limit, seq);
 
-  const leave = (visit: Visit) => {
+  const leave = (visit: Visit, at: number) => {
     if (!visit.open) return;
     visit.open = false;
+    visit.endedAt = at;
     inFlight--;
   };
 
   return {
-    arrive(customerId, at) {
+    arrive(who, at) {
       inFlight++;
       if (inFlight > maxInFlight) maxInFlight = inFlight;
       maxPerSecond = Math.max(maxPerSecond, second.add(at));
       seq++;
-      const visit: Visit = { seq, customerId, at, inFlight, ending: null, effectAt: null, fault: null, open: true };
+      const nothing = { ending: null, endedAt: null, effectAt: null, fault: null };
+      const visit: Visit = { seq, ...who, at, inFlight, ...nothing, open: true };
       if (limit > 0) ring[(seq - 1) % limit] = visit;
       return visit;
     },
     leave,
-    end(visit, ending) {
+    end(visit, ending, at) {
       visit.ending = ending;
       byStatus.set(ending, (byStatus.get(ending) ?? 0) + 1);
-      leave(visit);
+      leave(visit, at);
     },
     effect(visit, at) {
       visit.effectAt = at;

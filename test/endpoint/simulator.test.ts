@@ -511,24 +511,49 @@ describe("control", () => {
       {
         seq: 1,
         customerId: JESSIE.customerId,
+        value: null,
         at: expect.any(Number),
         wall: expect.any(Number),
         inFlight: 1,
         ending: 500,
+        endedAt: expect.any(Number),
         effectAt: null,
         fault: "http-500",
       },
       {
         seq: 2,
         customerId: JESSIE.customerId,
+        value: null,
         at: expect.any(Number),
         wall: expect.any(Number),
         inFlight: 1,
         ending: 200,
+        endedAt: expect.any(Number),
         effectAt: expect.any(Number),
         fault: null,
       },
     ]);
+  });
+
+  test("the record tells when each request was over, and the property that tells rows apart", async () => {
+    const { update, simulator } = await begin({
+      recordProperty: "lastName",
+      latency: 20,
+      resetAfterShare: 1,
+      maxFaultsPerRow: 1,
+    });
+    await update(JESSIE).catch(() => {});
+    await update(JESSIE);
+    await update({ customerId: "c2" }).catch(() => {});
+    const [cut, answered, without] = records(simulator);
+    expect([cut, answered, without].map((r) => r?.value)).toEqual([JESSIE.lastName, JESSIE.lastName, null]);
+    for (const record of [cut, answered]) {
+      if (!record?.endedAt || !record.effectAt) throw new Error("it is over and took effect");
+      expect(record.effectAt).toBeGreaterThanOrEqual(record.at + 15);
+      expect(record.endedAt).toBeGreaterThanOrEqual(record.effectAt);
+    }
+    expect([cut?.ending, answered?.ending]).toEqual(["reset", 200]);
+    expect(answered?.at).toBeGreaterThanOrEqual(cut?.endedAt ?? Number.POSITIVE_INFINITY);
   });
 
   test("only the latest requests are remembered, all are counted", async () => {
