@@ -4,11 +4,10 @@ import type { Logger } from "pino";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import type { Progress } from "./events.ts";
-import { openSource, type Source } from "./open/source.ts";
-import { countRows, openReader } from "./parse/reader.ts";
-import type { Reader } from "./parse/row.ts";
-import { makePlan } from "./plan/make-plan.ts";
-import type { MappingSettings, Plan } from "./plan/plan.ts";
+import { openInput } from "./input.ts";
+import type { Source } from "./open/source.ts";
+import { countRows } from "./parse/reader.ts";
+import type { MappingSettings } from "./plan/plan.ts";
 import { carryRows } from "./queue/carry.ts";
 import { openCoordinator } from "./queue/coordinator.ts";
 import { openRedis } from "./queue/embedded.ts";
@@ -69,6 +68,9 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   );
   findProxy(settings.baseUrl);
 
+  // Both take a while, and neither needs the other; a file that cannot be run is told first.
+  const starting = openRedis({ ...settings, clock });
+  closing.defer(() => starting.then((home) => home.close(), () => {}));
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const id = runId({
     ...settings,
@@ -81,7 +83,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: () => countRows(reader) });
 
   const key = loadKey(settings.key, settings.dataDir);
-  const redis = closing.adopt(await openRedis({ ...settings, clock }), (home) => home.close());
+  const redis = await starting;
   const control = redis.connect("coordinator");
   const opened = await openRun(control, settings.dataDir, id, request.again, clock);
   const { run, ledger } = closing.adopt(opened, (held) => held.close());
@@ -165,31 +167,6 @@ export async function work(
   // What a run leaves to its worker process: it starts sooner without.
   const { runWorker } = await import("./send/worker.ts");
   await runWorker({ ...hooks, redis, key, contract, settings, run: null, clock }, soft, hard);
-}
-
-export interface Input {
-  readonly source: Source;
-  readonly reader: Reader;
-  readonly plan: Plan;
-}
-
-/** Opens a file of rows and makes the plan of what each of them becomes. The caller closes `source`. */
-export async function openInput(request: Pick<CheckRequest, "file" | "mapping" | "settings">): Promise<Input> {
-  const source = await openSource(request.file, { dataDir: request.settings.dataDir });
-  try {
-    const reader = await openReader(source);
-    const { columns } = reader;
-    const { format, name: fileName } = source;
-    const today = new Date(clock.wall()).toISOString().slice(0, 10);
-    return {
-      source,
-      reader,
-      plan: makePlan({ columns, format, settings: request.mapping, contract, today, fileName }),
-    };
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
 }
 
 function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
