@@ -66,6 +66,11 @@ export const ERRORS = {
     message: "{file} has no column for {property}: without it no customer can be updated",
     next: "add the column, or correct its name in the header",
   },
+  "data-dir-unreadable": {
+    exit: EXIT.infrastructure,
+    message: "the folder {dir} cannot be read ({reason})",
+    next: "check its owner and mode, or choose another with --data-dir",
+  },
   "data-dir-unwritable": {
     exit: EXIT.infrastructure,
     message: "the data folder {dir} cannot be written",
@@ -251,6 +256,11 @@ export const ERRORS = {
     message: "the reports cannot be written to {dir} ({reason})",
     next: "check the folder's owner and mode, or choose another (--data-dir, for check --out), then run the same command again",
   },
+  "run-ambiguous": {
+    exit: EXIT.usage,
+    message: "{run} names several runs: {found}",
+    next: "give more of the name",
+  },
   "run-finished": {
     exit: EXIT.usage,
     message: "this file was run already: run {run} ended {state} at {end}",
@@ -270,6 +280,11 @@ export const ERRORS = {
     exit: EXIT.infrastructure,
     message: "run {run} was taken over by another process while this one was not heard of",
     next: "nothing is lost: follow the run where it goes on now",
+  },
+  "run-unknown": {
+    exit: EXIT.usage,
+    message: 'no run begins with "{run}" in {dir}',
+    next: "its name is in the summary of the run; choose another data folder with --data-dir",
   },
   "sealed-with-another-key": {
     exit: EXIT.usage,

@@ -1,7 +1,8 @@
 // What a run is made of in, its id and its folder out; and what that folder says of earlier spells.
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { UpdraftError } from "../errors.ts";
 
 export interface Identity {
   readonly job: string;
@@ -28,13 +29,48 @@ export interface RunFolder {
   readonly dir: string;
 }
 
-const folder = (dataDir: string, run: string) => join(dataDir, "runs", run);
+const runsIn = (dataDir: string) => join(dataDir, "runs");
+const folder = (dataDir: string, run: string) => join(runsIn(dataDir), run);
+/** Names that an error shows of many. */
+const SHOWN = 5;
 
 /** The newest application of a file, or with `next` a new one after it. A run id is free of `-` and `:`, which name epochs and keys. */
 export function findRun(dataDir: string, id: string, next: boolean): RunFolder {
-  let n = 1;
-  const name = (count: number) => (count === 1 ? id : `${id}.${count}`);
-  while (existsSync(folder(dataDir, name(n + 1)))) n++;
-  const run = name(next ? n + 1 : n);
+  // Earlier applications may have been pruned: the newest is the one with the highest number, whatever is before it.
+  const numbers = listRuns(dataDir).map((run) => (run === id ? 1 : numberOf(run, id)));
+  const newest = numbers.reduce((most, n) => Math.max(most, n), 0);
+  const n = next ? newest + 1 : Math.max(newest, 1);
+  const run = n === 1 ? id : `${id}.${n}`;
   return { run, dir: folder(dataDir, run) };
+}
+
+/** Names of all runs that the data folder has, sorted. */
+export function listRuns(dataDir: string): string[] {
+  try {
+    const entries = readdirSync(runsIn(dataDir), { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    throw new UpdraftError("data-dir-unreadable", { dir: runsIn(dataDir), reason: String(code) }, { cause: error });
+  }
+}
+
+/** The run of that name, else the only one whose name begins so. Throws `run-unknown` and `run-ambiguous`. */
+export function findRunByPrefix(dataDir: string, prefix: string): RunFolder {
+  const runs = listRuns(dataDir);
+  const found = runs.includes(prefix) ? [prefix] : runs.filter((run) => run.startsWith(prefix));
+  const [run] = found;
+  if (run === undefined || prefix === "") throw new UpdraftError("run-unknown", { run: prefix, dir: runsIn(dataDir) });
+  if (found.length > 1) {
+    const more = found.length > SHOWN ? `, and ${found.length - SHOWN} more` : "";
+    throw new UpdraftError("run-ambiguous", { run: prefix, found: found.slice(0, SHOWN).join(", ") + more });
+  }
+  return { run, dir: folder(dataDir, run) };
+}
+
+/** Of `id.3` the 3; 0 for a run of another file. */
+function numberOf(run: string, id: string): number {
+  const number = run.startsWith(`${id}.`) ? Number(run.slice(id.length + 1)) : 0;
+  return Number.isSafeInteger(number) ? number : 0;
 }

@@ -1,8 +1,8 @@
 // A run's id and folder: what makes two runs different, and how a file that is applied anew is numbered.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { findRun, type Identity, runId } from "../../src/settle/run-folder.ts";
+import { findRun, findRunByPrefix, type Identity, runId } from "../../src/settle/run-folder.ts";
 import { useFolder } from "../queue/support.ts";
 
 const folder = useFolder();
@@ -55,5 +55,37 @@ describe("findRun", () => {
     }
     expect(made).toEqual(["id", "id.2", "id.2", "id.3", "id.3", "id.4"]);
     expect(findRun(dir, "other", false).run).toBe("other");
+  });
+
+  test("knows the newest application when earlier ones are gone", async () => {
+    const dir = await folder.dir();
+    for (const run of ["id.10", "id.9", "id.x", "other.11"]) mkdirSync(join(dir, "runs", run), { recursive: true });
+    expect([findRun(dir, "id", false).run, findRun(dir, "id", true).run]).toEqual(["id.10", "id.11"]);
+  });
+});
+
+describe("findRunByPrefix", () => {
+  test("takes a whole name, or as much of it as tells the run from all others", async () => {
+    const dir = await folder.dir();
+    for (const run of ["abcd", "abcd.2", "abce"]) mkdirSync(join(dir, "runs", run), { recursive: true });
+    writeFileSync(join(dir, "runs", "abcf"), "no folder");
+    expect(findRunByPrefix(dir, "abcd")).toEqual({ run: "abcd", dir: join(dir, "runs", "abcd") });
+    expect(findRunByPrefix(dir, "abcd.").run).toBe("abcd.2");
+    expect(findRunByPrefix(dir, "abce").run).toBe("abce");
+    expect(() => findRunByPrefix(dir, "abc")).toThrow(
+      expect.objectContaining({ code: "run-ambiguous", fields: { run: "abc", found: "abcd, abcd.2, abce" } }),
+    );
+  });
+
+  test.each(["x", "", "../runs/abcd", "abcf"])("knows no run that begins with %j", async (prefix) => {
+    const dir = await folder.dir();
+    mkdirSync(join(dir, "runs", "abcd"), { recursive: true });
+    writeFileSync(join(dir, "runs", "abcf"), "no folder");
+    expect(() => findRunByPrefix(dir, prefix)).toThrow(expect.objectContaining({ code: "run-unknown", exit: 2 }));
+  });
+
+  test("knows no run in a data folder that is not there", async () => {
+    const dir = await folder.dir();
+    expect(() => findRunByPrefix(join(dir, "none"), "a")).toThrow(expect.objectContaining({ code: "run-unknown" }));
   });
 });
