@@ -70,7 +70,8 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
 
   // Both take a while, and neither needs the other; a file that cannot be run is told first.
   const starting = openRedis({ ...settings, clock });
-  closing.defer(() => starting.then((home) => home.close(), () => {}));
+  closing.defer(() => starting.then((home) => home.close()).catch(() => {}));
+  starting.catch(() => {});
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const id = runId({
     ...settings,

@@ -81,11 +81,19 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
 
   return {
     put(update, past = NOTHING_TRIED) {
-      const { customerId } = update;
+      const { customerId, body } = update;
       const { tries, requests, ambiguous } = past;
-      const { body } = update;
-      const about = { row: update.row, tries, requests, ambiguous, customerId };
-      const row = { ...about, body, characters: body.length, batch: null, next: null };
+      const row: WindowRow = {
+        row: update.row,
+        tries,
+        requests,
+        ambiguous,
+        customerId,
+        body,
+        characters: body.length,
+        batch: null,
+        next: null,
+      };
       rows.set(row.row, row);
       characters += row.characters;
       const before = last.get(customerId);

@@ -29,29 +29,46 @@ export interface SpawnedWorker {
   stop(): Promise<void>;
 }
 
+let warm: ChildProcess | null = null;
+
+/**
+ * Starts the process of the first worker before it is known what it will do: it reads its libraries while this one
+ * reads its own. Where no worker is wanted in the end, it goes when this process does.
+ */
+export function warmUp(): void {
+  warm ??= launch();
+}
+
+function launch(): ChildProcess {
+  const script = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
+  const child = fork(script, [], { execArgv: [...process.execArgv, ...NODE_FLAGS], serialization: "advanced" });
+  // A process that cannot be started ends as well; what is told is its end.
+  return child.on("error", () => {});
+}
+
+function isAlive(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
+
 /** @param notice told when a worker ended by itself: one that cannot start must not be a run that stands still silently */
 export function spawnWorker(clock: Clock, log: Logger, notice: (line: string) => void): SpawnedWorker {
-  const script = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
   let order: ChildOrder | null = null;
   let stopping = false;
-  let child: ChildProcess;
 
-  function launch(): ChildProcess {
-    const launched = fork(script, [], { execArgv: [...process.execArgv, ...NODE_FLAGS], serialization: "advanced" });
-    if (order) launched.send(order);
-    launched.on("error", () => {});
-    launched.once("exit", (code, signal) => {
+  function attend(started: ChildProcess): ChildProcess {
+    if (order) started.send(order);
+    return started.once("exit", (code, signal) => {
       if (stopping) return;
       log.warn({ code, signal }, "worker process ended, starting another");
       notice(`the worker process ended by itself (${signal ?? `exit code ${code}`}); another one is started`);
       void clock.sleep(RESTART_MS).then(() => {
-        if (!stopping) child = launch();
+        if (!stopping) child = attend(launch());
       });
     });
-    return launched;
   }
 
-  child = launch();
+  let child = attend(warm && isAlive(warm) ? warm : launch());
+  warm = null;
   return {
     start(given) {
       order = given;
@@ -59,7 +76,7 @@ export function spawnWorker(clock: Clock, log: Logger, notice: (line: string) =>
     },
     async stop() {
       stopping = true;
-      if (child.exitCode !== null || child.signalCode !== null) return;
+      if (!isAlive(child)) return;
       const gone = new Promise((resolve) => child.once("exit", resolve));
       if (order === null) child.kill("SIGKILL");
       else if (child.connected) child.send(STOP);

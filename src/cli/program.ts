@@ -1,0 +1,112 @@
+// The command line in; the command it names run, errors told in one sentence, and the process's exit code, out.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import * as z from "zod";
+import { EXIT, UpdraftError } from "../errors.ts";
+import { describeError } from "../log.ts";
+import { checkCommand } from "./check.ts";
+import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
+import { runCommand } from "./run.ts";
+import { flushed, type Shell, systemShell } from "./shell.ts";
+import { simulateCommand } from "./simulate.ts";
+import { workerCommand } from "./worker.ts";
+
+/** In the order of `--help`. What a command needs beyond its flags it imports when it runs: `--help` stays quick. */
+const COMMANDS: readonly ((shell: Shell) => Command)[] = [
+  runCommand,
+  checkCommand,
+  workerCommand,
+  simulateCommand,
+  demoCommand,
+  doctorCommand,
+];
+
+const EXAMPLES = `
+First steps:
+  updraft demo                     see it work, offline, on samples
+  updraft check customers.csv      what a run would reject, without sending anything
+  updraft doctor                   is everything set up?
+  updraft run customers.csv        send it
+
+updraft <command> --help tells everything about one command.`;
+
+function makeProgram(shell: Shell): Command {
+  const program = new Command("updraft")
+    .description(
+      "Carries a file of customer changes to the connectFi update endpoint, at its pace, and answers for every row.",
+    )
+    .version(version(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .addHelpText("after", EXAMPLES);
+  for (const make of COMMANDS) program.addCommand(make(shell));
+  for (const command of [program, ...program.commands]) {
+    command
+      .helpOption("-h, --help", "print help")
+      .exitOverride()
+      .configureOutput({ outputError: (text, write) => write(usageError(text)) });
+  }
+  return program;
+}
+
+/** commander's "error: unknown option '--rat'\n(Did you mean --rate?)" in the form of all our errors. */
+function usageError(text: string): string {
+  const [what = "", hint] = text
+    .trim()
+    .replace(/^error: /, "")
+    .split("\n");
+  const next = hint
+    ? hint.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did")
+    : "see: updraft --help, and updraft <command> --help";
+  return `updraft: ${what}\n  ${next}\n`;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+/** What a person reads of an error, and the exit code it means. */
+function tell(error: unknown, debug: boolean): { readonly text: string; readonly exit: number } {
+  if (error instanceof CommanderError) {
+    return { text: "", exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage };
+  }
+  if (error instanceof UpdraftError) return { text: `updraft: ${error.message}\n  ${error.next}\n`, exit: error.exit };
+  // What failed while all was being closed says less than what went wrong before.
+  if (error instanceof SuppressedError) return tell(error.suppressed, debug);
+  const details = debug ? `${JSON.stringify(describeError(error), null, 2)}\n` : "";
+  const kind = error instanceof Error ? error.name : typeof error;
+  const next = debug
+    ? "please report it with the lines below, which hold no data of the file"
+    : "please report it; --log-level debug adds the details";
+  return {
+    text: `updraft: a mistake in the program itself stopped it (${kind}); a run can be continued with the same command\n  ${next}\n${details}`,
+    exit: EXIT.infrastructure,
+  };
+}
+
+async function main(): Promise<void> {
+  const shell = systemShell();
+  const debug = process.argv.some(
+    (word, at) => word === "--log-level=debug" || (word === "debug" && process.argv[at - 1] === "--log-level"),
+  );
+  const end = (error: unknown) => {
+    const { text, exit } = tell(error, debug || shell.env.UPDRAFT_LOG_LEVEL === "debug");
+    shell.exitCode = exit;
+    if (text) shell.stderr.write(text);
+  };
+  process.once("uncaughtException", async (error) => {
+    end(error);
+    await flushed(shell.stderr);
+    process.exit(shell.exitCode);
+  });
+  try {
+    await makeProgram(shell).parseAsync();
+  } catch (error) {
+    end(error);
+  }
+  await Promise.all([flushed(shell.stdout), flushed(shell.stderr)]);
+  process.exit(shell.exitCode);
+}
+
+await main();
