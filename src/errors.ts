@@ -183,13 +183,18 @@ export const ERRORS = {
   },
   "ledger-broken": {
     exit: EXIT.infrastructure,
-    message: "{file} is damaged: SQLite cannot read it",
+    message: "{file} is damaged: {why}",
     next: "restore it from a copy, or move its folder away: the file will then be run from its first row",
   },
   "ledger-foreign": {
     exit: EXIT.infrastructure,
     message: "{file} is a database, but not a ledger of Updraft",
     next: "move it away: its folder belongs to Updraft",
+  },
+  "ledger-missing": {
+    exit: EXIT.infrastructure,
+    message: "{dir} has no ledger: nothing is known of its run",
+    next: "restore ledger.db from a copy, or move the folder away",
   },
   "ledger-newer": {
     exit: EXIT.infrastructure,
@@ -268,7 +273,7 @@ export const ERRORS = {
   },
   "run-held": {
     exit: EXIT.usage,
-    message: "this run is held by another process ({dir})",
+    message: "this run is held by {who} ({dir})",
     next: "wait for it to end; if it hangs, end that process and run the same command again",
   },
   "run-held-by": {

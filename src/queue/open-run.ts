@@ -30,11 +30,22 @@ export async function openRun(
 ): Promise<OpenedRun> {
   const latest = await hold(redis, findRun(dataDir, id, false), clock);
   const state = latest.ledger.meta("state");
-  if (state !== "complete" && state !== "cancelled") return latest;
+  if (state !== "complete" && state !== "cancelled") return checked(latest);
   const end = latest.ledger.meta("end") ?? "";
   await latest.close();
   if (!again) throw new UpdraftError("run-finished", { run: latest.run, state, end, dir: latest.dir });
   return hold(redis, findRun(dataDir, id, true), clock);
+}
+
+/** A damaged ledger would have rows sent again, or answered for by what nobody wrote. */
+async function checked(opened: OpenedRun): Promise<OpenedRun> {
+  try {
+    opened.ledger.check();
+    return opened;
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
 }
 
 async function hold(redis: Redis, { run, dir }: ReturnType<typeof findRun>, clock: Clock): Promise<OpenedRun> {

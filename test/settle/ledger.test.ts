@@ -1,12 +1,22 @@
 // The ledger: one outcome per row whatever is said twice, held by one process, readable again after any crash.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { UpdraftError } from "../../src/errors.ts";
 import { openLedger } from "../../src/settle/ledger.ts";
 import { type Outcome, STATUSES } from "../../src/settle/outcome.ts";
 import { AT, outcome, useFolder } from "../queue/support.ts";
@@ -74,7 +84,8 @@ describe("openLedger", () => {
     const dir = await folder.dir();
     const holder = spawn(process.execPath, [CHILD, "hold", dir], { stdio: ["ignore", "pipe", "inherit"] });
     await once(holder.stdout, "data");
-    expect(() => openLedger(dir)).toThrow(expect.objectContaining({ code: "run-held" }));
+    const who = expect.stringMatching(`^process ${holder.pid} on .+ since \\d{4}-\\d\\d-\\d\\dT`);
+    expect(() => openLedger(dir)).toThrow(expect.objectContaining({ code: "run-held", fields: { dir, who } }));
     const gone = once(holder, "exit");
     holder.kill("SIGKILL");
     await gone;
@@ -123,6 +134,27 @@ describe("openLedger", () => {
     writeFileSync(file, broken);
     expect(() => openLedger(dir)).toThrow(expect.objectContaining({ code: "ledger-broken", exit: 5 }));
     expect(readFileSync(file)).toEqual(broken);
+  });
+
+  test("refuses an empty file beside reports: it was emptied, and its rows would be sent again", async () => {
+    const dir = await folder.dir();
+    writeFileSync(join(dir, "ledger.db"), "");
+    writeFileSync(join(dir, "success.csv.partial"), "");
+    const refused = expect.objectContaining({
+      code: "ledger-broken",
+      fields: expect.objectContaining({ why: expect.stringContaining("empty") }),
+    });
+    expect(() => openLedger(dir)).toThrow(refused);
+  });
+
+  test("makes none where only one that is there is asked for", async () => {
+    const dir = await folder.dir();
+    for (const run of [dir, join(dir, "none")]) {
+      expect(() => openLedger(run, { make: false })).toThrow(
+        expect.objectContaining({ code: "ledger-missing", exit: 5 }),
+      );
+    }
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   test("begins anew in an empty file: a process may die in the instant in which it made it", async () => {
@@ -253,6 +285,19 @@ describe("a ledger", () => {
     );
   });
 
+  test("tells everything about one row: its outcome, its faults in order, what was tried before", async () => {
+    const ledger = keep(openLedger(await folder.dir()));
+    const fault = { row: 2, at: AT, fault: "http-503", http: 503, latency: 1.5, wait: 250 };
+    const later = { ...fault, at: AT - 1, fault: "timeout", http: 0 };
+    ledger.write([outcome(2)], [fault, { ...fault, row: 3 }, later]);
+    const past = { tries: 1, requests: 2, ambiguous: true };
+    ledger.writePast([[3, past]]);
+    const untried = { tries: 0, requests: 0, ambiguous: false };
+    expect(ledger.history(2)).toEqual({ outcome: outcome(2), faults: [fault, later], past: untried });
+    expect(ledger.history(3)).toEqual({ outcome: null, faults: [{ ...fault, row: 3 }], past });
+    expect(ledger.history(4)).toEqual({ outcome: null, faults: [], past: untried });
+  });
+
   test("counts the coordinators that started on the run, and keeps the first one's start", async () => {
     const dir = await folder.dir();
     const ledger = keep(openLedger(dir));
@@ -270,5 +315,71 @@ describe("a ledger", () => {
     expect(ledger.write([outcome(1)])).toEqual([outcome(1)]);
     expect(ledger.size()).toBe(1);
     expect(ledger.past().size).toBe(0);
+  });
+});
+
+describe("check", () => {
+  const written = Array.from({ length: 400 }, (_, i) =>
+    outcome(i + 1, i % 7 === 0 ? { status: "failed", http: 400, cause: { code: "extCondor", subCode: "C0900" } } : {}),
+  );
+
+  test("finds nothing wrong with a ledger of several spells, rows that were said twice and a write that failed", async () => {
+    const dir = await folder.dir();
+    const ledger = keep(openLedger(dir));
+    ledger.check();
+    ledger.write(written.slice(0, 300));
+    expect(() => ledger.write([outcome(350), outcome(351, { at: 1.5 })])).toThrow();
+    ledger.close();
+    const again = keep(openLedger(dir));
+    again.write([outcome(3, { status: "unknown" }), ...written.slice(200)]);
+    again.check();
+    again.close();
+    keep(openLedger(dir)).check();
+  });
+
+  test("whatever bytes of the file are overwritten, says so or gives the outcomes that were written", async () => {
+    const source = await folder.dir();
+    const ledger = openLedger(source);
+    ledger.write(written, [], { state: "running" });
+    ledger.close();
+    const whole = readFileSync(join(source, "ledger.db"));
+    const dir = await folder.dir();
+    let found = 0;
+    fc.assert(
+      fc.property(
+        fc.nat(whole.length - 1),
+        fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 600 }), fc.integer({ min: 1, max: 3_000 })),
+        (at, bytes) => {
+          const damaged = Buffer.from(whole);
+          const noise = typeof bytes === "number" ? new Uint8Array(bytes) : bytes;
+          damaged.set(noise.subarray(0, damaged.length - at), at);
+          writeFileSync(join(dir, "ledger.db"), damaged);
+          let opened: ReturnType<typeof openLedger> | null = null;
+          try {
+            opened = openLedger(dir);
+            opened.check();
+            expect([...opened.outcomes()]).toEqual(written);
+          } catch (error) {
+            if (!(error instanceof UpdraftError)) throw error;
+            expect(error.code).toMatch(/^ledger-(broken|foreign|newer)$/);
+            found++;
+          } finally {
+            opened?.close();
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+    expect(found).toBeGreaterThan(50);
+  });
+
+  test.each([0.25, 0.5, 0.9])("says so of a ledger that was cut off at %f of its length", async (share) => {
+    const dir = await folder.dir();
+    const ledger = openLedger(dir);
+    ledger.write(written);
+    ledger.close();
+    const file = join(dir, "ledger.db");
+    truncateSync(file, Math.floor(statSync(file).size * share));
+    expect(() => keep(openLedger(dir)).check()).toThrow(expect.objectContaining({ code: "ledger-broken", exit: 5 }));
   });
 });
