@@ -8,16 +8,13 @@ import type { Update } from "../plan/plan.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { announceEpoch, type EpochRecord, epochKeys, epochsOf, LOCK_MS } from "./epoch.ts";
+import { makeConveyor, SILENT_MS } from "./conveyor.ts";
+import { LOCK_MS, type RunRecord } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
-import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
-import { type BatchQueue, makeBatchQueue } from "./put.ts";
-import { doubtAll, retireEpoch } from "./retire.ts";
-import { makeSealer, type Sealer } from "./seal.ts";
-import { makeWindow, type WindowRow } from "./window.ts";
+import { reconcile } from "./reconcile.ts";
+import { retireEpoch, retireLeft } from "./retire.ts";
+import { makeWindow } from "./window.ts";
 
-/** A batch nobody has answered for this long is looked after: longer than a lock, a stalled check and a renewal. */
-const SILENT_MS = 12_000;
 const RECONCILE_MS = 3_000;
 /** One read of the stream, and so one fsync, per this; shorter while rows wait for an earlier one of their customer. */
 const COLLECT_MS = 40;
@@ -30,8 +27,6 @@ const LINGER_MS = 5;
 const TUNE_AFTER_MS = 3_000;
 /** Rejections wait for the next read of the stream, so that they share its fsync. */
 const MAX_REJECTIONS = 5_000;
-/** The ledger knows ahead which rows may be sent, in steps of this: one transaction and fsync each. */
-const AHEAD = 10_000;
 
 export interface CoordinatorContext {
   readonly redis: Redis;
@@ -43,7 +38,7 @@ export interface CoordinatorContext {
   readonly clock: Clock;
   readonly log: Logger;
   /** All of the epoch's record but what changes from epoch to epoch. */
-  readonly record: Omit<EpochRecord, "v" | "epoch" | "held">;
+  readonly record: RunRecord;
   /** Ends every wait: the run is to be stopped. */
   readonly stop: AbortSignal;
 }
@@ -74,90 +69,27 @@ export interface Coordinator {
   readonly epochs: readonly string[];
 }
 
-interface Sent {
-  readonly rows: readonly WindowRow[];
-  /** As it was added: its rows' bodies, should it get lost. */
-  readonly data: SealedBatch;
-  /** Rows without an outcome. */
-  open: number;
-  /** Monotonic; after this it is asked whether the batch still exists. */
-  quietUntil: number;
-  /** It was found missing once; a worker may still have its rows in flight. */
-  missing: boolean;
-  /** The delay it was last found in; null while it was found in none. */
-  due: number | null;
-}
-
 /** Retires the epochs that earlier coordinators left, if any, then opens a new one and announces it to the workers. */
 export async function openCoordinator(context: CoordinatorContext): Promise<Coordinator> {
-  const { redis, stream, ledger, clock, log, record, holder } = context;
+  const { redis, stream, ledger, clock, log, record } = context;
   const window = makeWindow(record.timeout, record.rate, clock, nudge);
   const speed = makeSpeed(clock);
-  const sent = new Map<string, Sent>();
-  const epochs: string[] = [];
-  let epoch = "";
-  let sealer: Sealer;
-  let queue: BatchQueue;
-  let batches = 0;
-  /** Rows up to here may be sent: the ledger has it before a batch is added. */
-  let highest = 0;
   let rejections: Outcome[] = [];
   let blocked = false;
   let failure: unknown = null;
   let closed = false;
-  /** No batches are added: the epoch is lost, and the next is not open yet. */
-  let replacing = false;
   const ending = new AbortController();
   const wake: (() => void)[] = [];
   let linger: NodeJS.Timeout | null = null;
-  let adding: Promise<void> = Promise.resolve();
   const retries = makeSpeed(clock);
   const opened = clock.now();
-
-  async function openEpoch(): Promise<void> {
-    newest++;
-    epoch = `${record.run}-${newest}`;
-    ledger.write([], [], { epoch: String(newest) });
-    sealer = makeSealer(context.key, epoch);
-    queue = makeBatchQueue(redis, epoch);
-    epochs.push(epoch);
-    await announceEpoch(redis, { v: 1, epoch, held: false, ...record });
-    log.info({ epoch }, "epoch opened");
-  }
-
-  /** Seals the batches that are due and adds them, one call after the other. */
-  function send(all: boolean): void {
-    if (closed || replacing) return;
-    const taken = window.takeBatches(all);
-    if (taken.length === 0) return;
-    const jobs = taken.map((rows) => {
-      const id = `${epoch}-${++batches}`;
-      const data = packBatch(sealer, epoch, id, 0, rows);
-      const quietUntil = clock.now() + SILENT_MS;
-      sent.set(id, { rows, data, open: rows.length, quietUntil, missing: false, due: null });
-      for (const row of rows) {
-        row.batch = id;
-        row.body = "";
-      }
-      return { id, data };
-    });
-    const target = queue;
-    const top = taken.reduce((max, rows) => rows.reduce((most, { row }) => Math.max(most, row), max), 0);
-    if (top > highest) {
-      highest = top + AHEAD;
-      ledger.write([], [], { highest: String(highest) });
-      adding = adding.then(() => ledger.sync());
-    }
-    // What does not arrive is found missing by the reconcile loop.
-    adding = adding.then(() => target.add(jobs)).catch((error: unknown) => warn(error, "batches not added"));
-  }
 
   function nudge(): void {
     if (closed) return;
     linger ??= setTimeout(() => {
       linger = null;
       try {
-        send(true);
+        conveyor.send(true);
       } catch (error) {
         fail(error);
       }
@@ -165,22 +97,17 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   function settle(outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) {
-      const id = window.get(outcome.row)?.batch;
-      const batch = id ? sent.get(id) : undefined;
-      window.settle(outcome);
-      if (id && batch && --batch.open === 0) sent.delete(id);
-    }
+    for (const outcome of outcomes) conveyor.settle(outcome);
     speed.add(outcomes.length);
     if (clock.now() - opened > TUNE_AFTER_MS) window.tune(speed.perSecond());
   }
 
   async function collectOnce(block: number): Promise<number> {
-    const found = await collect(stream, epoch, sealer, ledger, rejections, {}, block);
+    const found = await collect(stream, conveyor.epoch, conveyor.sealer, ledger, rejections, {}, block);
     rejections = rejections.slice(found.own);
     settle(found.outcomes);
     for (const fault of found.faults) {
-      const batch = sent.get(window.get(fault.row)?.batch ?? "");
+      const batch = conveyor.batchOf(fault.row);
       if (batch) batch.quietUntil = Math.max(batch.quietUntil, clock.now() + fault.wait + SILENT_MS);
     }
     retries.add(found.faults.length);
@@ -213,87 +140,24 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   function warn(error: unknown, message: string): void {
-    log.warn({ epoch, reason: error instanceof Error ? error.name : "unknown" }, message);
-  }
-
-  /** Redis is a conveyor, not a vault: what it lost is put on it again. */
-  async function reconcile(): Promise<void> {
-    await holder.check();
-    if ((await redis.exists(epochKeys(epoch).record)) === 0) return replaceEpoch();
-    const now = clock.now();
-    const silent = [...sent].filter(([, batch]) => now >= batch.quietUntil);
-    if (silent.length === 0) return;
-    const lost = new Set(await queue.lost(silent.map(([id]) => id)));
-    // A batch is settled before it is completed: after this read a missing one was answered, or never will be.
-    if (lost.size > 0) await collectNow();
-    for (const [id, batch] of silent) {
-      if (!sent.has(id)) continue;
-      batch.quietUntil = now + SILENT_MS;
-      if (!lost.has(id)) await promoteOverdue(id, batch);
-      else if (!batch.missing) {
-        batch.missing = true;
-        batch.quietUntil = now + record.timeout;
-      } else {
-        log.warn({ epoch, batch: id, rows: batch.open }, "batch lost, its rows are added again");
-        again(id, batch);
-      }
-    }
-    send(true);
-  }
-
-  /** What waits for its delay waits by wall clocks, which may jump: by the monotonic one it waits no longer than that. */
-  async function promoteOverdue(id: string, batch: Sent): Promise<void> {
-    const delay = await queue.delayOf(id);
-    if (delay && delay.due === batch.due) await queue.promote(id).catch(() => {});
-    else if (delay) batch.quietUntil = clock.now() + delay.wait;
-    batch.due = delay?.due ?? null;
+    log.warn({ epoch: conveyor.epoch, reason: error instanceof Error ? error.name : "unknown" }, message);
   }
 
   /** Reads the stream on the other connection: the loop's own read may be blocking. */
   async function collectNow(): Promise<void> {
     for (;;) {
-      const found = await collect(redis, epoch, sealer, ledger, [], {}, 0);
+      const found = await collect(redis, conveyor.epoch, conveyor.sealer, ledger, [], {}, 0);
       settle(found.outcomes);
       blocked ||= found.blocked;
       if (found.entries === 0) return;
     }
   }
 
-  /** Puts the rows of a lost batch that have no outcome back into the window. */
-  function again(id: string, batch: Sent): void {
-    sent.delete(id);
-    for (const { row, body } of unpackBatch(sealer, epoch, id, batch.data).rows) {
-      const known = window.get(row);
-      if (known?.batch === id) window.requeue(known, body.toString("utf8"));
-    }
-  }
-
-  /**
-   * Redis came back empty. Workers may go on sending until their leases are over, and what they sent last may take
-   * effect until it has timed out, so a new epoch waits that long.
-   */
-  async function replaceEpoch(): Promise<void> {
-    log.warn({ epoch }, "epoch lost, opening a new one");
-    replacing = true;
-    doubtAll(ledger);
-    highest = 0;
-    await clock.sleep(retirement.patience, ending.signal);
-    if (closed) return;
-    await holder.check();
-    await adding;
-    await retireEpoch({ ...retirement, patience: 0, answered: settle }, epoch);
-    await queue.close();
-    for (const [id, batch] of sent) again(id, batch);
-    await openEpoch();
-    replacing = false;
-    send(true);
-  }
-
   async function reconcileLoop(): Promise<void> {
     while (!closed) {
       await clock.sleep(RECONCILE_MS, ending.signal);
       try {
-        if (!closed) await reconcile();
+        if (!closed) await reconcile(reconciliation);
       } catch (error) {
         if (error instanceof UpdraftError) return fail(error);
         warn(error, "cannot reconcile");
@@ -301,14 +165,13 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     }
   }
 
-  const retirement = { redis, key: context.key, ledger, clock, log, patience: record.timeout + LOCK_MS };
-  // An earlier coordinator may have had another ledger: another machine, or a data folder that was deleted.
-  const left = await epochsOf(redis, record.run);
-  let newest = Number(ledger.meta("epoch") ?? "0");
-  if (newest > 0 && ledger.meta("retired") !== String(newest)) left.add(newest);
-  for (const number of left) await retireEpoch({ ...retirement, answered: () => {} }, `${record.run}-${number}`);
-  newest = Math.max(newest, ...left);
-  await openEpoch();
+  const patience = record.timeout + LOCK_MS;
+  const retirement = { redis, key: context.key, ledger, clock, log, patience, answered: settle };
+  const newest = await retireLeft({ ...retirement, answered: () => {} }, record.run);
+  const conveyor = makeConveyor(context, window, newest, ending.signal);
+  await conveyor.open();
+  const { timeout } = record;
+  const reconciliation = { ...context, conveyor, retirement, timeout, ending: ending.signal, collectNow };
   const collecting = collectLoop();
   const reconciling = reconcileLoop();
   context.stop.addEventListener("abort", wakeAll, { signal: ending.signal });
@@ -326,12 +189,12 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       rejections.push(outcome);
     },
     room() {
-      send(false);
+      conveyor.send(false);
       nudge();
       return until(() => window.hasRoom() && rejections.length < MAX_REJECTIONS);
     },
     drain() {
-      send(true);
+      conveyor.send(true);
       return until(() => window.size === 0 && rejections.length === 0);
     },
     async end() {
@@ -340,18 +203,16 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       ending.abort();
       window.close();
       await reconciling;
-      await adding;
+      await conveyor.added();
       await collecting;
       if (failure) {
         // The disk or Redis has failed, and that is what is to be told: what cannot be retired now is, by the next spell.
-        await retireEpoch({ ...retirement, answered: settle }, epoch).catch((error: unknown) =>
-          warn(error, "not retired"),
-        );
-        return queue.close();
+        await retireEpoch(retirement, conveyor.epoch).catch((error: unknown) => warn(error, "not retired"));
+        return conveyor.queue.close();
       }
       if (rejections.length > 0) settle(ledger.write(rejections));
-      await retireEpoch({ ...retirement, answered: settle }, epoch);
-      await queue.close();
+      await retireEpoch(retirement, conveyor.epoch);
+      await conveyor.queue.close();
       ledger.write([], [], { retired: ledger.meta("epoch") ?? "0" });
     },
     get blocked() {
@@ -376,8 +237,6 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     get rowsPerSecond() {
       return speed.perSecond();
     },
-    get epochs() {
-      return epochs;
-    },
+    epochs: conveyor.epochs,
   };
 }

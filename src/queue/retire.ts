@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { endEpoch, epochKeys, holdEpoch, readEpoch } from "./epoch.ts";
+import { endEpoch, epochKeys, epochsOf, holdEpoch, readEpoch } from "./epoch.ts";
 import { unpackBatch } from "./payload.ts";
 import { type LeftBatch, makeBatchQueue } from "./put.ts";
 import { keyFingerprint, makeSealer, type Sealer } from "./seal.ts";
@@ -59,6 +59,19 @@ export async function retireEpoch(context: RetireContext, epoch: string): Promis
   } finally {
     await queue.close();
   }
+}
+
+/**
+ * Retires the epochs that earlier coordinators of a run left, whose ledger may have been another: another machine, or a data
+ * folder that was deleted. Returns the number of the run's newest epoch so far.
+ */
+export async function retireLeft(context: RetireContext, run: string): Promise<number> {
+  const { redis, ledger } = context;
+  const left = await epochsOf(redis, run);
+  const newest = Number(ledger.meta("epoch") ?? "0");
+  if (newest > 0 && ledger.meta("retired") !== String(newest)) left.add(newest);
+  for (const number of left) await retireEpoch(context, `${run}-${number}`);
+  return Math.max(newest, ...left);
 }
 
 /** Every row up to where the lost epoch had come may have been sent, for ever: `doubtful` only grows. */

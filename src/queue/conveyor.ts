@@ -1,0 +1,155 @@
+// Rows that are due in; sealed batches on the queue of the newest epoch, and which of them nobody has answered yet, out.
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Ledger } from "../settle/ledger.ts";
+import type { Outcome } from "../settle/outcome.ts";
+import { announceEpoch, type RunRecord } from "./epoch.ts";
+import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
+import { type BatchQueue, makeBatchQueue } from "./put.ts";
+import { makeSealer, type Sealer } from "./seal.ts";
+import type { Window } from "./window.ts";
+
+/** A batch nobody has answered for this long is looked after: longer than a lock, a stalled check and a renewal. */
+export const SILENT_MS = 12_000;
+/** The ledger knows ahead which rows may be sent, in steps of this: one transaction and fsync each. */
+const AHEAD = 10_000;
+
+export interface Sent {
+  /** As it was added: its rows' bodies, should it get lost. */
+  readonly data: SealedBatch;
+  /** Rows without an outcome. */
+  open: number;
+  /** Monotonic; after this it is asked whether the batch still exists. */
+  quietUntil: number;
+  /** It was found missing once; a worker may still have its rows in flight. */
+  missing: boolean;
+  /** The delay it was last found in; null while it was found in none. */
+  due: number | null;
+}
+
+export interface ConveyorContext {
+  readonly redis: Redis;
+  readonly key: Buffer;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly record: RunRecord;
+}
+
+export interface Conveyor {
+  /** The newest of them. */
+  readonly epoch: string;
+  readonly epochs: readonly string[];
+  readonly sealer: Sealer;
+  readonly queue: BatchQueue;
+  /** Batches that have rows without an outcome. */
+  readonly sent: ReadonlyMap<string, Sent>;
+  /** Opens the next epoch and announces it to the workers. */
+  open(): Promise<void>;
+  /** Seals the batches that are due and adds them, one call after the other; with `all`, also what does not fill one. */
+  send(all: boolean): void;
+  /** Resolves when what was sent is in the queue, or was not taken by Redis. */
+  added(): Promise<void>;
+  settle(outcome: Outcome): void;
+  /** The batch that a row travels in. */
+  batchOf(row: number): Sent | undefined;
+  /** Puts the rows of a lost batch that have no outcome back into the window. */
+  putBack(id: string): void;
+  /** This epoch is lost: nothing is sent until the next one is open. */
+  halt(): void;
+}
+
+/**
+ * @param newest number of the run's newest epoch so far
+ * @param ending the run is ending: nothing is sent any more
+ */
+export function makeConveyor(context: ConveyorContext, window: Window, newest: number, ending: AbortSignal): Conveyor {
+  const { redis, ledger, clock, log, record } = context;
+  const sent = new Map<string, Sent>();
+  const epochs: string[] = [];
+  let epoch = "";
+  let sealer: Sealer;
+  let queue: BatchQueue;
+  let batches = 0;
+  /** Rows up to here may be sent: the ledger has it before a batch is added. */
+  let highest = 0;
+  /** The epoch is lost, and the next is not open yet. */
+  let lost = true;
+  let adding: Promise<void> = Promise.resolve();
+
+  return {
+    get epoch() {
+      return epoch;
+    },
+    epochs,
+    get sealer() {
+      return sealer;
+    },
+    get queue() {
+      return queue;
+    },
+    sent,
+    async open() {
+      newest++;
+      epoch = `${record.run}-${newest}`;
+      ledger.write([], [], { epoch: String(newest) });
+      sealer = makeSealer(context.key, epoch);
+      queue = makeBatchQueue(redis, epoch);
+      epochs.push(epoch);
+      await announceEpoch(redis, { v: 1, epoch, held: false, ...record });
+      log.info({ epoch }, "epoch opened");
+      lost = false;
+    },
+    send(all) {
+      if (lost || ending.aborted) return;
+      const taken = window.takeBatches(all);
+      if (taken.length === 0) return;
+      const jobs = taken.map((rows) => {
+        const id = `${epoch}-${++batches}`;
+        const data = packBatch(sealer, epoch, id, 0, rows);
+        const quietUntil = clock.now() + SILENT_MS;
+        sent.set(id, { data, open: rows.length, quietUntil, missing: false, due: null });
+        for (const row of rows) {
+          row.batch = id;
+          row.body = "";
+        }
+        return { id, data };
+      });
+      const target = queue;
+      const top = taken.reduce((max, rows) => rows.reduce((most, { row }) => Math.max(most, row), max), 0);
+      if (top > highest) {
+        highest = top + AHEAD;
+        ledger.write([], [], { highest: String(highest) });
+        adding = adding.then(() => ledger.sync());
+      }
+      // What does not arrive is found missing by the reconcile loop.
+      adding = adding
+        .then(() => target.add(jobs))
+        .catch((error: unknown) => {
+          log.warn({ epoch, reason: error instanceof Error ? error.name : "unknown" }, "batches not added");
+        });
+    },
+    added: () => adding,
+    settle(outcome) {
+      const id = window.get(outcome.row)?.batch;
+      const batch = id ? sent.get(id) : undefined;
+      window.settle(outcome);
+      if (id && batch && --batch.open === 0) sent.delete(id);
+    },
+    batchOf: (row) => sent.get(window.get(row)?.batch ?? ""),
+    putBack(id) {
+      const batch = sent.get(id);
+      if (!batch) return;
+      sent.delete(id);
+      for (const { row, body } of unpackBatch(sealer, epoch, id, batch.data).rows) {
+        const known = window.get(row);
+        if (known?.batch === id) window.requeue(known, body.toString("utf8"));
+      }
+    },
+    halt() {
+      lost = true;
+      highest = 0;
+    },
+  };
+}
