@@ -40,10 +40,15 @@ export function csvLines(columns: readonly string[], customerIdColumn: number | 
     error(row: Row, outcome: Outcome, explanations: readonly Explanation[]) {
       const { column, code, message } = summed(explanations);
       const text = row.kind === "bad" ? `${message}; ${whereRaw(row, rawName)}` : message;
-      return `${ownCells(row)}${row.row},${row.line},${outcome.status},${csvCell(column ?? "")},${csvCell(code)},${csvCell(text)},${outcome.attempts}\n`;
+      const cell = csvCell(text);
+      const start = `${ownCells(row)}${row.row},${row.line},${outcome.status},${csvCell(column ?? "")},${csvCell(code)},`;
+      const end = `,${outcome.attempts}\n`;
+      return { text: start + cell + end, tail: end.length + (cell === text ? 0 : 1) };
     },
-    unsent: (row: Row, outcome: Outcome) =>
-      `${ownCells(row)}${row.row},${row.line},${outcome.status},${outcome.attempts}\n`,
+    unsent(row: Row, outcome: Outcome) {
+      const end = `,${outcome.attempts}\n`;
+      return { text: `${ownCells(row)}${row.row},${row.line},${outcome.status},${end}`, tail: end.length };
+    },
   };
 }
 

@@ -7,7 +7,11 @@ import { UpdraftError } from "../errors.ts";
 const FLUSH_CHARACTERS = 256 * 1024;
 
 export interface PartialFile {
+  /** Its temporary name, in full. */
+  readonly partial: string;
   add(text: string): void;
+  /** Characters (UTF-16 units) added so far. */
+  added(): number;
   /** Enough has gathered: `flush` before adding much more. */
   full(): boolean;
   /** Resolves once the disk has taken what was added: the backpressure of a report. */
@@ -26,15 +30,16 @@ export async function makeFolder(dir: string): Promise<void> {
 }
 
 /** Throws `disk-full` or `report-unwritable` here and in everything it returns. */
-export async function openPartial(dir: string, name: string): Promise<PartialFile> {
+export async function openPartial(dir: string, name: string, ending = ".partial"): Promise<PartialFile> {
   const path = join(dir, name);
-  const partial = `${path}.partial`;
+  const partial = path + ending;
   // Removed and made anew rather than truncated: what a crash left may have another mode, or be a link.
   const handle = await onDisk(dir, async () => {
     await rm(partial, { force: true });
     return open(partial, "wx", 0o600);
   });
   let pending = "";
+  let length = 0;
   let closed = false;
 
   async function close(): Promise<void> {
@@ -51,9 +56,12 @@ export async function openPartial(dir: string, name: string): Promise<PartialFil
   }
 
   return {
+    partial,
     add(text) {
       pending += text;
+      length += text.length;
     },
+    added: () => length,
     full: () => pending.length >= FLUSH_CHARACTERS,
     flush,
     async finish() {

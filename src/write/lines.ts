@@ -23,7 +23,20 @@ export const ERROR_NAMES = [
   "updraft_attempts",
 ] as const;
 
-export const UNSENT_NAMES = ["updraft_row", "updraft_line", "updraft_status", "updraft_attempts"] as const;
+export const UNSENT_NAMES = [
+  "updraft_row",
+  "updraft_line",
+  "updraft_status",
+  "updraft_message",
+  "updraft_attempts",
+] as const;
+
+/** A line of a report that may get a mark later, when it is known whether the row was superseded. */
+export interface MarkableLine {
+  readonly text: string;
+  /** Its characters after the end of the message, where a mark is put in: it needs no quoting there. */
+  readonly tail: number;
+}
 
 /** How a format writes its reports. Every text ends with a line end; a header is empty where the format has none. */
 export interface Lines {
@@ -31,8 +44,8 @@ export interface Lines {
   readonly errorsHeader: string;
   readonly unsentHeader: string;
   success(row: Row, outcome: Outcome, customerId: string): string;
-  error(row: Row, outcome: Outcome, explanations: readonly Explanation[]): string;
-  unsent(row: Row, outcome: Outcome): string;
+  error(row: Row, outcome: Outcome, explanations: readonly Explanation[]): MarkableLine;
+  unsent(row: Row, outcome: Outcome): MarkableLine;
 }
 
 /** A column (or member) that an earlier report added: a report given back to `run` must not carry it twice. */

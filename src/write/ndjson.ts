@@ -2,7 +2,7 @@
 import type { ObjectRow, Row } from "../parse/row.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import type { Explanation } from "./explain.ts";
-import { isOurs, type Lines, summed, timestamps } from "./lines.ts";
+import { isOurs, type Lines, type MarkableLine, summed, timestamps } from "./lines.ts";
 
 /** Holds a line that could not be read. Survives being given back: dropping it would lose the only copy in the report. */
 const RAW = "updraft_raw";
@@ -20,19 +20,18 @@ export function ndjsonLines(): Lines {
     error(row, outcome, explanations: readonly Explanation[]) {
       const { column, code, message } = summed(explanations);
       const text = row.kind === "bad" ? `${message}; ${whereRaw(row.raw, row.line)}` : message;
-      return withMembers(
-        row,
-        `"updraft_row":${row.row},"updraft_line":${row.line},"updraft_status":"${outcome.status}",` +
-          `"updraft_column":${JSON.stringify(column)},"updraft_code":${JSON.stringify(code)},` +
-          `"updraft_message":${JSON.stringify(text)},"updraft_attempts":${outcome.attempts}`,
-      );
+      const why = `"updraft_column":${JSON.stringify(column)},"updraft_code":${JSON.stringify(code)},`;
+      return markable(row, outcome, why, text);
     },
-    unsent: (row: Row, outcome: Outcome) =>
-      withMembers(
-        row,
-        `"updraft_row":${row.row},"updraft_line":${row.line},"updraft_status":"${outcome.status}","updraft_attempts":${outcome.attempts}`,
-      ),
+    unsent: (row, outcome) => markable(row, outcome, "", ""),
   };
+}
+
+function markable(row: Row, { status, attempts }: Outcome, why: string, message: string): MarkableLine {
+  const start = `"updraft_row":${row.row},"updraft_line":${row.line},"updraft_status":"${status}",${why}`;
+  const end = `","updraft_attempts":${attempts}`;
+  const text = withMembers(row, `${start}"updraft_message":${JSON.stringify(message).slice(0, -1)}${end}`);
+  return { text, tail: end.length + "}\n".length };
 }
 
 /** The row's own text with members appended: parsing and writing it anew would change numbers (1.0, 1e400, 20 digits). */

@@ -4,13 +4,16 @@ import { join } from "node:path";
 import type { Format } from "../open/source.ts";
 import type { Reader, Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Outcome } from "../settle/outcome.ts";
+import type { Outcome, Status } from "../settle/outcome.ts";
 import { csvLines } from "./csv.ts";
 import { explain } from "./explain.ts";
 import { makeFolder, openPartial, type PartialFile, syncFolder } from "./file.ts";
 import type { Extent, Follow } from "./follow.ts";
 import { type ErrorGroup, type ErrorStatus, makeGroups } from "./groups.ts";
+import type { MarkableLine } from "./lines.ts";
+import { marked } from "./marks.ts";
 import { ndjsonLines } from "./ndjson.ts";
+import { makeFinder, type Superseded } from "./superseded.ts";
 
 /** Absolute where `dir` is. The unsent file exists only if a row is unsent; the other two always (with no row: a header). */
 export interface ReportFiles {
@@ -22,6 +25,8 @@ export interface ReportFiles {
 export interface ReportResult {
   readonly files: ReportFiles;
   readonly groups: readonly ErrorGroup[];
+  /** Rows of the errors and unsent files whose customer has a later row that was updated: they are marked there. */
+  readonly superseded: number;
 }
 
 export interface ReportSettings {
@@ -32,6 +37,9 @@ export interface ReportSettings {
   /** Only the errors file; other rows are passed over. For `check`, which sends nothing. */
   readonly errorsOnly?: boolean;
 }
+
+/** Ending of a file while it gets its marks. */
+const MARKED = ".marked.partial";
 
 /** A report being written, row by row in input order. */
 export interface Report {
@@ -49,6 +57,7 @@ export interface Report {
 export async function openReport({ columns, plan, format, dir, errorsOnly = false }: ReportSettings): Promise<Report> {
   const lines = format === "csv" ? csvLines(columns, plan.customerIdColumn) : ndjsonLines();
   const groups = makeGroups();
+  const finder = makeFinder(dir);
   const open: PartialFile[] = [];
   await makeFolder(dir);
   const errors = await openFile("errors");
@@ -59,9 +68,9 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
   const unsent = errorsOnly ? null : await openFile("unsent");
   let anyUnsent = false;
 
-  async function openFile(name: string): Promise<PartialFile> {
+  async function openFile(name: string, ending?: string): Promise<PartialFile> {
     try {
-      const file = await openPartial(dir, `${name}.${format}`);
+      const file = await openPartial(dir, `${name}.${format}`, ending);
       open.push(file);
       return file;
     } catch (error) {
@@ -71,19 +80,31 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
   }
 
   async function abandon(): Promise<void> {
+    finder.close();
     for (const file of open.splice(0)) await file.abandon();
   }
 
   function addError(row: Row, outcome: Outcome, status: ErrorStatus): void {
     const explanations = explain(row, outcome, plan);
     groups.add(row, status, explanations);
-    errors.add(lines.error(row, outcome, explanations));
+    addMarkable(errors, lines.error(row, outcome, explanations), row, status);
   }
 
-  function addUnsent(row: Row, outcome: Outcome): void {
-    if (!anyUnsent) unsent?.add(lines.unsentHeader);
+  function addUnsent(row: Row, outcome: Outcome, file: PartialFile): void {
+    if (!anyUnsent) file.add(lines.unsentHeader);
     anyUnsent = true;
-    unsent?.add(lines.unsent(row, outcome));
+    addMarkable(file, lines.unsent(row, outcome), row, outcome.status);
+  }
+
+  function addMarkable(file: PartialFile, { text, tail }: MarkableLine, row: Row, status: Status): void {
+    file.add(text);
+    if (!errorsOnly) finder.again(row, status, plan.customerId(row), file.added() - tail);
+  }
+
+  function addSuccess(row: Row, outcome: Outcome, file: PartialFile): void {
+    const customerId = plan.customerId(row);
+    finder.stands(row, outcome.status, customerId);
+    file.add(lines.success(row, outcome, customerId));
   }
 
   return {
@@ -92,13 +113,13 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
       switch (status) {
         case "updated":
         case "unchanged":
-          return success?.add(lines.success(row, outcome, plan.customerId(row)));
+          return success ? addSuccess(row, outcome, success) : undefined;
         case "rejected":
         case "failed":
         case "unknown":
           return addError(row, outcome, status);
         case "unsent":
-          return unsent && addUnsent(row, outcome);
+          return unsent ? addUnsent(row, outcome, unsent) : undefined;
         default:
           throw new Error(`no such status: ${status satisfies never}`);
       }
@@ -113,16 +134,23 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
         // What a stopped spell of the same run left would be read as rows still to be sent.
         await rm(join(dir, `unsent.${format}`), { force: true });
       }
-      const kept = { errors, success, unsent: anyUnsent ? unsent : null };
-      for (const file of Object.values(kept)) await file?.finish();
+      for (const file of [errors, success, anyUnsent ? unsent : null]) await file?.finish();
+      const isUnsent = ({ status }: Superseded) => status === "unsent";
+      const inErrors = finder.found().filter((found) => !isUnsent(found));
+      const told = await marked(errors, inErrors, "; ", () => openFile("errors", MARKED));
+      const rest =
+        anyUnsent && unsent
+          ? await marked(unsent, finder.found().filter(isUnsent), "", () => openFile("unsent", MARKED))
+          : null;
       const files: ReportFiles = {
-        errors: await kept.errors.publish(),
-        success: (await kept.success?.publish()) ?? null,
-        unsent: (await kept.unsent?.publish()) ?? null,
+        errors: await told.file.publish(),
+        success: (await success?.publish()) ?? null,
+        unsent: (await rest?.file.publish()) ?? null,
       };
       open.length = 0;
+      finder.close();
       await syncFolder(dir);
-      return { files, groups: groups.list() };
+      return { files, groups: groups.list(), superseded: told.marks + (rest?.marks ?? 0) };
     },
     abandon,
   };

@@ -37,8 +37,8 @@ describe("csvLines", () => {
         const lines = csvLines(columns, 0);
         const rows = records.map((values, index) => cells(index + 1, ...values));
         for (const file of [
-          lines.errorsHeader + rows.map((row) => lines.error(row, outcome(row.row), EXPLAINED)).join(""),
-          lines.unsentHeader + rows.map((row) => lines.unsent(row, outcome(row.row))).join(""),
+          lines.errorsHeader + rows.map((row) => lines.error(row, outcome(row.row), EXPLAINED).text).join(""),
+          lines.unsentHeader + rows.map((row) => lines.unsent(row, outcome(row.row)).text).join(""),
         ]) {
           const [header = [], ...body] = parse(Buffer.from(file), { bom: true, record_delimiter: "\n" });
           expect(header.slice(0, columns.length)).toEqual(columns);
@@ -55,13 +55,13 @@ describe("csvLines", () => {
       "customerId,city,updraft_row,updraft_line,updraft_status,updraft_column,updraft_code,updraft_message,updraft_attempts\n",
     );
     const line = lines.error(cells(1, "c1", "99", "Lyon", "old"), outcome(1, { status: "failed" }), EXPLAINED);
-    expect(line).toBe('c1,Lyon,1,2,failed,State,required,"column ""State"" (stateCode): missing",1\n');
+    expect(line.text).toBe('c1,Lyon,1,2,failed,State,required,"column ""State"" (stateCode): missing",1\n');
   });
 
   it("puts a record that could not be read into the first column that is not customerId, and says so", () => {
     const lines = csvLines(["customerId", "city", "zip"], 0);
     const [record] = parse(
-      lines.error(bad(3, 'c1,"Lyon",,'), outcome(3, { status: "rejected", attempts: 0 }), EXPLAINED),
+      lines.error(bad(3, 'c1,"Lyon",,'), outcome(3, { status: "rejected", attempts: 0 }), EXPLAINED).text,
     );
     expect(record?.slice(0, 3)).toEqual(["", 'c1,"Lyon",,', ""]);
     expect(record?.at(-2)).toContain('the record as it stands in the file is in column "city"');
@@ -69,14 +69,14 @@ describe("csvLines", () => {
 
   it("puts a record that could not be read nowhere when every column is customerId", () => {
     const lines = csvLines(["customerId"], 0);
-    const [record] = parse(lines.error(bad(3, "c1,c2"), outcome(3, { status: "rejected" }), EXPLAINED));
+    const [record] = parse(lines.error(bad(3, "c1,c2"), outcome(3, { status: "rejected" }), EXPLAINED).text);
     expect(record?.[0]).toBe("");
     expect(record?.at(-2)).toContain("see line 4 of the file");
   });
 
   it("names the line of a record that is too long to be repeated", () => {
     const lines = csvLines(["customerId", "city"], 0);
-    expect(lines.error(bad(3, ""), outcome(3, { status: "rejected" }), EXPLAINED)).toContain(
+    expect(lines.error(bad(3, ""), outcome(3, { status: "rejected" }), EXPLAINED).text).toContain(
       "too long to be repeated here: see line 4 of the file",
     );
   });
@@ -87,12 +87,26 @@ describe("csvLines", () => {
       ...EXPLAINED,
       { column: null, code: "enum", message: "countryCodeA3: unknown" },
     ]);
-    const [record] = parse(line);
+    const [record] = parse(line.text);
     expect(record?.slice(4, 7)).toEqual([
       "State; -",
       "required; enum",
       'column "State" (stateCode): missing; countryCodeA3: unknown',
     ]);
+  });
+
+  it("says where a mark can be put in at the end of the message, quoted or not, without quoting it", () => {
+    const lines = csvLines(["customerId"], 0);
+    fc.assert(
+      fc.property(text, (message) => {
+        const { text: line, tail } = lines.error(cells(1, "c1"), outcome(1), [{ column: null, code: "x", message }]);
+        const at = line.length - tail;
+        const [record] = parse(`${line.slice(0, at)}; MARK: it${line.slice(at)}`, { record_delimiter: "\n" });
+        expect(record?.slice(-2)).toEqual([`${message}; MARK: it`, "1"]);
+      }),
+    );
+    const { text: line, tail } = lines.unsent(cells(1, "c1"), outcome(1, { status: "unsent", attempts: 0 }));
+    expect(`${line.slice(0, -tail)}MARK${line.slice(-tail)}`).toBe("c1,1,2,unsent,MARK,0\n");
   });
 
   it("writes the time of an outcome as ISO 8601 in UTC with milliseconds", () => {

@@ -15,7 +15,7 @@ describe("ndjsonLines", () => {
   it("appends its members to the line's own text, whatever the object holds", () => {
     fc.assert(
       fc.property(objects, (text) => {
-        const line = ndjsonLines().error(object(1, text), FAILED, EXPLAINED);
+        const { text: line } = ndjsonLines().error(object(1, text), FAILED, EXPLAINED);
         expect(line.indexOf("\n")).toBe(line.length - 1);
         expect(Object.entries(JSON.parse(line))).toEqual([
           ...Object.entries(JSON.parse(text)),
@@ -34,30 +34,47 @@ describe("ndjsonLines", () => {
 
   it("keeps numbers and escapes as the file writes them", () => {
     const own = '"a":1.0,"b":1e400,"c":12345678901234567890,"d":"\\u0041\\/"';
-    const line = ndjsonLines().unsent(object(1, `{${own}}`), outcome(1, { status: "unsent", attempts: 0 }));
-    expect(line).toBe(`{${own},"updraft_row":1,"updraft_line":1,"updraft_status":"unsent","updraft_attempts":0}\n`);
+    const { text: line } = ndjsonLines().unsent(object(1, `{${own}}`), outcome(1, { status: "unsent", attempts: 0 }));
+    expect(line).toBe(
+      `{${own},"updraft_row":1,"updraft_line":1,"updraft_status":"unsent","updraft_message":"","updraft_attempts":0}\n`,
+    );
   });
 
   it("drops what an earlier report added, and nothing else", () => {
     const text =
       '{ "updraft_row": 7, "a": {"updraft_x": [1, "},{"]}, "\\u0075pdraft_message": "a \\"b\\", {c", "b":1.50 , "updraft_attempts": 5 }';
-    const line = ndjsonLines().error(object(1, text), FAILED, EXPLAINED);
+    const { text: line } = ndjsonLines().error(object(1, text), FAILED, EXPLAINED);
     expect(line).toMatch(/^\{"a": \{"updraft_x": \[1, "\},\{"\]\},"b":1\.50,"updraft_row":1,/);
     expect(line.match(/updraft_message/g)).toHaveLength(1);
   });
 
   it("writes an object of which nothing is left without a stray comma", () => {
     for (const text of ["{}", "{ }", '{"updraft_row":3}']) {
-      expect(ndjsonLines().unsent(object(1, text), outcome(1))).toMatch(/^\{"updraft_row":1,/);
+      expect(ndjsonLines().unsent(object(1, text), outcome(1)).text).toMatch(/^\{"updraft_row":1,/);
     }
   });
 
   it("carries a line that could not be read as text, also when it is given back", () => {
     const raw = '{"a": "b", oops\u2028';
-    const line = ndjsonLines().error(bad(1, raw), FAILED, EXPLAINED);
+    const { text: line } = ndjsonLines().error(bad(1, raw), FAILED, EXPLAINED);
     expect(JSON.parse(line)).toMatchObject({ updraft_raw: raw });
-    const again = ndjsonLines().error(object(1, line.trim()), FAILED, EXPLAINED);
+    const { text: again } = ndjsonLines().error(object(1, line.trim()), FAILED, EXPLAINED);
     expect(JSON.parse(again)).toMatchObject({ updraft_raw: raw });
+  });
+
+  it("says where a mark can be put in at the end of the message", () => {
+    const lines = ndjsonLines();
+    for (const { text, tail } of [
+      lines.error(object(1, '{"a":1}'), FAILED, EXPLAINED),
+      lines.error(bad(1, "{oops"), FAILED, EXPLAINED),
+      lines.unsent(object(1, "{}"), outcome(1, { status: "unsent" })),
+    ]) {
+      const before = JSON.parse(text);
+      expect(JSON.parse(`${text.slice(0, -tail)}MARK${text.slice(-tail)}`)).toEqual({
+        ...before,
+        updraft_message: `${before.updraft_message}MARK`,
+      });
+    }
   });
 
   it("names customerId and times in the success file like the CSV report does", () => {

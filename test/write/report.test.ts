@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { STATUSES } from "../../src/settle/outcome.ts";
+import { STATUSES, type Status } from "../../src/settle/outcome.ts";
 import { openReport, writeReport } from "../../src/write/report.ts";
 import { bad, cells, folder, object, outcome, planOf, readerOf } from "./support.ts";
 
@@ -87,7 +87,7 @@ describe("writeReport", () => {
       ].join("\n"),
     );
     expect(await readFile(join(dir, "unsent.csv"), "utf8")).toBe(
-      "customerId,city,updraft_row,updraft_line,updraft_status,updraft_attempts\nc4,,4,5,unsent,0\n",
+      "customerId,city,updraft_row,updraft_line,updraft_status,updraft_message,updraft_attempts\nc4,,4,5,unsent,,0\n",
     );
   });
 
@@ -217,6 +217,91 @@ describe("writeReport", () => {
     expect(JSON.parse(stdout)).toEqual({ code: "disk-full", exit: 5 });
     expect(await readdir(dir)).toEqual([]);
   }, 30_000);
+});
+
+describe("superseded rows", () => {
+  const statuses = fc.constantFrom(...STATUSES);
+  const files = fc.array(fc.tuple(fc.integer({ min: 0, max: 4 }), statuses), { maxLength: 40 });
+  const MARK = /row (\d+) of the same customer was updated later: sending this one now would undo it$/;
+
+  it.each(["csv", "ndjson"] as const)(
+    "are marked in %s with the last row of their customer that was updated",
+    async (format) => {
+      await fc.assert(
+        fc.asyncProperty(files, async (given) => {
+          const dir = await folder();
+          const rows = given.map(([customer], index) =>
+            format === "csv"
+              ? cells(index + 1, `é"${customer}\n`, "\uFEFF,\n")
+              : object(index + 1, JSON.stringify({ customerId: `é"${customer}\n`, city: "\uFEFF,\n" })),
+          );
+          const cause = {
+            code: "x",
+            problems: [{ column: 'a "city"', path: "/city", code: "p", message: "Zürich, missing" }],
+          };
+          const outcomes = given.map(([, status], index) => outcome(index + 1, { status, cause }));
+          const result = await writeReport({ reader: readerOf(COLUMNS, rows), plan, format, dir, outcomes });
+          const marks = (await recordsOf([result.files.errors, result.files.unsent])).flatMap(({ row, message }) => {
+            const by = MARK.exec(message)?.[1];
+            return by === undefined ? [] : [[row, Number(by)]];
+          });
+          const isUpdated = (status: Status | undefined) => status === "updated" || status === "unchanged";
+          const expected = given.flatMap(([customer, status], index) => {
+            const by = given.findLastIndex(
+              ([other, how], later) => later > index && other === customer && isUpdated(how),
+            );
+            return by < 0 || isUpdated(status) ? [] : [[index + 1, by + 1]];
+          });
+          expect(marks).toEqual(expected);
+          expect(result.superseded).toBe(expected.length);
+          expect(await readdir(dir)).toHaveLength(given.some(([, status]) => status === "unsent") ? 3 : 2);
+        }),
+        { numRuns: 60 },
+      );
+
+      async function recordsOf(paths: readonly (string | null)[]) {
+        const records = [];
+        for (const path of paths) {
+          const text = path === null ? "" : await readFile(path, "utf8");
+          const found: Record<string, unknown>[] =
+            format === "csv"
+              ? parse(text, { columns: true, record_delimiter: "\n" })
+              : text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+          records.push(...found);
+        }
+        return records
+          .map((record) => ({ row: Number(record.updraft_row), message: String(record.updraft_message) }))
+          .sort((a, b) => a.row - b.row);
+      }
+    },
+  );
+
+  it("are marked in the lines people read, also in a report of many megabytes", async () => {
+    const dir = await folder();
+    const long = "ä€😀".repeat(5_000);
+    const rows = Array.from({ length: 200 }, (_, index) => cells(index + 1, `c${index % 100}`, long));
+    const outcomes = rows.map(({ row }) => outcome(row, row <= 100 ? REFUSED : {}));
+    const { superseded } = await writeReport({ reader: readerOf(COLUMNS, rows), plan, format: "csv", dir, outcomes });
+    expect(superseded).toBe(100);
+    expect(await readFile(join(dir, "errors.csv"), "utf8")).toBe(
+      `customerId,city,updraft_row,updraft_line,updraft_status,updraft_column,updraft_code,updraft_message,updraft_attempts\n${rows
+        .slice(0, 100)
+        .map(
+          ({ row }) =>
+            `c${row - 1},${long},${row},${row + 1},failed,,xyz,"the endpoint answered code ""xyz"" (HTTP 400); ` +
+            `row ${row + 100} of the same customer was updated later: sending this one now would undo it",1\n`,
+        )
+        .join("")}`,
+    );
+  });
+
+  it("are none in a check, which sends nothing", async () => {
+    const dir = await folder();
+    const report = await openReport({ columns: COLUMNS, plan, format: "csv", dir, errorsOnly: true });
+    report.add(cells(1, "c1", ""), outcome(1, REFUSED));
+    report.add(cells(2, "c1", ""), outcome(2));
+    expect(await report.finish()).toMatchObject({ superseded: 0 });
+  });
 });
 
 describe("openReport", () => {
