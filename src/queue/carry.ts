@@ -28,12 +28,12 @@ export function carryRows(
   clock: Clock,
 ): Carrying {
   const answered = ledger.answered();
+  const unknown = ledger.answered("unknown");
   const past = ledger.past();
   // Rows up to here may have been sent by an epoch that Redis lost.
   const doubtful = Number(ledger.meta("doubtful") ?? "0");
   const pastOf = (row: number) =>
     row <= doubtful ? { ...(past.get(row) ?? NOTHING_TRIED), ambiguous: true } : past.get(row);
-  const isAnswered = (row: number) => ((answered[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
   let read = 0;
   let valid = 0;
   let finished = false;
@@ -43,12 +43,14 @@ export function carryRows(
       for (const row of block) {
         if (limit !== null && valid >= limit) break reading;
         read = row.row;
-        const known = isAnswered(read);
-        if (known && limit === null) continue;
+        const known = has(answered, read);
+        const rests = known && has(unknown, read);
+        if (known && !rests && limit === null) continue;
         const planned = plan.plan(row);
         if (planned.kind === "update") {
           valid++;
           if (!known) coordinator.put(planned, pastOf(read));
+          else if (rests) coordinator.rest(planned.customerId);
         } else if (!known) coordinator.reject(rejected(read, planned.problems, clock.wall()));
       }
       await coordinator.room();
@@ -68,4 +70,8 @@ export function carryRows(
     },
     done,
   };
+}
+
+function has(bits: Uint8Array, row: number): boolean {
+  return ((bits[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
 }

@@ -30,7 +30,10 @@ export interface WindowRow extends Omit<QueuedRow, "body"> {
 }
 
 export interface Window {
+  /** A row that may have been sent before this window began waits out the quiet period first. */
   put(update: Update, past?: Past): void;
+  /** A row of this customer ended unknown before this window began: its next row waits out the quiet period. */
+  rest(customerId: string): void;
   /** True while more rows may be put. */
   hasRoom(): boolean;
   /** Takes the batches that are due; with `all`, also what does not fill a batch. */
@@ -65,6 +68,9 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
   let characters = 0;
   let deferred = 0;
   let returned = false;
+  /** When what was sent before this window can have no more effect: a quiet period after the first row that was put. */
+  let calm: number | null = null;
+  let resting: (() => void)[] = [];
   let speed = rate ?? FIRST_GUESS;
 
   const batchSize = () => clamp(Math.round(speed * BATCH_S), 1, MAX_BATCH);
@@ -74,9 +80,32 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
     row.next = null;
     if (next) {
       deferred--;
-      due.push(next);
+      makeDue(next);
       ready();
     } else if (last.get(row.customerId) === row) last.delete(row.customerId);
+  }
+
+  function makeDue(row: WindowRow): void {
+    if (!row.ambiguous || isCalm()) due.push(row);
+    else
+      whenCalm(() => {
+        due.push(row);
+        ready();
+      });
+  }
+
+  function isCalm(): boolean {
+    calm ??= clock.now() + quiet;
+    return clock.now() >= calm;
+  }
+
+  function whenCalm(act: () => void): void {
+    if (resting.push(act) > 1) return;
+    void clock.sleep((calm ?? 0) - clock.now(), over.signal).then(() => {
+      const acts = resting;
+      resting = [];
+      if (!over.signal.aborted) for (const one of acts) one();
+    });
   }
 
   return {
@@ -101,9 +130,17 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
       if (before) {
         before.next = row;
         deferred++;
-      } else due.push(row);
+      } else makeDue(row);
     },
-    hasRoom: () => rows.size < clamp(speed * WINDOW_S, MIN_ROWS, MAX_ROWS) && characters < MAX_CHARACTERS,
+    rest(customerId) {
+      if (isCalm() || last.has(customerId)) return;
+      const unknown = { row: 0, tries: 0, requests: 0, ambiguous: true, customerId, body: "", characters: 0 };
+      const before: WindowRow = { ...unknown, batch: null, next: null };
+      last.set(customerId, before);
+      whenCalm(() => release(before));
+    },
+    hasRoom: () =>
+      Math.max(resting.length, rows.size) < clamp(speed * WINDOW_S, MIN_ROWS, MAX_ROWS) && characters < MAX_CHARACTERS,
     takeBatches(all) {
       // What was put back may have been answered meanwhile, by an outcome that was late.
       if (returned) due = due.filter((row) => rows.get(row.row) === row);

@@ -43,8 +43,8 @@ export interface Ledger {
   counts(): Record<Status, number>;
   /** Rows that have an outcome. */
   size(): number;
-  /** Rows that have an outcome, one bit each (bit `row`), for skipping them on resume. */
-  answered(): Uint8Array;
+  /** Rows that have an outcome (of this status, where one is given), one bit each (bit `row`), for skipping them on resume. */
+  answered(status?: Status): Uint8Array;
   /** Outcomes, ascending by row, up to the row that `upTo` says when more are needed; the ledger may be written meanwhile. */
   outcomes(upTo?: () => number): Generator<Outcome, void, undefined>;
   /** All that is known of one row; its faults in the order in which they were told. */
@@ -155,13 +155,13 @@ function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
     },
     counts: () => ({ ...counted }),
     size,
-    answered: () =>
+    answered: (status) =>
       guard(dir, () => {
         const last = Number(db.prepare("SELECT max(row) AS n FROM outcomes").get()?.n ?? 0);
         const bits = new Uint8Array((last >> 3) + 1);
-        const rows = db.prepare("SELECT row FROM outcomes");
+        const rows = db.prepare(`SELECT row FROM outcomes ${status ? "WHERE status = ?" : ""}`);
         rows.setReturnArrays(true);
-        for (const record of rows.iterate()) {
+        for (const record of rows.iterate(...(status ? [STATUSES.indexOf(status)] : []))) {
           const row = Number(Object.values(record)[0]);
           bits[row >> 3] = (bits[row >> 3] ?? 0) | (1 << (row & 7));
         }

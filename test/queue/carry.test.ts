@@ -26,6 +26,7 @@ const plan: Plan = {
 interface Carried {
   readonly carrying: Carrying;
   readonly put: [number, Past | undefined][];
+  readonly rests: string[];
   readonly rejected: Outcome[];
   readonly calls: string[];
 }
@@ -37,10 +38,12 @@ function carry(
   overAfter = Number.POSITIVE_INFINITY,
 ): Carried {
   const put: [number, Past | undefined][] = [];
+  const rests: string[] = [];
   const rejected: Outcome[] = [];
   const calls: string[] = [];
   const coordinator: Coordinator = {
     put: (given: Update, past?: Past) => void put.push([given.row, past]),
+    rest: (customerId) => void rests.push(customerId),
     reject: (given) => void rejected.push(given),
     room: async () => void calls.push("room"),
     drain: async () => void calls.push("drain"),
@@ -58,7 +61,7 @@ function carry(
   };
   const file = Array.from({ length: rows }, (_, i) => cells(i + 1, `csta_${i + 1}`));
   const carrying = carryRows(readerOf(["customerId"], file, 4), plan, coordinator, ledger, limit, makeFakeClock());
-  return { carrying, put, rejected, calls };
+  return { carrying, put, rests, rejected, calls };
 }
 
 async function ledgerOf(outcomes: readonly Outcome[] = [], meta: Record<string, string> = {}): Promise<Ledger> {
@@ -126,5 +129,13 @@ describe("carryRows", () => {
     expect(rowsOf(put)).toEqual([1, 2, 4]);
     expect(calls).toEqual(["room"]);
     expect([carrying.read, carrying.finished]).toEqual([4, false]);
+  });
+
+  test("of a file whose earlier row ended unknown lets that customer rest, and no other", async () => {
+    const ledger = await ledgerOf([outcome(1, { status: "unknown" }), outcome(2)]);
+    const { carrying, put, rests } = carry(ledger, 5);
+    await carrying.done;
+    expect(rests).toEqual(["csta_1"]);
+    expect(rowsOf(put)).toEqual([4, 5]);
   });
 });

@@ -27,6 +27,7 @@ async function progress(given: Given): Promise<Progress> {
   ledger.write(Array.from({ length: answered }, (_, i) => outcome(i + 1)));
   const coordinator: Coordinator = {
     put() {},
+    rest() {},
     reject() {},
     room: async () => {},
     drain: async () => {},

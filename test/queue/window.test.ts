@@ -22,7 +22,11 @@ function fill(window: Window, body?: string): number {
 }
 
 const step = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("put" as const), customer: fc.nat(5) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("put" as const), customer: fc.nat(5), ambiguous: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("rest" as const), customer: fc.nat(5) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("take" as const), all: fc.boolean() }) },
   {
     weight: 4,
@@ -42,8 +46,10 @@ describe("makeWindow", () => {
         const lastTaken = new Map<string, number>();
         const quietUntil = new Map<string, number>();
         const requeued = new Set<number>();
+        const doubtful = new Set<number>();
         let put = 0;
         let ended = 0;
+        let calm: number | null = null;
 
         const take = (all: boolean) => {
           for (const row of window.takeBatches(all).flat()) {
@@ -53,6 +59,7 @@ describe("makeWindow", () => {
             expect(underway.has(customerId)).toBe(false);
             expect(row.row).toBeGreaterThan(lastTaken.get(customerId) ?? 0);
             expect(clock.now()).toBeGreaterThanOrEqual(quietUntil.get(customerId) ?? 0);
+            if (doubtful.has(row.row)) expect(clock.now()).toBeGreaterThanOrEqual(calm ?? 0);
             underway.set(customerId, row.row);
             lastTaken.set(customerId, row.row);
           }
@@ -67,8 +74,16 @@ describe("makeWindow", () => {
 
         for (const given of steps) {
           if (given.do === "put") {
+            calm ??= clock.now() + QUIET;
             customerOf.set(++put, `c${given.customer}`);
-            window.put(update(put, `c${given.customer}`));
+            if (given.ambiguous) doubtful.add(put);
+            window.put(update(put, `c${given.customer}`), { tries: 0, requests: 1, ambiguous: given.ambiguous });
+          } else if (given.do === "rest") {
+            calm ??= clock.now() + QUIET;
+            const customer = `c${given.customer}`;
+            // On resume a customer's earlier rows come before those that are put.
+            if (![...customerOf.values()].includes(customer)) quietUntil.set(customer, calm);
+            window.rest(customer);
           } else if (given.do === "take") take(given.all);
           else if (given.do === "wait") await clock.advance(given.ms);
           else {
@@ -102,6 +117,14 @@ describe("makeWindow", () => {
       }),
       { numRuns: 250 },
     );
+  });
+
+  test("has no room while many customers rest, however few rows are under way", async () => {
+    const { clock, window } = windowOf();
+    for (let n = 1; n <= 20_000; n++) window.rest(`csta_${n}`);
+    expect(window.hasRoom()).toBe(false);
+    await clock.advance(QUIET);
+    expect(window.hasRoom()).toBe(true);
   });
 
   test("gives batches of about a quarter of a second of rows, at most 250, and what fills none only when asked", () => {
@@ -184,14 +207,15 @@ describe("makeWindow", () => {
     expect(rowsOf(window.takeBatches(true))).toEqual([2]);
   });
 
-  test("carries what was tried for a row before", () => {
-    const { window } = windowOf();
+  test("carries what was tried for a row before, and lets one wait that may have been sent just before", async () => {
+    const { clock, window } = windowOf();
     window.put(update(1), { tries: 2, requests: 3, ambiguous: true });
-    window.put(update(2));
-    expect(window.takeBatches(true).flat()).toMatchObject([
-      { row: 1, tries: 2, requests: 3, ambiguous: true, batch: null },
-      { row: 2, tries: 0, requests: 0, ambiguous: false, batch: null },
-    ]);
+    window.put(update(2), { tries: 1, requests: 1, ambiguous: false });
+    const early = window.takeBatches(true).flat();
+    expect(early).toMatchObject([{ row: 2, tries: 1, requests: 1, ambiguous: false, batch: null }]);
+    await clock.advance(QUIET);
+    const late = window.takeBatches(true).flat();
+    expect(late).toMatchObject([{ row: 1, tries: 2, requests: 3, ambiguous: true, batch: null }]);
   });
 
   test("ignores an outcome for a row it does not have, and a second one", () => {
