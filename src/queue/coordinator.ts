@@ -45,6 +45,8 @@ export interface CoordinatorContext {
 
 export interface Coordinator {
   put(update: Update, past?: Past): void;
+  /** A row of this customer ended unknown in an earlier spell: its next row waits out the quiet period. */
+  rest(customerId: string): void;
   /** An outcome that needs no sending: a rejection. */
   reject(outcome: Outcome): void;
   /** Sends the batches that are full, and resolves when more may be put, or nothing will be any more. */
@@ -185,6 +187,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
 
   return {
     put: (update, past) => window.put(update, past),
+    rest: (customerId) => window.rest(customerId),
     reject(outcome) {
       rejections.push(outcome);
     },
