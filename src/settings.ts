@@ -151,14 +151,14 @@ const localSettings = z.object({
     const ms = parseDuration(value);
     return ms !== undefined && ms >= 100 && ms <= 600_000 ? ms : undefined;
   })
-    .prefault("10s")
+    .prefault("5s")
     .register(docs, {
       flag: "--timeout <time>",
       env: "UPDRAFT_TIMEOUT",
       envFile: false,
       secret: false,
-      fallback: "10s",
-      effect: "How long a request may take before it counts as unanswered; 100ms to 10m.",
+      fallback: "5s",
+      effect: "How long a request may take before it counts as unanswered, and how long its row then rests; 100ms to 10m.",
     }),
   key: text("32 bytes as 64 hexadecimal digits or base64", parseKey).nullable().default(null).register(docs, {
     flag: null,
