@@ -9,7 +9,7 @@ import { type Outcome, STATUSES, type Status } from "./outcome.ts";
 
 const datasync = promisify(fdatasync);
 
-/** Outcomes read at once: no read is open while the ledger is written. */
+/** Lines read at once: no read is open while the ledger is written. */
 const PAGE = 1_000;
 
 /** What has been tried for a row that has no outcome yet. */
@@ -36,8 +36,8 @@ export interface Ledger {
   meta(key: string): string | null;
   /** Notes that a coordinator starts on the run (wall clock); returns how many have by now, this one included. */
   begin(start: number): number;
-  /** What is known of rows that were under way when an epoch ended, for the next one. */
-  past(): Map<number, Past>;
+  /** What is known of rows that were under way when an epoch ended, for the next one: ascending, the ledger may be written meanwhile. */
+  past(): Generator<readonly [row: number, past: Past], void, undefined>;
   writePast(rows: Iterable<readonly [row: number, past: Past]>): void;
   /** Outcomes by status. */
   counts(): Record<Status, number>;
@@ -70,7 +70,8 @@ export function openLedger(dir: string, how: { readonly make: boolean } = { make
   }
 }
 
-function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
+/** The ledger in a file that this process holds. */
+export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
   const insert = db.prepare("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
   const insertFault = db.prepare("INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?)");
   const insertMeta = db.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
@@ -132,11 +133,19 @@ function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
       this.write([], [], { spells: String(spells), start: this.meta("start") ?? String(start), state: "running" });
       return spells;
     },
-    past: () =>
-      guard(dir, () => {
-        const open = db.prepare("SELECT * FROM past WHERE row NOT IN (SELECT row FROM outcomes)").all();
-        return new Map(open.map((record) => [Number(record.row), readPast(record)]));
-      }),
+    *past() {
+      const page = db.prepare(
+        `SELECT * FROM past WHERE row > ? AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.row = past.row)
+         ORDER BY row LIMIT ${PAGE}`,
+      );
+      for (let after = 0; ; ) {
+        const open = guard(dir, () => page.all(after).map((record) => [Number(record.row), readPast(record)] as const));
+        yield* open;
+        const last = open.at(-1);
+        if (last === undefined) return;
+        [after] = last;
+      }
+    },
     writePast(rows) {
       const upsert = db.prepare(
         `INSERT INTO past VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET tries = max(tries, excluded.tries),
@@ -229,8 +238,9 @@ function readPast(record: Readonly<Record<string, unknown>> | undefined): Past {
   return { tries: Number(record.tries), requests: Number(record.requests), ambiguous: record.ambiguous === 1 };
 }
 
-function sumOf(db: DatabaseSync): number {
-  const all = db.prepare(`SELECT ${COLUMNS} FROM outcomes`);
+/** Of all outcomes in a schema of the database: what `sum` in its meta has to be. */
+export function sumOf(db: DatabaseSync, schema: "main" | "retry" = "main"): number {
+  const all = db.prepare(`SELECT ${COLUMNS} FROM ${schema}.outcomes`);
   all.setReturnArrays(true);
   let sum = 0;
   for (const record of all.iterate()) {
