@@ -241,6 +241,11 @@ export const ERRORS = {
     message: "redis-server is not on the PATH, and no other Redis is named",
     next: "install it (Debian: apt-get install redis-server), or run `docker compose up -d redis` and set REDIS_URL, or set REDIS_URL to one you have",
   },
+  "redis-silent": {
+    exit: EXIT.infrastructure,
+    message: "Redis did not answer while run {run} was to be ended",
+    next: "start it again and run the same command again: what was answered is kept, the run goes on from there",
+  },
   "redis-unreachable": {
     exit: EXIT.infrastructure,
     message: "Redis at {address} does not answer: {why}",
@@ -266,6 +271,16 @@ export const ERRORS = {
     message: "{run} names several runs: {found}",
     next: "give more of the name",
   },
+  "run-file-missing": {
+    exit: EXIT.usage,
+    message: "the file of run {run} is not there any more: {file}",
+    next: "--file names where it is now; it may be renamed or compressed",
+  },
+  "run-ended": {
+    exit: EXIT.usage,
+    message: "run {run} ended {state} at {end}: there is nothing left to {wish}",
+    next: "its report is in {dir}",
+  },
   "run-finished": {
     exit: EXIT.usage,
     message: "this file was run already: run {run} ended {state} at {end}",
@@ -280,6 +295,26 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "run {run} is held by process {pid} on {host} since {since}",
     next: "wait for it to end; if that process is gone, its hold ends by itself within 15 seconds",
+  },
+  "run-input-differs": {
+    exit: EXIT.usage,
+    message: "{file} is not what run {run} was started with",
+    next: "name that file with --file; one that was renamed or compressed since counts as the same",
+  },
+  "run-input-gone": {
+    exit: EXIT.usage,
+    message: "the file of run {run} is needed to list its unsent rows, and it is not where it was: {file}",
+    next: "name its place with --file",
+  },
+  "run-not-live": {
+    exit: EXIT.usage,
+    message: "no process goes on with run {run}: there is nothing to {wish}",
+    next: "run its file again to go on with it, or end it for good: updraft cancel {run}",
+  },
+  "run-silent": {
+    exit: EXIT.infrastructure,
+    message: "process {pid} on {host}, which goes on with run {run}, has not answered for {seconds} s",
+    next: "look after that process, then ask again: what was asked for is taken back",
   },
   "run-taken-over": {
     exit: EXIT.infrastructure,

@@ -10,12 +10,14 @@ import { doctorCommand } from "./doctor.ts";
 import { runCommand } from "./run.ts";
 import { flushed, type Shell, systemShell } from "./shell.ts";
 import { simulateCommand } from "./simulate.ts";
+import { verifyCommand } from "./verify.ts";
 import { workerCommand } from "./worker.ts";
 
 /** In the order of `--help`. What a command needs beyond its flags it imports when it runs: `--help` stays quick. */
 const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   runCommand,
   checkCommand,
+  verifyCommand,
   workerCommand,
   simulateCommand,
   demoCommand,

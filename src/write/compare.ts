@@ -1,0 +1,102 @@
+// A record of a report, its row of the file and its outcome in; where they differ, as "expected, got" without a value, out.
+import { isDeepStrictEqual } from "node:util";
+import type { CellsRow, ObjectRow, Row } from "../parse/row.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Outcome } from "../settle/outcome.ts";
+import { explain, printable } from "./explain.ts";
+import { isOurs, summed } from "./lines.ts";
+import { told } from "./reread.ts";
+
+export interface Mismatch {
+  readonly expected: string;
+  readonly got: string;
+}
+
+/** What a row of the file, or without a file its number alone, and the ledger say that a record has to be. */
+export interface Wanted {
+  readonly row: number;
+  /** Null where the file is not at hand. */
+  readonly source: Row | null;
+  /** Null: unsent. */
+  readonly outcome: Outcome | null;
+}
+
+/** Holds a line of NDJSON that could not be read. */
+const RAW = "updraft_raw";
+
+export interface CompareContext {
+  /** Of the report; of NDJSON no matter. */
+  readonly names: readonly string[];
+  /** Null where the file is not at hand. */
+  readonly input: { readonly columns: readonly string[]; readonly plan: Plan } | null;
+  /** `errors` and `unsent` repeat the file's own columns. */
+  readonly report: "success" | "errors" | "unsent";
+}
+
+export function makeCompare({ names, input, report }: CompareContext): (record: Row, wanted: Wanted) => Mismatch[] {
+  const own = (input?.columns ?? []).flatMap((name, index) => (isOurs(name) ? [] : [index]));
+
+  return (record, { source, outcome }) => {
+    // What the reader cannot take apart repeats a row that it could not either, or one so long that its report is longer still.
+    if (record.kind === "bad") return [];
+    const found: Mismatch[] = [];
+    const compare = (name: string, wanted: string) => {
+      const got = told(record, names, name);
+      if (got !== wanted) found.push({ expected: `${name} ${wanted}`, got: got === null ? "none" : shown(got) });
+    };
+    compare("updraft_status", outcome?.status ?? "unsent");
+    compare("updraft_attempts", String(outcome?.attempts ?? 0));
+    if (report === "success" && outcome !== null) {
+      compare("updraft_http", String(outcome.http));
+      compare("updraft_at", new Date(outcome.at).toISOString());
+    }
+    if (source === null || input === null) return found;
+    compare("updraft_line", String(source.line));
+    if (report === "errors" && outcome !== null)
+      compare("updraft_code", summed(explain(source, outcome, input.plan)).code);
+    if (report === "success") {
+      if (told(record, names, "customerId") !== input.plan.customerId(source))
+        found.push({ expected: "the customerId of the file", got: "another" });
+    } else {
+      const column = differing(record, source, input);
+      if (column !== null) found.push({ expected: `${printable(column)} as in the file`, got: "another text" });
+    }
+    return found;
+  };
+
+  /** The first of the row's own columns whose value the record does not repeat; null where it repeats all. */
+  function differing(
+    record: CellsRow | ObjectRow,
+    source: Row,
+    { columns, plan }: NonNullable<CompareContext["input"]>,
+  ): string | null {
+    if (record.kind === "object") return differingMember(record, source);
+    const cellOf = (place: number) => record.cells[place] ?? "";
+    if (source.kind === "bad") {
+      // A record that could not be read stands whole in one cell, never in the customer's.
+      const holds = own.some((index) => index !== plan.customerIdColumn);
+      return own.map((_, place) => cellOf(place)).join("") === (holds ? source.raw : "") ? null : "the record";
+    }
+    const cells = source.kind === "cells" ? source.cells : [];
+    const place = own.findIndex((index, at) => names[at] !== columns[index] || cellOf(at) !== cells[index]);
+    return place === -1 ? null : `column "${columns[own[place] ?? 0] ?? ""}"`;
+  }
+}
+
+function differingMember(record: ObjectRow, source: Row): string | null {
+  if (source.kind === "bad") return record.object[RAW] === source.raw ? null : "the record";
+  const wanted = source.kind === "object" ? ownMembers(source.object) : {};
+  const got = ownMembers(record.object);
+  const names = [...Object.keys(wanted), ...Object.keys(got)];
+  const name = names.find((key) => !isDeepStrictEqual(got[key], wanted[key]));
+  return name === undefined ? null : `"${name}"`;
+}
+
+/** Only figures and our own words may be repeated: what else stands there may be a customer's. */
+function shown(text: string): string {
+  return /^[\d:.TZ-]{1,24}$|^[a-z]{1,10}$/.test(text) ? text : "another text";
+}
+
+function ownMembers(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !isOurs(name) || name === RAW));
+}
