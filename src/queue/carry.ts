@@ -2,7 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
-import { type Ledger, NOTHING_TRIED, type Past } from "../settle/ledger.ts";
+import { type Ledger, NOTHING_TRIED, pastByRow } from "../settle/ledger.ts";
 import { rejected } from "../settle/outcome.ts";
 import type { Coordinator } from "./coordinator.ts";
 
@@ -29,16 +29,10 @@ export function carryRows(
 ): Carrying {
   const answered = ledger.answered();
   const unknown = ledger.answered("unknown");
-  const past = ledger.past();
-  let tried = past.next();
+  const past = pastByRow(ledger);
   // Rows up to here may have been sent by an epoch that Redis lost.
   const doubtful = Number(ledger.meta("doubtful") ?? "0");
-  /** Asked in the file's order, as the ledger tells it: a million rows may have a past. */
-  const pastOf = (row: number): Past | undefined => {
-    while (!tried.done && tried.value[0] < row) tried = past.next();
-    const known = !tried.done && tried.value[0] === row ? tried.value[1] : undefined;
-    return row <= doubtful ? { ...(known ?? NOTHING_TRIED), ambiguous: true } : known;
-  };
+  const pastOf = (row: number) => (row <= doubtful ? { ...(past(row) ?? NOTHING_TRIED), ambiguous: true } : past(row));
   let read = 0;
   let valid = 0;
   let finished = false;

@@ -49,6 +49,7 @@ export interface Ledger {
   outcomes(upTo?: () => number): Generator<Outcome, void, undefined>;
   /** All that is known of one row; its faults in the order in which they were told. */
   history(row: number): { outcome: Outcome | null; faults: readonly Fault[]; past: Past };
+  /** Of all rows, those without an outcome included. */
   requests(): { sent: number; retried: number; ambiguousUpdated: number };
   /** Reads all of it: throws `ledger-broken` where it is not what was written. A second per million rows. */
   check(): void;
@@ -216,7 +217,9 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
     requests() {
       const sums = db.prepare(
         `SELECT total(attempts) AS sent, total(max(attempts - 1, 0)) AS retried,
-                total(ambiguous = 1 AND status = 0) AS ambiguous FROM outcomes`,
+                total(ambiguous = 1 AND status = 0) AS ambiguous FROM (
+           SELECT attempts, ambiguous, status FROM outcomes
+           UNION ALL SELECT requests, 0, -1 FROM past WHERE row NOT IN (SELECT row FROM outcomes))`,
       );
       const found = sums.get();
       return {
@@ -230,6 +233,16 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
       wal = null;
       close();
     },
+  };
+}
+
+/** Tells what is known of a row; asked in the file's order, as the ledger tells it: a million rows may have a past. */
+export function pastByRow(ledger: Pick<Ledger, "past">): (row: number) => Past | undefined {
+  const past = ledger.past();
+  let next = past.next();
+  return (row) => {
+    while (!next.done && next.value[0] < row) next = past.next();
+    return !next.done && next.value[0] === row ? next.value[1] : undefined;
   };
 }
 
