@@ -37,10 +37,17 @@ const SHOWN = 5;
 /** The newest application of a file, or with `next` a new one after it. A run id is free of `-` and `:`, which name epochs and keys. */
 export function findRun(dataDir: string, id: string, next: boolean): RunFolder {
   // Earlier applications may have been pruned: the newest is the one with the highest number, whatever is before it.
-  const numbers = listRuns(dataDir).map((run) => (run === id ? 1 : numberOf(run, id)));
-  const newest = numbers.reduce((most, n) => Math.max(most, n), 0);
+  const newest = Math.max(listRuns(dataDir).includes(id) ? 1 : 0, newestOf(dataDir, `${id}.`));
   const n = next ? newest + 1 : Math.max(newest, 1);
   const run = n === 1 ? id : `${id}.${n}`;
+  return { run, dir: folder(dataDir, run) };
+}
+
+/** The newest of a run and its retries, or with `next` a new retry behind it: `<run>.r1`, `.r2`, …, also where a retry is retried. */
+export function findRetry(dataDir: string, named: string, next: boolean): RunFolder {
+  const first = named.replace(/\.r\d+$/, "");
+  const n = newestOf(dataDir, `${first}.r`) + (next ? 1 : 0);
+  const run = n === 0 ? first : `${first}.r${n}`;
   return { run, dir: folder(dataDir, run) };
 }
 
@@ -69,8 +76,10 @@ export function findRunByPrefix(dataDir: string, prefix: string): RunFolder {
   return { run, dir: folder(dataDir, run) };
 }
 
-/** Of `id.3` the 3; 0 for a run of another file. */
-function numberOf(run: string, id: string): number {
-  const number = run.startsWith(`${id}.`) ? Number(run.slice(id.length + 1)) : 0;
-  return Number.isSafeInteger(number) ? number : 0;
+/** The highest number behind `start` in a run's name; 0 where there is none. */
+function newestOf(dataDir: string, start: string): number {
+  return listRuns(dataDir)
+    .filter((run) => run.startsWith(start))
+    .map((run) => Number(run.slice(start.length)))
+    .reduce((most, n) => (Number.isSafeInteger(n) ? Math.max(most, n) : most), 0);
 }

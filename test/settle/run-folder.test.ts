@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { findRun, findRunByPrefix, type Identity, runId } from "../../src/settle/run-folder.ts";
+import { findRetry, findRun, findRunByPrefix, type Identity, runId } from "../../src/settle/run-folder.ts";
 import { useFolder } from "../queue/support.ts";
 
 const folder = useFolder();
@@ -61,6 +61,31 @@ describe("findRun", () => {
     const dir = await folder.dir();
     for (const run of ["id.10", "id.9", "id.x", "other.11"]) mkdirSync(join(dir, "runs", run), { recursive: true });
     expect([findRun(dir, "id", false).run, findRun(dir, "id", true).run]).toEqual(["id.10", "id.11"]);
+  });
+});
+
+describe("findRetry", () => {
+  test("numbers the retries of a run, which are no applications of its file, nor those retries of it", async () => {
+    const dir = await folder.dir();
+    const made: string[] = [];
+    for (const run of ["id", "id.2", "id.r1", "id.2.r1", "id.r2"]) {
+      mkdirSync(join(dir, "runs", run), { recursive: true });
+      made.push(findRetry(dir, "id", false).run, findRetry(dir, "id", true).run, findRun(dir, "id", true).run);
+    }
+    expect(made).toEqual([
+      ...["id", "id.r1", "id.2"],
+      ...["id", "id.r1", "id.3"],
+      ...["id.r1", "id.r2", "id.3"],
+      ...["id.r1", "id.r2", "id.3"],
+      ...["id.r2", "id.r3", "id.3"],
+    ]);
+    expect(findRetry(dir, "id.2", false)).toEqual({ run: "id.2.r1", dir: join(dir, "runs", "id.2.r1") });
+  });
+
+  test("takes a retry for the run that was retried first, and knows the newest when earlier ones are gone", async () => {
+    const dir = await folder.dir();
+    for (const run of ["id.r3", "id.r10"]) mkdirSync(join(dir, "runs", run), { recursive: true });
+    expect([findRetry(dir, "id.r3", false).run, findRetry(dir, "id.r3", true).run]).toEqual(["id.r10", "id.r11"]);
   });
 });
 
