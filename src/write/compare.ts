@@ -1,8 +1,10 @@
 // A record of a report, its row of the file and its outcome in; where they differ, as "expected, got" without a value, out.
 import { isDeepStrictEqual } from "node:util";
-import type { CellsRow, ObjectRow, Row } from "../parse/row.ts";
+import { MAX_ROW } from "../parse/lines.ts";
+import type { BadRow, CellsRow, ObjectRow, Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Outcome } from "../settle/outcome.ts";
+import { csvCell } from "./csv.ts";
 import { explain, printable } from "./explain.ts";
 import { isOurs, summed } from "./lines.ts";
 import { told } from "./reread.ts";
@@ -19,10 +21,15 @@ export interface Wanted {
   readonly source: Row | null;
   /** Null: unsent. */
   readonly outcome: Outcome | null;
+  /** Requests that were made for it. */
+  readonly attempts: number;
 }
 
 /** Holds a line of NDJSON that could not be read. */
 const RAW = "updraft_raw";
+const UNREADABLE: Mismatch = { expected: "a record that can be read", got: "one that cannot" };
+/** A character may take three bytes, and a quote is doubled. */
+const LONGER = 6;
 
 export interface CompareContext {
   /** Of the report; of NDJSON no matter. */
@@ -36,16 +43,16 @@ export interface CompareContext {
 export function makeCompare({ names, input, report }: CompareContext): (record: Row, wanted: Wanted) => Mismatch[] {
   const own = (input?.columns ?? []).flatMap((name, index) => (isOurs(name) ? [] : [index]));
 
-  return (record, { source, outcome }) => {
-    // What the reader cannot take apart repeats a row that it could not either, or one so long that its report is longer still.
-    if (record.kind === "bad") return [];
+  return (record, wanted) => {
+    const { source, outcome, attempts } = wanted;
+    if (record.kind === "bad") return repeatsUnreadable(record, wanted) ? [] : [UNREADABLE];
     const found: Mismatch[] = [];
-    const compare = (name: string, wanted: string) => {
+    const compare = (name: string, expected: string) => {
       const got = told(record, names, name);
-      if (got !== wanted) found.push({ expected: `${name} ${wanted}`, got: got === null ? "none" : shown(got) });
+      if (got !== expected) found.push({ expected: `${name} ${expected}`, got: got === null ? "none" : shown(got) });
     };
     compare("updraft_status", outcome?.status ?? "unsent");
-    compare("updraft_attempts", String(outcome?.attempts ?? 0));
+    compare("updraft_attempts", String(attempts));
     if (report === "success" && outcome !== null) {
       compare("updraft_http", String(outcome.http));
       compare("updraft_at", new Date(outcome.at).toISOString());
@@ -81,6 +88,22 @@ export function makeCompare({ names, input, report }: CompareContext): (record: 
     const place = own.findIndex((index, at) => names[at] !== columns[index] || cellOf(at) !== cells[index]);
     return place === -1 ? null : `column "${columns[own[place] ?? 0] ?? ""}"`;
   }
+}
+
+/** A record that the reader cannot take apart repeats a row that it could not either, or one so long that its report is longer still. */
+function repeatsUnreadable(record: BadRow, { row, source, outcome, attempts }: Wanted): boolean {
+  if (record.raw === "") return source === null || lengthOf(source) > MAX_ROW / LONGER;
+  if (source === null) return true;
+  const own = `,${row},${source.line},${outcome?.status ?? "unsent"},`;
+  const { raw } = record;
+  return (
+    source.kind === "bad" && raw.includes(csvCell(source.raw)) && raw.includes(own) && raw.endsWith(`,${attempts}`)
+  );
+}
+
+function lengthOf(row: Row): number {
+  if (row.kind === "cells") return row.cells.reduce((sum, cell) => sum + cell.length + 1, 0);
+  return row.kind === "object" ? row.text.length : row.raw === "" ? MAX_ROW : row.raw.length;
 }
 
 function differingMember(record: ObjectRow, source: Row): string | null {

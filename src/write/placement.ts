@@ -35,8 +35,10 @@ export function makePlacement(
     async check(wanted, belongs) {
       let found = false;
       for (let record = await head(); record !== null; record = await head()) {
-        const row = rowOf(record, report, belongs && !found ? wanted : null);
-        if (row !== null && row > wanted.row) break;
+        const due = belongs && !found;
+        const row = rowOf(record, report, due ? wanted : null);
+        // One that names no row is met by the next row that belongs here.
+        if (row === null ? !due : row > wanted.row) break;
         take();
         if (row !== wanted.row) {
           differ({ expected: "each row once, in the order of the file", got: whatIs(row) }, wanted);

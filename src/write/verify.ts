@@ -1,6 +1,6 @@
 // A run's folder, its ledger and its file in; whether each row has exactly one outcome and stands in exactly the right report, out.
 import { readdirSync } from "node:fs";
-import type { Reader } from "../parse/row.ts";
+import type { Reader, Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Origin } from "../settle/origin.ts";
@@ -161,24 +161,25 @@ function makeDifferences() {
 /** Each row of the file with its outcome, then outcomes that no row of it has; without a file each row up to `least`, and all that have an outcome. */
 async function* wantedRows(reader: Reader | null, ledger: Ledger, least: number): AsyncGenerator<Wanted> {
   const outcomes = ledger.outcomes();
+  const past = ledger.past();
   let next = outcomes.next();
+  let tried = past.next();
   let last = 0;
-  const outcomeOf = (row: number): Outcome | null => {
-    if (next.done || next.value.row !== row) return null;
-    const outcome = next.value;
-    next = outcomes.next();
-    return outcome;
+  const wanted = (row: number, source: Row | null): Wanted => {
+    last = row;
+    if (!next.done && next.value.row === row) {
+      const outcome = next.value;
+      next = outcomes.next();
+      return { row, source, outcome, attempts: outcome.attempts };
+    }
+    while (!tried.done && tried.value[0] < row) tried = past.next();
+    const attempts = !tried.done && tried.value[0] === row ? tried.value[1].requests : 0;
+    return { row, source, outcome: null, attempts };
   };
   if (reader !== null) {
-    for await (const block of reader.blocks()) {
-      for (const source of block) yield { row: source.row, source, outcome: outcomeOf(source.row) };
-      last = block.at(-1)?.row ?? last;
-    }
-  }
-  while (!next.done || (reader === null && last < least)) {
-    last = reader === null ? last + 1 : next.done ? last : next.value.row;
-    yield { row: last, source: null, outcome: outcomeOf(last) };
-  }
+    for await (const block of reader.blocks()) for (const row of block) yield wanted(row.row, row);
+    while (!next.done) yield wanted(next.value.row, null);
+  } else while (!next.done || last < least) yield wanted(last + 1, null);
 }
 
 function reportOf(outcome: Outcome | null, state: string, read: boolean): ReportName | null {
