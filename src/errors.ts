@@ -266,20 +266,45 @@ export const ERRORS = {
     message: "the reports cannot be written to {dir} ({reason})",
     next: "check the folder's owner and mode, or choose another (--data-dir, for check --out), then run the same command again",
   },
+  "retry-other-endpoint": {
+    exit: EXIT.usage,
+    message: "run {run} was sent to {sent}, not to {given}",
+    next: "its rows can be sent again only there: set CONNECTFI_BASE_URL, or give --base-url",
+  },
+  "retry-other-rows": {
+    exit: EXIT.usage,
+    message: "retry {run} has not ended, and it is for other rows",
+    next: "go on with it: updraft retry {of}{flags}; or end it for good: updraft cancel {run}",
+  },
+  "retry-unfinished": {
+    exit: EXIT.usage,
+    message: "run {run} has not ended ({state}): some of its rows are still to come",
+    next: "run its file again to go on with it, or end it for good: updraft cancel {run}",
+  },
+  "row-unknown": {
+    exit: EXIT.usage,
+    message: "run {run} has no row {row}: its rows are 1 to {last}",
+    next: "rows count the records of the file from 1, without its header; reports have them as updraft_row",
+  },
   "run-ambiguous": {
     exit: EXIT.usage,
     message: "{run} names several runs: {found}",
     next: "give more of the name",
   },
-  "run-file-missing": {
-    exit: EXIT.usage,
-    message: "the file of run {run} is not there any more: {file}",
-    next: "--file names where it is now; it may be renamed or compressed",
-  },
   "run-ended": {
     exit: EXIT.usage,
     message: "run {run} ended {state} at {end}: there is nothing left to {wish}",
     next: "its report is in {dir}",
+  },
+  "run-file-differs": {
+    exit: EXIT.usage,
+    message: "{file} is not what run {run} was started with",
+    next: "name the right one with --file; it may be renamed or compressed",
+  },
+  "run-file-missing": {
+    exit: EXIT.usage,
+    message: "the file of run {run} is not there any more: {file}",
+    next: "--file names where it is now; it may be renamed or compressed",
   },
   "run-finished": {
     exit: EXIT.usage,
@@ -295,16 +320,6 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "run {run} is held by process {pid} on {host} since {since}",
     next: "wait for it to end; if that process is gone, its hold ends by itself within 15 seconds",
-  },
-  "run-input-differs": {
-    exit: EXIT.usage,
-    message: "{file} is not what run {run} was started with",
-    next: "name that file with --file; one that was renamed or compressed since counts as the same",
-  },
-  "run-input-gone": {
-    exit: EXIT.usage,
-    message: "the file of run {run} is needed to list its unsent rows, and it is not where it was: {file}",
-    next: "name its place with --file",
   },
   "run-not-live": {
     exit: EXIT.usage,

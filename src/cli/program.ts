@@ -7,6 +7,7 @@ import { describeError } from "../log.ts";
 import { checkCommand } from "./check.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { explainCommand } from "./explain.ts";
 import { runCommand } from "./run.ts";
 import { flushed, type Shell, systemShell } from "./shell.ts";
 import { simulateCommand } from "./simulate.ts";
@@ -17,6 +18,7 @@ import { workerCommand } from "./worker.ts";
 const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   runCommand,
   checkCommand,
+  explainCommand,
   verifyCommand,
   workerCommand,
   simulateCommand,

@@ -43,6 +43,8 @@ export interface Ledger {
   counts(): Record<Status, number>;
   /** Rows that have an outcome. */
   size(): number;
+  /** The highest row that has an outcome; 0 where none has. */
+  last(): number;
   /** Rows that have an outcome (of this status, where one is given), one bit each (bit `row`), for skipping them on resume. */
   answered(status?: Status): Uint8Array;
   /** Outcomes, ascending by row, up to the row that `upTo` says when more are needed; the ledger may be written meanwhile. */
@@ -85,6 +87,7 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
     const value = db.prepare("SELECT value FROM meta WHERE key = ?").get(key)?.value;
     return typeof value === "string" ? value : null;
   };
+  const last = () => Number(db.prepare("SELECT max(row) AS n FROM outcomes").get()?.n ?? 0);
   const size = () => Object.values(counted).reduce((total, n) => total + n, 0);
   const outcomeOf = (record: Record<number, unknown>): Outcome => {
     const outcome = readOutcome(record);
@@ -165,10 +168,10 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
     },
     counts: () => ({ ...counted }),
     size,
+    last: () => guard(dir, last),
     answered: (status) =>
       guard(dir, () => {
-        const last = Number(db.prepare("SELECT max(row) AS n FROM outcomes").get()?.n ?? 0);
-        const bits = new Uint8Array((last >> 3) + 1);
+        const bits = new Uint8Array((last() >> 3) + 1);
         const rows = db.prepare(`SELECT row FROM outcomes ${status ? "WHERE status = ?" : ""}`);
         rows.setReturnArrays(true);
         for (const record of rows.iterate(...(status ? [STATUSES.indexOf(status)] : []))) {

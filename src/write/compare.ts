@@ -7,7 +7,7 @@ import type { Outcome } from "../settle/outcome.ts";
 import { csvCell } from "./csv.ts";
 import { explain, printable } from "./explain.ts";
 import { isOurs, summed } from "./lines.ts";
-import { told } from "./reread.ts";
+import { type ReportName, told } from "./reread.ts";
 
 export interface Mismatch {
   readonly expected: string;
@@ -37,7 +37,7 @@ export interface CompareContext {
   /** Null where the file is not at hand. */
   readonly input: { readonly columns: readonly string[]; readonly plan: Plan } | null;
   /** `errors` and `unsent` repeat the file's own columns. */
-  readonly report: "success" | "errors" | "unsent";
+  readonly report: ReportName;
 }
 
 export function makeCompare({ names, input, report }: CompareContext): (record: Row, wanted: Wanted) => Mismatch[] {

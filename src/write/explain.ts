@@ -116,6 +116,7 @@ function after(attempts: number): string {
   return attempts === 0 ? "" : ` after ${attempts} attempt${attempts === 1 ? "" : "s"}`;
 }
 
-function faultName(fault: string): string {
+/** `http-503` → "HTTP 503", `reset` → "connection lost". */
+export function faultName(fault: string): string {
   return FAULTS[fault] ?? safe(fault).replace(/^http-(?=\d+$)/, "HTTP ");
 }

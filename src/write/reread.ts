@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UpdraftError } from "../errors.ts";
-import type { Format } from "../open/source.ts";
-import { openSource } from "../open/source.ts";
+import { type Format, openSource } from "../open/source.ts";
 import { openReader } from "../parse/reader.ts";
 import type { Row } from "../parse/row.ts";
+import type { Status } from "../settle/outcome.ts";
+import type { Explanation } from "./explain.ts";
 
 export interface Reread {
   /** With its ending: `success.csv`. */
@@ -22,9 +23,28 @@ export interface Reread {
   close(): Promise<void>;
 }
 
+export type ReportName = "success" | "errors" | "unsent";
+
+/** The report in which rows of this status stand. */
+export function reportOf(status: Status): ReportName {
+  switch (status) {
+    case "updated":
+    case "unchanged":
+      return "success";
+    case "rejected":
+    case "failed":
+    case "unknown":
+      return "errors";
+    case "unsent":
+      return "unsent";
+    default:
+      return status satisfies never;
+  }
+}
+
 const EMPTY = new Set(["file-empty", "file-no-records"]);
 
-export async function openReread(dir: string, report: string, format: Format): Promise<Reread> {
+export async function openReread(dir: string, report: ReportName, format: Format): Promise<Reread> {
   const name = `${report}.${format}`;
   const path = join(dir, name);
   const nothing = {
@@ -74,4 +94,31 @@ export function told(record: Row, columns: readonly string[], name: string): str
   if (record.kind === "bad") return null;
   const value = record.kind === "cells" ? record.cells[columns.lastIndexOf(name)] : record.object[name];
   return typeof value === "string" || typeof value === "number" ? String(value) : null;
+}
+
+/** What a report says of one row; null where none has it. It is read up to there. */
+export async function findReported(
+  dir: string,
+  format: Format,
+  status: Status,
+  row: number,
+): Promise<{ readonly line: number; readonly reasons: readonly Explanation[] } | null> {
+  const report = await openReread(dir, reportOf(status), format);
+  const { columns } = report;
+  try {
+    for (;;) {
+      while (report.hungry()) await report.fill();
+      const record = report.head();
+      if (record === null) return null;
+      report.advance();
+      if (told(record, columns, "updraft_row") !== String(row)) continue;
+      const [column, code, message] = ["column", "code", "message"].map((name) =>
+        told(record, columns, `updraft_${name}`),
+      );
+      const reasons = message ? [{ column: column || null, code: code ?? "", message }] : [];
+      return { line: Number(told(record, columns, "updraft_line")), reasons };
+    }
+  } finally {
+    await report.close();
+  }
 }

@@ -8,7 +8,7 @@ import type { Outcome, Status } from "../settle/outcome.ts";
 import { type Mismatch, makeCompare, type Wanted } from "./compare.ts";
 import { makePlacement, type Placement } from "./placement.ts";
 import { compareSummary, readSummary } from "./recount.ts";
-import { openReread, type Reread } from "./reread.ts";
+import { openReread, type ReportName, type Reread, reportOf } from "./reread.ts";
 
 export interface Difference extends Mismatch {
   /** A file of the run's folder, `file` for the run's input, or `folder`. */
@@ -50,8 +50,6 @@ export interface VerifyInput {
   readonly input: { readonly reader: Reader; readonly plan: Plan } | null;
 }
 
-type ReportName = "success" | "errors" | "unsent";
-
 /** Differences that are told one by one. */
 const SHOWN = 20;
 /** A run in one of these has written its reports, and does not go on by itself. */
@@ -77,7 +75,7 @@ export async function verifyRun({ run, dir, ledger, origin, file, input }: Verif
       rows = source === null && input !== null ? rows : row;
       if (outcome !== null) counts[outcome.status]++;
       else if (ended && row <= read) counts.unsent++;
-      const belongs = reportOf(outcome, state, row <= read);
+      const belongs = placeOf(outcome, state, row <= read);
       const stray = outcome !== null && ((input !== null && source === null) || (ended && row > read));
       if (stray)
         differ("ledger.db", { expected: "no outcome: the run has not read such a row", got: outcome.status }, wanted);
@@ -182,22 +180,9 @@ async function* wantedRows(reader: Reader | null, ledger: Ledger, least: number)
   } else while (!next.done || last < least) yield wanted(last + 1, null);
 }
 
-function reportOf(outcome: Outcome | null, state: string, read: boolean): ReportName | null {
-  if (outcome === null) return SETTLED.has(state) && state !== "complete" && read ? "unsent" : null;
-  const { status } = outcome;
-  switch (status) {
-    case "updated":
-    case "unchanged":
-      return "success";
-    case "rejected":
-    case "failed":
-    case "unknown":
-      return "errors";
-    case "unsent":
-      return "unsent";
-    default:
-      return status satisfies never;
-  }
+function placeOf(outcome: Outcome | null, state: string, read: boolean): ReportName | null {
+  if (outcome !== null) return reportOf(outcome.status);
+  return SETTLED.has(state) && state !== "complete" && read ? "unsent" : null;
 }
 
 function requestsOf(ledger: Ledger) {
