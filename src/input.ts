@@ -12,6 +12,8 @@ export interface InputRequest {
   readonly file: string;
   readonly mapping: MappingSettings;
   readonly settings: { readonly dataDir: string };
+  /** Throws where the content is not what was expected: before anything else is found wrong with it. */
+  accept?(source: Source): void;
 }
 
 export interface Input {
@@ -24,6 +26,7 @@ export interface Input {
 export async function openInput(request: InputRequest): Promise<Input> {
   const source = await openSource(request.file, { dataDir: request.settings.dataDir });
   try {
+    request.accept?.(source);
     const reader = await openReader(source);
     const { columns } = reader;
     const { format, name: fileName } = source;

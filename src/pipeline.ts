@@ -1,10 +1,11 @@
 // The whole path on one screen: open → parse → plan → queue, the worker send → settle, the coordinator → write.
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
+import { endCancelled } from "./cancel.ts";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import type { Progress } from "./events.ts";
-import { openInput } from "./input.ts";
+import { type Input, openInput } from "./input.ts";
 import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
 import type { MappingSettings } from "./plan/plan.ts";
@@ -12,8 +13,10 @@ import { carryRows } from "./queue/carry.ts";
 import { openCoordinator } from "./queue/coordinator.ts";
 import { openRedis } from "./queue/embedded.ts";
 import { recordOf } from "./queue/epoch.ts";
+import { leaveRows } from "./queue/leave.ts";
 import { openRun } from "./queue/open-run.ts";
 import { progressOf } from "./queue/progress.ts";
+import { startPulse } from "./queue/pulse.ts";
 import { loadKey } from "./queue/seal.ts";
 import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
@@ -21,7 +24,7 @@ import type { LocalSettings, Settings } from "./settings.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import { runId } from "./settle/run-folder.ts";
 import { checkRows } from "./write/check.ts";
-import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
+import { conclude, startReport, summarizeCheck, summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
 import type { Summary } from "./write/summary.ts";
 
@@ -43,6 +46,8 @@ export interface RunRequest extends Omit<CheckRequest, "out"> {
   readonly limit: number | null;
   /** Applies a file anew whose run is complete. */
   readonly again: boolean;
+  /** A run that is there already, with its file open: a retry. Without it the file's content names the run. */
+  readonly retry?: { readonly run: string; readonly input: Input };
 }
 
 export interface Hooks {
@@ -72,15 +77,10 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const starting = openRedis({ ...settings, clock });
   closing.defer(() => starting.then((home) => home.close()).catch(() => {}));
   starting.catch(() => {});
-  const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
-  const id = runId({
-    ...settings,
-    job,
-    plan: plan.fingerprint,
-    contract: contract.name,
-    content: source.sha256,
-    limit,
-  });
+  const input = closing.adopt(request.retry?.input ?? (await openInput(request)), (opened) => opened.source.close());
+  const { source, reader, plan } = input;
+  const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
+  const id = request.retry?.run ?? runId({ ...settings, ...about });
   await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: () => countRows(reader) });
 
   const key = loadKey(settings.key, settings.dataDir);
@@ -88,8 +88,14 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const control = redis.connect("coordinator");
   const opened = await openRun(control, settings.dataDir, id, request.again, clock);
   const { run, ledger } = closing.adopt(opened, (held) => held.close());
+  const origin = originOf(request, source);
+  const told = summarySettings(settings);
+  ledger.write([], [], { settings: JSON.stringify(told) });
+  writeOrigin(ledger, origin);
+  // A process died while it ended the run that a person had cancelled.
+  if (ledger.meta("cancel") !== null)
+    return await endCancelled({ redis: control, key, opened, input: { source, reader, plan }, origin, start }, hooks);
   const spell = ledger.begin(start);
-  writeOrigin(ledger, originOf(request, source));
   if (spell > 1)
     hooks.notice(
       `resuming run ${run}: ${thousands(opened.answered)} of about ${thousands(source.lines)} rows answered`,
@@ -115,6 +121,21 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
     () => coordinator.firstOpen() ?? carrying.read + 1,
   );
   const progress = () => progressOf(source, ledger, carrying, coordinator, settings.rate?.perSecond ?? null, limit);
+  const begun = Number(ledger.meta("start") ?? start);
+  closing.defer(
+    startPulse({
+      ...hooks,
+      redis: control,
+      run,
+      token: opened.holder.token,
+      start: begun,
+      coordinator,
+      clock,
+      progress,
+    }),
+  );
+  // Both end beside each other: what it has in flight, and what the coordinator waits for, is the same.
+  stop.addEventListener("abort", () => void worker.stop(), { once: true });
   const ticking = setInterval(() => hooks.progress(progress()), PROGRESS_MS);
   try {
     await carrying.done.finally(coordinator.end);
@@ -126,10 +147,13 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
     clearInterval(ticking);
   }
   const gone = worker.stop();
-  const { read, finished } = carrying;
+  const { finished } = carrying;
   const { blocked } = coordinator;
-  const ended = { ...opened, job, settings, source, reader, plan, read, finished, blocked, start, clock };
-  const summary = await conclude({ ...ended, answeredBefore: opened.answered, progress: hooks.progress }, reporting);
+  const cancelled = coordinator.state === "cancelled";
+  const read = cancelled ? await leaveRows(reader, plan, ledger, limit, clock) : carrying.read;
+  const ended = { ...opened, ...origin, settings: told, source, reader, plan, read, finished, blocked, cancelled };
+  const how = { start, clock, answeredBefore: opened.answered, progress: hooks.progress };
+  const summary = await conclude({ ...ended, ...how }, reporting);
   await gone;
   return summary;
 }

@@ -1,12 +1,12 @@
-// Ctrl-C and SIGTERM in; a soft stop at the first and an end at once at the second, out.
+// Ctrl-C and SIGTERM in; a soft stop at the first, and an end at once where a person insists, out.
 import { EXIT } from "../errors.ts";
 
 export interface Stop {
   /** Aborted by the first signal: what is in flight ends, what is known is written. */
   readonly soft: AbortSignal;
-  /** Aborted by the second signal, in the instant before the process exits. */
+  /** Aborted by a Ctrl-C after that, in the instant before the process exits. */
   readonly hard: AbortSignal;
-  /** As if a signal had come. */
+  /** As if SIGTERM had come. */
   request(): void;
   /** Gives the signals back to the system. May be called twice. */
   release(): void;
@@ -16,20 +16,23 @@ export interface Stop {
 export function onStop(stopping: (line: string) => void): Stop {
   const soft = new AbortController();
   const hard = new AbortController();
-  const request = () => {
-    if (soft.signal.aborted) {
-      hard.abort();
-      process.exit(EXIT.interrupted);
-    }
+  const stop = () => {
+    if (soft.signal.aborted) return;
     // First the abort: a screen that cannot be written must not keep the run going.
     soft.abort();
-    stopping("stopping: requests in flight end and their outcomes are written; once more to stop at once");
+    stopping("stopping: requests in flight end and their outcomes are written; Ctrl-C stops at once");
   };
-  process.on("SIGINT", request).on("SIGTERM", request);
+  const interrupt = () => {
+    if (!soft.signal.aborted) return stop();
+    hard.abort();
+    process.exit(EXIT.interrupted);
+  };
+  // Who sends SIGTERM may send it again; what cannot wait sends SIGKILL.
+  process.on("SIGINT", interrupt).on("SIGTERM", stop);
   return {
     soft: soft.signal,
     hard: hard.signal,
-    request,
-    release: () => void process.off("SIGINT", request).off("SIGTERM", request),
+    request: stop,
+    release: () => void process.off("SIGINT", interrupt).off("SIGTERM", stop),
   };
 }

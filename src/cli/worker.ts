@@ -11,7 +11,7 @@ Examples:
   REDIS_URL=redis://redis:6379 UPDRAFT_KEY_FILE=/run/secrets/updraft-key updraft worker --concurrency 32
 
 It takes rows of runs that have its own endpoint, login and key, and of no others. Pace, tries and timeout are the run's.
-SIGTERM or Ctrl-C: what is in flight ends, the rest is given back for other workers; a second one stops at once.`;
+SIGTERM or Ctrl-C: what is in flight ends, the rest is given back for other workers; another Ctrl-C stops at once.`;
 
 export function workerCommand(shell: Shell): Command {
   const command = new Command("worker")

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { announceEpoch, type RunRecord } from "./epoch.ts";
+import { announceEpoch, holdEpoch, type RunRecord } from "./epoch.ts";
 import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
 import { type BatchQueue, makeBatchQueue } from "./put.ts";
 import { makeSealer, type Sealer } from "./seal.ts";
@@ -45,6 +45,10 @@ export interface Conveyor {
   readonly queue: BatchQueue;
   /** Batches that have rows without an outcome. */
   readonly sent: ReadonlyMap<string, Sent>;
+  /** Workers start no request while this is so. */
+  readonly held: boolean;
+  /** Holds or releases the workers, for this epoch and those to come. */
+  hold(held: boolean): Promise<void>;
   /** Opens the next epoch and announces it to the workers. */
   open(): Promise<void>;
   /** Seals the batches that are due and adds them, one call after the other; with `all`, also what does not fill one. */
@@ -76,6 +80,7 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
   let highest = 0;
   /** The epoch is lost, and the next is not open yet. */
   let lost = true;
+  let held = false;
   let adding: Promise<void> = Promise.resolve();
 
   return {
@@ -90,6 +95,13 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
       return queue;
     },
     sent,
+    get held() {
+      return held;
+    },
+    async hold(now) {
+      held = now;
+      if (!ending.aborted) await holdEpoch(redis, epoch, held);
+    },
     async open() {
       newest++;
       epoch = `${record.run}-${newest}`;
@@ -97,7 +109,7 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
       sealer = makeSealer(context.key, epoch);
       queue = makeBatchQueue(redis, epoch);
       epochs.push(epoch);
-      await announceEpoch(redis, { v: 1, epoch, held: false, ...record });
+      await announceEpoch(redis, { v: 1, epoch, held, ...record });
       log.info({ epoch }, "epoch opened");
       lost = false;
     },

@@ -13,6 +13,7 @@ import { LOCK_MS, type RunRecord } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
 import { reconcile } from "./reconcile.ts";
 import { retireEpoch, retireLeft } from "./retire.ts";
+import { GRANTED, type LiveState, type Wish } from "./status.ts";
 import { makeWindow } from "./window.ts";
 
 const RECONCILE_MS = 3_000;
@@ -25,6 +26,8 @@ const BLOCK_MS = 500;
 const LINGER_MS = 5;
 /** The speed of the first moments says little. */
 const TUNE_AFTER_MS = 3_000;
+/** A Redis that does not answer at the end is given up after this, beside the time that rows in flight may take. */
+const END_MS = 10_000;
 /** Rejections wait for the next read of the stream, so that they share its fsync. */
 const MAX_REJECTIONS = 5_000;
 
@@ -53,11 +56,17 @@ export interface Coordinator {
   room(): Promise<void>;
   /** Resolves when every row put has its outcome in the ledger, or none will come any more. */
   drain(): Promise<void>;
-  /** Ends the epoch; rows that are under way are awaited no longer than their requests may take. */
+  /**
+   * Ends the epoch; rows that are under way are awaited no longer than their requests may take. Throws `redis-silent`: the
+   * next spell ends it then.
+   */
   end(): Promise<void>;
+  /** Does what a person wishes of the run; nothing when it is over. */
+  grant(wish: Wish): Promise<void>;
+  readonly state: LiveState;
   /** The credentials were refused: nothing more will be sent. */
   readonly blocked: boolean;
-  /** Blocked, or told to stop. */
+  /** Blocked, cancelled, or told to stop. */
   readonly over: boolean;
   /** The first row of the file that was put or rejected and is not yet in the ledger; null where there is none. */
   firstOpen(): number | null;
@@ -77,6 +86,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const window = makeWindow(record.timeout, record.rate, clock, nudge);
   const speed = makeSpeed(clock);
   let rejections: Outcome[] = [];
+  let state: LiveState = "running";
   let blocked = false;
   let failure: unknown = null;
   let closed = false;
@@ -178,11 +188,26 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const reconciling = reconcileLoop();
   context.stop.addEventListener("abort", wakeAll, { signal: ending.signal });
 
-  const over = () => blocked || context.stop.aborted;
+  const over = () => blocked || state === "cancelled" || context.stop.aborted;
 
   async function until(done: () => boolean): Promise<void> {
     while (!failure && !over() && !done()) await new Promise<void>((resolve) => wake.push(resolve));
     if (failure) throw failure;
+  }
+
+  async function endEpoch(): Promise<void> {
+    await reconciling;
+    await conveyor.added();
+    await collecting;
+    if (failure) {
+      // The disk or Redis has failed, and that is what is to be told: what cannot be retired now is, by the next spell.
+      await retireEpoch(retirement, conveyor.epoch).catch((error: unknown) => warn(error, "not retired"));
+      return conveyor.queue.close();
+    }
+    if (rejections.length > 0) settle(ledger.write(rejections));
+    await retireEpoch(retirement, conveyor.epoch);
+    await conveyor.queue.close();
+    ledger.write([], [], { retired: ledger.meta("epoch") ?? "0" });
   }
 
   return {
@@ -205,18 +230,30 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       closed = true;
       ending.abort();
       window.close();
-      await reconciling;
-      await conveyor.added();
-      await collecting;
-      if (failure) {
-        // The disk or Redis has failed, and that is what is to be told: what cannot be retired now is, by the next spell.
-        await retireEpoch(retirement, conveyor.epoch).catch((error: unknown) => warn(error, "not retired"));
-        return conveyor.queue.close();
+      const enough = new AbortController();
+      const waited = clock.sleep(patience + END_MS, enough.signal).then(() => "silent" as const);
+      const ended = endEpoch();
+      ended.catch(() => {});
+      const how = await Promise.race([ended, waited]).finally(() => enough.abort());
+      // The disk, or another coordinator, has failed the run before: that is what is to be told.
+      if (how === "silent" && !failure) throw new UpdraftError("redis-silent", { run: record.run });
+    },
+    async grant(wish) {
+      if (over() || closed) return;
+      try {
+        // Noted before it is shown: what was cancelled must not go on after a crash.
+        ledger.write([], [], wish === "cancel" ? { cancel: String(clock.wall()) } : { state: GRANTED[wish] });
+        await ledger.sync();
+        state = GRANTED[wish];
+        wakeAll();
+        if (wish !== "cancel") await conveyor.hold(wish === "pause");
+      } catch (error) {
+        if (!(error instanceof UpdraftError)) throw error;
+        fail(error);
       }
-      if (rejections.length > 0) settle(ledger.write(rejections));
-      await retireEpoch(retirement, conveyor.epoch);
-      await conveyor.queue.close();
-      ledger.write([], [], { retired: ledger.meta("epoch") ?? "0" });
+    },
+    get state() {
+      return state;
     },
     get blocked() {
       return blocked;

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import { type Release, tryLock, waitForLock } from "./file-lock.ts";
 import { connectRedis, pingWithin, redactUrl } from "./redis.ts";
-import { ensureServer, placeServer, type ServerPlace, stopServer } from "./redis-server.ts";
+import { ensureServer, isServing, placeServer, type ServerPlace, stopServer } from "./redis-server.ts";
 
 export interface RedisOptions {
   readonly redisUrl: string | null;
@@ -44,6 +44,12 @@ export async function openRedis({ redisUrl, dataDir, clock, onTrouble }: RedisOp
   const server = await useServer(placeServer(dataDir), clock);
   const revive = () => void server.revive().catch((error) => onTrouble?.(error));
   return makeHome({ socket: server.place.socket }, true, server.leave, revive);
+}
+
+/** The Redis of these settings where one runs; null where it would have to be started. Throws as openRedis does. */
+export async function findRedis(options: RedisOptions): Promise<RedisHome | null> {
+  const { redisUrl, dataDir } = options;
+  return redisUrl !== null || (await isServing(dataDir)) ? openRedis(options) : null;
 }
 
 function makeHome(

@@ -10,6 +10,8 @@ import { makeScript } from "./script.ts";
 
 const HOLD_MS = 15_000;
 const RENEW_MS = 3_000;
+/** A Redis that does not answer must not keep a process from ending. */
+const RELEASE_MS = 2_000;
 
 // KEYS: hold. ARGV: mine, milliseconds. Takes a free hold, renews mine; returns whose it is.
 const holdScript = makeScript(`
@@ -24,12 +26,14 @@ const releaseScript = makeScript(
 const holderShape = z.object({ host: z.string(), pid: z.number(), since: z.string(), boot: z.number() });
 
 export interface Holder {
+  /** What its hold says in Redis: scripts ask whether it is still there. */
+  readonly token: string;
   /** Takes the hold again where Redis lost it. Throws `run-taken-over` when another process has it by now. */
   check(): Promise<void>;
   release(): Promise<void>;
 }
 
-const holdKey = (run: string) => `${PREFIX}:holder:${run}`;
+export const holdKey = (run: string) => `${PREFIX}:holder:${run}`;
 
 /** Throws `run-held-by` when a living process holds the run. */
 export async function holdRun(redis: Redis, run: string, clock: Clock): Promise<Holder> {
@@ -56,13 +60,17 @@ export async function holdRun(redis: Redis, run: string, clock: Clock): Promise<
   // A renewal that fails is tried again; check() decides.
   const renewal = setInterval(() => void take().catch(() => {}), RENEW_MS);
   return {
+    token: mine,
     async check() {
       if ((await take()) !== mine) throw new UpdraftError("run-taken-over", { run });
     },
     async release() {
       clearInterval(renewal);
       // Where Redis fails it ends by itself, and a process of this machine sees that this one is gone.
-      await releaseScript(redis, [key], [mine]).catch(() => {});
+      const released = releaseScript(redis, [key], [mine]).catch(() => {});
+      const enough = new AbortController();
+      await Promise.race([released, clock.sleep(RELEASE_MS, enough.signal)]);
+      enough.abort();
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import { type Ledger, openLedger } from "../settle/ledger.ts";
-import { findRun } from "../settle/run-folder.ts";
+import { findRun, type RunFolder } from "../settle/run-folder.ts";
 import { type Holder, holdRun } from "./holder.ts";
 
 export interface OpenedRun {
@@ -30,11 +30,21 @@ export async function openRun(
 ): Promise<OpenedRun> {
   const latest = await hold(redis, findRun(dataDir, id, false), clock);
   const state = latest.ledger.meta("state");
-  if (state !== "complete" && state !== "cancelled") return checked(latest);
+  if (!isOver(state)) return checked(latest);
   const end = latest.ledger.meta("end") ?? "";
   await latest.close();
   if (!again) throw new UpdraftError("run-finished", { run: latest.run, state, end, dir: latest.dir });
   return hold(redis, findRun(dataDir, id, true), clock);
+}
+
+/** The run of this folder, to be ended; whether it is over already is for the caller to see. Throws as openRun does. */
+export async function openKnownRun(redis: Redis, folder: RunFolder, clock: Clock): Promise<OpenedRun> {
+  return checked(await hold(redis, folder, clock, { make: false }));
+}
+
+/** Nothing is sent for it any more. */
+export function isOver(state: string | null | undefined): state is "complete" | "cancelled" {
+  return state === "complete" || state === "cancelled";
 }
 
 /** A damaged ledger would have rows sent again, or answered for by what nobody wrote. */
@@ -48,11 +58,11 @@ async function checked(opened: OpenedRun): Promise<OpenedRun> {
   }
 }
 
-async function hold(redis: Redis, { run, dir }: ReturnType<typeof findRun>, clock: Clock): Promise<OpenedRun> {
+async function hold(redis: Redis, { run, dir }: RunFolder, clock: Clock, how = { make: true }): Promise<OpenedRun> {
   // The lease knows who holds the run; the ledger's lock also keeps off a process that uses another Redis.
   const holder = await holdRun(redis, run, clock);
   try {
-    const ledger = openLedger(dir);
+    const ledger = openLedger(dir, how);
     return {
       run,
       dir,

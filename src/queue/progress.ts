@@ -38,6 +38,7 @@ export function progressOf(
 }
 
 function limitedBy(coordinator: Coordinator, finished: boolean, rate: number | null): Limit {
+  if (coordinator.state === "paused") return "paused";
   const { rowsPerSecond, retrying, windowFull } = coordinator;
   if (rate !== null && rowsPerSecond >= rate * AT_PACE) return "pace";
   if (retrying > rowsPerSecond * MANY_RETRIES) return "retries";

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import { type Conveyor, type Sent, SILENT_MS } from "./conveyor.ts";
-import { epochKeys } from "./epoch.ts";
+import { readEpoch } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
 import { doubtAll, type RetireContext, retireEpoch } from "./retire.ts";
 
@@ -28,7 +28,10 @@ export interface ReconcileContext {
 export async function reconcile(context: ReconcileContext): Promise<void> {
   const { redis, clock, log, holder, conveyor, timeout } = context;
   await holder.check();
-  if ((await redis.exists(epochKeys(conveyor.epoch).record)) === 0) return replaceEpoch(context);
+  const known = await readEpoch(redis, conveyor.epoch);
+  if (known === null) return replaceEpoch(context);
+  // Redis failed when it was to be written.
+  if (known.held !== conveyor.held) await conveyor.hold(conveyor.held);
   const now = clock.now();
   const silent = [...conveyor.sent].filter(([, batch]) => now >= batch.quietUntil);
   if (silent.length === 0) return;

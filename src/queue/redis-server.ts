@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +23,12 @@ const SILENCE_MS = 5_000;
 /** A large AOF is read at about 100 MB/s; ours holds a window of rows and is far smaller. */
 const START_MS = 60_000;
 const STOP_MS = 15_000;
+
+/** Whether the folder's server runs; leaves everything as it is. */
+export async function isServing(dataDir: string): Promise<boolean> {
+  // The folder was made by whoever started it.
+  return existsSync(join(dataDir, "redis", "redis.pid")) && (await probe(placeServer(dataDir).socket)) !== "gone";
+}
 
 /** Makes the folders (mode 0700) and names the socket. Throws UpdraftError `data-dir-unwritable` or `disk-full`. */
 export function placeServer(dataDir: string): ServerPlace {

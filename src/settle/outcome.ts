@@ -30,7 +30,7 @@ export interface Cause {
 export interface Outcome {
   readonly row: number;
   readonly status: Status;
-  /** Requests written for this row, counted ones and forgiven ones. 0 for rejected and unsent. */
+  /** Requests written for this row, counted ones and forgiven ones. 0 for rejected. */
   readonly attempts: number;
   /** Status code of the last answer; 0 where none came. */
   readonly http: number;
@@ -41,6 +41,17 @@ export interface Outcome {
   /** Milliseconds of the last exchange; 0 where none was made. */
   readonly latency: number;
   readonly cause: Cause | null;
+}
+
+/** The end of a row that may have been sent when its run was stopped for good. */
+export function stopped(row: number, requests: number, at: number): Outcome {
+  const cause = { code: "stopped" };
+  return { row, status: "unknown", attempts: requests, http: 0, at, ambiguous: true, latency: 0, cause };
+}
+
+/** The end of a row that was surely not applied when its run was stopped for good. No ledger holds it. */
+export function unsent(row: number, requests: number): Outcome {
+  return { row, status: "unsent", attempts: requests, http: 0, at: 0, ambiguous: false, latency: 0, cause: null };
 }
 
 /** The end of a row that was invalid before anything was sent. */

@@ -30,7 +30,7 @@ export interface RunFolder {
 }
 
 const runsIn = (dataDir: string) => join(dataDir, "runs");
-const folder = (dataDir: string, run: string) => join(runsIn(dataDir), run);
+export const runFolder = (dataDir: string, run: string) => join(runsIn(dataDir), run);
 /** Names that an error shows of many. */
 const SHOWN = 5;
 
@@ -40,7 +40,7 @@ export function findRun(dataDir: string, id: string, next: boolean): RunFolder {
   const newest = Math.max(listRuns(dataDir).includes(id) ? 1 : 0, newestOf(dataDir, `${id}.`));
   const n = next ? newest + 1 : Math.max(newest, 1);
   const run = n === 1 ? id : `${id}.${n}`;
-  return { run, dir: folder(dataDir, run) };
+  return { run, dir: runFolder(dataDir, run) };
 }
 
 /** The newest of a run and its retries, or with `next` a new retry behind it: `<run>.r1`, `.r2`, …, also where a retry is retried. */
@@ -48,7 +48,7 @@ export function findRetry(dataDir: string, named: string, next: boolean): RunFol
   const first = named.replace(/\.r\d+$/, "");
   const n = newestOf(dataDir, `${first}.r`) + (next ? 1 : 0);
   const run = n === 0 ? first : `${first}.r${n}`;
-  return { run, dir: folder(dataDir, run) };
+  return { run, dir: runFolder(dataDir, run) };
 }
 
 /** Names of all runs that the data folder has, sorted. */
@@ -65,7 +65,12 @@ export function listRuns(dataDir: string): string[] {
 
 /** The run of that name, else the only one whose name begins so. Throws `run-unknown` and `run-ambiguous`. */
 export function findRunByPrefix(dataDir: string, prefix: string): RunFolder {
-  const runs = listRuns(dataDir);
+  const run = pickRun(listRuns(dataDir), prefix, dataDir);
+  return { run, dir: runFolder(dataDir, run) };
+}
+
+/** As findRunByPrefix, among these names. */
+export function pickRun(runs: readonly string[], prefix: string, dataDir: string): string {
   const found = runs.includes(prefix) ? [prefix] : runs.filter((run) => run.startsWith(prefix));
   const [run] = found;
   if (run === undefined || prefix === "") throw new UpdraftError("run-unknown", { run: prefix, dir: runsIn(dataDir) });
@@ -73,7 +78,7 @@ export function findRunByPrefix(dataDir: string, prefix: string): RunFolder {
     const more = found.length > SHOWN ? `, and ${found.length - SHOWN} more` : "";
     throw new UpdraftError("run-ambiguous", { run: prefix, found: found.slice(0, SHOWN).join(", ") + more });
   }
-  return { run, dir: folder(dataDir, run) };
+  return run;
 }
 
 /** The highest number behind `start` in a run's name; 0 where there is none. */

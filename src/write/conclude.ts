@@ -5,8 +5,8 @@ import type { Source } from "../open/source.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Settings } from "../settings.ts";
-import type { Ledger } from "../settle/ledger.ts";
-import type { Outcome } from "../settle/outcome.ts";
+import { type Ledger, pastByRow } from "../settle/ledger.ts";
+import { type Outcome, unsent } from "../settle/outcome.ts";
 import type { Checked } from "./check.ts";
 import { type Follow, makeFollow } from "./follow.ts";
 import { type Histogram, makeHistogram } from "./latency.ts";
@@ -18,7 +18,8 @@ const CREDENTIALS_REFUSED =
 
 export interface EndedRun {
   readonly job: string;
-  readonly settings: Settings;
+  readonly baseUrl: string;
+  readonly settings: Summary["settings"];
   readonly source: Source;
   readonly reader: Reader;
   readonly plan: Plan;
@@ -27,14 +28,25 @@ export interface EndedRun {
   readonly ledger: Ledger;
   /** Rows that an earlier spell had answered. */
   readonly answeredBefore: number;
-  /** Rows read by this spell. */
+  /** Rows read by this spell; of a cancelled run, all rows it has. */
   readonly read: number;
   /** The file, or `--limit`, was read to its end. */
   readonly finished: boolean;
   readonly blocked: boolean;
+  readonly cancelled: boolean;
   readonly start: number;
   readonly clock: Clock;
   progress(progress: Progress): void;
+}
+
+/** What the summary tells of a run's settings. */
+export function summarySettings({
+  rate,
+  concurrency,
+  attempts,
+  timeout,
+}: Pick<Settings, "rate" | "concurrency" | "attempts" | "timeout">): Summary["settings"] {
+  return { rate: rate?.perSecond ?? null, concurrency, attempts, timeoutMs: timeout };
 }
 
 /** A report on its way behind the run. */
@@ -65,12 +77,14 @@ export function startReport(
 
 /** Brings the reports to their end, writes the summary, and notes in the ledger how the run ended. */
 export async function conclude(ended: EndedRun, { follow, latency, written }: Reporting): Promise<Summary> {
-  const { ledger, clock, source, settings, dir, blocked, plan } = ended;
+  const { ledger, clock, source, settings, dir, blocked, cancelled, plan } = ended;
   const read = Math.max(ended.read, Number(ledger.meta("read") ?? "0"));
   const complete = ended.finished && ledger.size() === read;
-  const state: State = complete ? "complete" : blocked ? "blocked" : "interrupted";
+  const state: State = complete ? "complete" : cancelled ? "cancelled" : blocked ? "blocked" : "interrupted";
   const counts = { ...ledger.counts(), unsent: read - ledger.size() };
-  follow.end({ rows: read, partial: !complete });
+  const past = pastByRow(ledger);
+  const restUnsent = (row: number) => unsent(row, past(row)?.requests ?? 0);
+  follow.end({ rows: read, without: complete ? "mistake" : cancelled ? restUnsent : "later" });
   const { files, groups } = await written;
   const end = clock.wall();
   const begun = Number(ledger.meta("start") ?? ended.start);
@@ -87,14 +101,9 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     requests: { sent, retried },
     ambiguousUpdated,
     durationMs: end - ended.start,
-    settings: {
-      rate: settings.rate?.perSecond ?? null,
-      concurrency: settings.concurrency,
-      attempts: settings.attempts,
-      timeoutMs: settings.timeout,
-    },
+    settings,
     warnings: [...plan.warnings, ...(blocked ? [CREDENTIALS_REFUSED] : [])],
-    baseUrl: settings.baseUrl,
+    baseUrl: ended.baseUrl,
     start: begun,
     end,
     answered: ledger.size() - ended.answeredBefore,

@@ -92,6 +92,9 @@ function codeOf(cause: Cause): string {
 
 function sentence(cause: Cause, outcome: Outcome): string {
   const last = cause.last === undefined ? "" : `; last: ${faultName(cause.last)}`;
+  if (outcome.status === "unknown" && cause.code === "stopped") {
+    return "the run was stopped while it was under way: the update may or may not have taken effect";
+  }
   if (outcome.status === "unknown") {
     return `no definite answer: the update may or may not have taken effect${last}`;
   }

@@ -1,5 +1,6 @@
 // How far a run has answered its rows in; the word that a report may go on, up to the run's end, out.
 import type { Clock } from "../clock.ts";
+import type { Outcome } from "../settle/outcome.ts";
 
 /** A report that has caught up looks again after this. */
 const LOOK_MS = 100;
@@ -8,8 +9,8 @@ const LOOK_MS = 100;
 export interface Extent {
   /** Rows that were read; the file may have more (`--limit`, a stop). */
   readonly rows: number;
-  /** Some of them have no outcome: the run is not over. */
-  readonly partial: boolean;
+  /** What a row without an outcome means: a mistake, a run that is not over, or one that was stopped before its turn. */
+  readonly without: "mistake" | "later" | ((row: number) => Outcome);
 }
 
 export interface Follow {
@@ -26,7 +27,7 @@ export interface Follow {
 /** A report is written behind the run, so that the second pass over the file costs the run's idle moments, not its end. */
 export function makeFollow(answeredUpTo: () => number, clock: Clock): Follow {
   const over = new AbortController();
-  let extent: Extent = { rows: Number.MAX_SAFE_INTEGER, partial: false };
+  let extent: Extent = { rows: Number.MAX_SAFE_INTEGER, without: "mistake" };
   let failure: { readonly error: unknown } | null = null;
   return {
     async answered(row) {

@@ -9,13 +9,15 @@ import type { Mismatch } from "./compare.ts";
 const shape = z.looseObject({
   run: z.string(),
   state: z.string(),
+  start: z.string(),
   end: z.string().nullable(),
+  endpoint: z.string().nullable(),
   read: z.number(),
   counts: z.record(z.enum(STATUSES), z.number()),
   balanced: z.boolean(),
   requests: z.object({ sent: z.number(), retried: z.number() }),
   ambiguousUpdated: z.number(),
-  file: z.object({ bytes: z.number(), sha256: z.string() }),
+  file: z.object({ name: z.string(), bytes: z.number(), sha256: z.string() }),
 });
 export type WrittenSummary = z.infer<typeof shape>;
 

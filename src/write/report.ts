@@ -166,10 +166,10 @@ export interface ReportInput extends Omit<ReportSettings, "columns"> {
   readonly onRows?: (rows: number) => void;
 }
 
-const WHOLE: Extent = { rows: Number.MAX_SAFE_INTEGER, partial: false };
+const WHOLE: Extent = { rows: Number.MAX_SAFE_INTEGER, without: "mistake" };
 
 /**
- * One streaming pass over the file, merged with the ledger; in a partial report rows without an outcome are left out.
+ * One streaming pass over the file, merged with the ledger; where the run is not over, rows without an outcome are left out.
  * Throws a plain Error where rows and outcomes do not match.
  */
 export async function writeReport(input: ReportInput): Promise<ReportResult> {
@@ -182,17 +182,18 @@ export async function writeReport(input: ReportInput): Promise<ReportResult> {
       let rows = 0;
       reading: for await (const block of reader.blocks()) {
         await follow?.answered(block.at(-1)?.row ?? 0);
-        const { rows: last, partial } = follow?.extent() ?? WHOLE;
+        const { rows: last, without } = follow?.extent() ?? WHOLE;
         for (const row of block) {
           if (row.row > last) break reading;
           next ??= ledger.next();
-          if (partial && next.done) break reading;
+          if (without === "later" && next.done) break reading;
           rows = row.row;
           if (!next.done && next.value.row === row.row) {
             report.add(row, next.value);
             next = null;
-            if (report.full()) await report.flush();
-          } else if (!partial) throw new Error(`row ${row.row} has no outcome`);
+          } else if (typeof without === "function") report.add(row, without(row.row));
+          else if (without === "mistake") throw new Error(`row ${row.row} has no outcome`);
+          if (report.full()) await report.flush();
         }
         onRows?.(rows);
       }

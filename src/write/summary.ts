@@ -21,6 +21,10 @@ export const STATES = [
 ] as const;
 export type State = (typeof STATES)[number];
 
+export function isState(text: string): text is State {
+  return STATES.some((state) => state === text);
+}
+
 /** What summary.json says is the same in the input and the summary. */
 interface Told {
   /** Null for `check`. */

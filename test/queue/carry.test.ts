@@ -48,6 +48,8 @@ function carry(
     room: async () => void calls.push("room"),
     drain: async () => void calls.push("drain"),
     end: async () => {},
+    grant: async () => {},
+    state: "running",
     blocked: false,
     get over() {
       return calls.length >= overAfter;

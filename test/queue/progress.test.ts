@@ -32,7 +32,9 @@ async function progress(given: Given): Promise<Progress> {
     room: async () => {},
     drain: async () => {},
     end: async () => {},
+    grant: async () => {},
     ...{
+      state: "running",
       blocked: false,
       over: false,
       underway: 10,

@@ -1,0 +1,67 @@
+// A run that nobody goes on with in; what its workers knew is taken, the rest ends unsent, and its last summary, out.
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import * as z from "zod";
+import { systemClock as clock } from "./clock.ts";
+import { UpdraftError } from "./errors.ts";
+import type { Progress } from "./events.ts";
+import type { Input } from "./input.ts";
+import { epochsOf, LOCK_MS, readEpoch } from "./queue/epoch.ts";
+import { leaveRows } from "./queue/leave.ts";
+import type { OpenedRun } from "./queue/open-run.ts";
+import { retireLeft } from "./queue/retire.ts";
+import { keyFingerprint } from "./queue/seal.ts";
+import type { Origin } from "./settle/origin.ts";
+import { conclude, startReport } from "./write/conclude.ts";
+import type { Summary } from "./write/summary.ts";
+
+export interface CancelHooks {
+  readonly log: Logger;
+  progress(progress: Progress): void;
+  notice(line: string): void;
+}
+
+/** What `run` noted of its own settings; `timeout` in milliseconds. */
+const noted = z.object({
+  rate: z.number().nullable(),
+  concurrency: z.number(),
+  attempts: z.number(),
+  timeoutMs: z.number(),
+});
+
+export interface Cancelling {
+  readonly redis: Redis;
+  readonly key: Buffer;
+  readonly opened: OpenedRun;
+  readonly input: Input;
+  readonly origin: Origin;
+  readonly start: number;
+}
+
+/** Ends a run whose ledger and hold are this process's. */
+export async function endCancelled(given: Cancelling, { log, progress }: CancelHooks): Promise<Summary> {
+  const { redis, key, opened, input, origin, start } = given;
+  const { run, ledger } = opened;
+  // Its outcomes that are still in Redis would be lost, and every open row be in doubt.
+  for (const number of await epochsOf(redis, run)) {
+    const record = await readEpoch(redis, `${run}-${number}`);
+    if (record !== null && record.key !== keyFingerprint(key))
+      throw new UpdraftError("sealed-with-another-key", { what: `run ${run}` });
+  }
+  // Noted first: after a crash in its midst the run must not go on.
+  ledger.write([], [], { cancel: ledger.meta("cancel") ?? String(start) });
+  await ledger.sync();
+  const settings = noted.parse(JSON.parse(ledger.meta("settings") ?? ""));
+  const patience = settings.timeoutMs + LOCK_MS;
+  await retireLeft({ redis, key, ledger, clock, log, patience, answered: () => {} }, run);
+  const reporting = startReport({ ...opened, ...input, clock, progress }, () => 1);
+  try {
+    const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, clock);
+    const how = { read, finished: false, blocked: false, cancelled: true, answeredBefore: opened.answered };
+    return await conclude({ ...opened, ...input, ...origin, ...how, settings, start, clock, progress }, reporting);
+  } catch (error) {
+    reporting.follow.fail(error);
+    await reporting.written.catch(() => {});
+    throw error;
+  }
+}

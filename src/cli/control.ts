@@ -1,0 +1,81 @@
+// `updraft pause`, `resume` and `cancel <run>`: a run's name in; the run in the state that was asked for, out.
+import { Command } from "commander";
+import * as z from "zod";
+import { loadLocalSettings } from "../config.ts";
+import type { Answer } from "../control.ts";
+import { EXIT } from "../errors.ts";
+import type { Wish } from "../queue/status.ts";
+import { addSettings, given } from "./options.ts";
+import { printSummary, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+
+const flags = z.object({ file: z.string().min(1).optional() });
+
+const NEEDS = `
+<run> is the run's name, or as much of its beginning as no other run has: updraft runs lists them. It works from any machine
+that reaches the Redis, and needs no credentials and no key.`;
+
+export function pauseCommand(shell: Shell): Command {
+  return controlCommand(shell, "pause")
+    .summary("stop sending rows of a run for a while")
+    .description("Holds a run that is going on: requests in flight end, nothing more is sent until it is resumed.")
+    .addHelpText("after", `${NEEDS} The process of the run stays, and waits.`);
+}
+
+export function resumeCommand(shell: Shell): Command {
+  return controlCommand(shell, "resume")
+    .summary("go on with a run that was paused")
+    .description("Lets a paused run go on. A run that no process goes on with is resumed by running its file again.")
+    .addHelpText("after", NEEDS);
+}
+
+export function cancelCommand(shell: Shell): Command {
+  return controlCommand(shell, "cancel")
+    .summary("end a run for good; what was not sent is listed")
+    .description(
+      "Ends a run: requests in flight end, and all rows that were not sent end unsent. They are listed in a file of their " +
+        "own, which can be run later.",
+    )
+    .option("--file <path>", "where the run's file is now, if no process goes on with the run and the file was moved")
+    .addHelpText(
+      "after",
+      `${NEEDS}
+A run that no process goes on with is ended by this command itself, in the data folder that has its ledger. That needs the
+key, where UPDRAFT_KEY was set for the run.
+
+Exit code 0: the run is cancelled. The process of the run itself ends with 3.`,
+    );
+}
+
+function controlCommand(shell: Shell, wish: Wish): Command {
+  const command = new Command(wish).argument("<run>", "name of the run, or the beginning of it");
+  addSettings(command, ["dataDir", "redisUrl", "logFile", "logLevel"]);
+  return command.action(async (run: string) => {
+    const { file = null } = flags.parse(command.opts());
+    const settings = loadLocalSettings(given(command, shell));
+    const { askRun } = await import("../control.ts");
+    await withSession(shell, settings, false, async ({ log, screen }) => {
+      const { progress, notice } = screen;
+      const answer = await askRun({ run, wish, file, settings }, { log, progress, notice });
+      screen.clear();
+      if (typeof answer.now === "object") printSummary(shell, answer.now, false);
+      else shell.stdout.write(`${sentence(answer, answer.now)}\n`);
+      shell.exitCode = EXIT.ok;
+    });
+  });
+}
+
+function sentence({ run, already }: Answer, now: Exclude<Answer["now"], object>): string {
+  switch (now) {
+    case "running":
+      return already ? `Run ${run} is not paused.` : `Run ${run} goes on.`;
+    case "paused":
+      return `Run ${run} is paused${already ? " already" : ""}: updraft resume ${run} lets it go on.`;
+    case "cancelled":
+      return `Run ${run} is cancelled${already ? " already" : ""}: its process ends it and writes its report.`;
+    case "ended":
+      return `Run ${run} ended before it heard of this: updraft status ${run} tells how, where its data folder is.`;
+    default:
+      return now satisfies never;
+  }
+}

@@ -1,0 +1,97 @@
+// A run and what is wished of it in; the process that goes on with it told, or, where there is none, the run cancelled here, out.
+import { existsSync } from "node:fs";
+import { type CancelHooks, endCancelled } from "./cancel.ts";
+import { systemClock as clock } from "./clock.ts";
+import { UpdraftError } from "./errors.ts";
+import { openInput } from "./input.ts";
+import { findRedis, openRedis, type RedisHome } from "./queue/embedded.ts";
+import { isOver, openKnownRun } from "./queue/open-run.ts";
+import { loadKey } from "./queue/seal.ts";
+import { askFor, GRANTED, type LiveState, readStatuses, type Wish } from "./queue/status.ts";
+import { toldBy } from "./runs.ts";
+import type { LocalSettings } from "./settings.ts";
+import { readOrigin } from "./settle/origin.ts";
+import { listRuns, pickRun, type RunFolder, runFolder } from "./settle/run-folder.ts";
+import type { Summary } from "./write/summary.ts";
+
+export interface AskRequest {
+  /** A run's name, or the beginning of it. */
+  readonly run: string;
+  readonly wish: Wish;
+  /** Where the run's file is now; null: where it was. Only a run that nobody goes on with needs it. */
+  readonly file: string | null;
+  readonly settings: LocalSettings;
+}
+
+export interface Answer {
+  readonly run: string;
+  /**
+   * The state its process is in now; `ended`: it ended before it heard of the wish. A summary: nobody went on with the
+   * run, and it was cancelled here.
+   */
+  readonly now: LiveState | "ended" | Summary;
+  /** It was so before. */
+  readonly already: boolean;
+}
+
+/** Throws `run-unknown`, `run-ambiguous`, `run-not-live`, `run-ended`, `run-silent`, and all that openRedis and openInput do. */
+export async function askRun(request: AskRequest, hooks: CancelHooks): Promise<Answer> {
+  const { wish, settings } = request;
+  const { dataDir } = settings;
+  await using closing = new AsyncDisposableStack();
+  const join = async (home: Promise<RedisHome | null>) => closing.adopt(await home, (known) => known?.close());
+  const found = await join(findRedis({ ...settings, clock }));
+  const redis = found?.connect("control");
+  const statuses = redis === undefined ? [] : await readStatuses(redis);
+  const names = new Set([...statuses.map((status) => status.run), ...listRuns(dataDir)]);
+  const run = pickRun([...names], request.run, dataDir);
+
+  const live = statuses.find((status) => status.run === run);
+  if (redis !== undefined && live !== undefined) {
+    if (live.state === GRANTED[wish]) return { run, now: live.state, already: true };
+    const granted = await askFor(redis, live, wish, clock);
+    return { run, now: granted?.state ?? "ended", already: false };
+  }
+  const folder = { run, dir: runFolder(dataDir, run) };
+  const told = toldBy(folder.dir);
+  if (isOver(told.state)) {
+    const end = told.since ?? "";
+    throw new UpdraftError("run-ended", { run, state: told.state, end, wish, dir: folder.dir });
+  }
+  if (told.state === "running")
+    throw new UpdraftError("run-held", { who: "a process that this Redis does not know", dir: folder.dir });
+  if (wish !== "cancel") throw new UpdraftError("run-not-live", { run, wish });
+  const home = found ?? (await join(openRedis({ ...settings, clock })));
+  if (home === null) throw new Error("a Redis that was opened is there");
+  return { run, now: await cancelHere(folder, home, request, hooks), already: false };
+}
+
+/** Takes over a run that nobody goes on with, and ends it. */
+async function cancelHere(
+  folder: RunFolder,
+  home: RedisHome,
+  { file, settings }: AskRequest,
+  hooks: CancelHooks,
+): Promise<Summary> {
+  const start = clock.wall();
+  await using closing = new AsyncDisposableStack();
+  const redis = home.connect("coordinator");
+  const opened = closing.adopt(await openKnownRun(redis, folder, clock), (held) => held.close());
+  const { run, ledger } = opened;
+  const origin = readOrigin(ledger);
+  // A process died between making the folder and noting what it is for: nothing was sent.
+  if (origin === null) throw new UpdraftError("run-unknown", { run, dir: folder.dir });
+  const path = file ?? origin.path;
+  if (path === null || (file === null && !existsSync(path)))
+    throw new UpdraftError("run-file-missing", { run, file: path ?? "it was standard input" });
+  const accept = ({ sha256 }: { readonly sha256: string }) => {
+    if (sha256 !== origin.sha256) throw new UpdraftError("run-file-differs", { run, file: path });
+  };
+  const { mapping } = origin;
+  const input = closing.adopt(await openInput({ file: path, mapping, settings, accept }), ({ source }) =>
+    source.close(),
+  );
+  const key = loadKey(settings.key, settings.dataDir);
+  hooks.notice(`nobody goes on with run ${run}: it is taken over and ended here`);
+  return await endCancelled({ redis, key, opened, input, origin, start }, hooks);
+}

@@ -1,0 +1,127 @@
+// What a coordinator tells of its run in, and what people wish of it out: a status and a wish per living run in Redis.
+import type { Redis } from "ioredis";
+import * as z from "zod";
+import type { Clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
+import { PREFIX } from "./epoch.ts";
+import { holdKey } from "./holder.ts";
+import { makeScript } from "./script.ts";
+
+/** A status that is not renewed for this long is that of a coordinator that is gone. */
+const STATUS_MS = 10_000;
+/** A wish that was not taken up by then is forgotten. */
+export const WISH_MS = 15_000;
+const LOOK_MS = 50;
+
+/** Runs that have a status, or had one when their coordinator died. */
+const RUNS = `${PREFIX}:runs`;
+const statusKey = (run: string) => `${PREFIX}:status:${run}`;
+const wishKey = (run: string) => `${PREFIX}:wish:${run}`;
+
+const count = z.number().int().min(0);
+
+const runStatus = z.object({
+  v: z.literal(1),
+  run: z.string(),
+  state: z.enum(["running", "paused", "cancelled"]),
+  epoch: z.string(),
+  /** ISO 8601: when the run began, and since when it is in its state. */
+  start: z.string(),
+  since: z.string(),
+  host: z.string(),
+  pid: count,
+  counts: z.object({
+    updated: count,
+    unchanged: count,
+    rejected: count,
+    failed: count,
+    unknown: count,
+    unsent: count,
+  }),
+  read: count,
+  total: count,
+  rowsPerSecond: z.number().min(0),
+  secondsLeft: z.number().min(0).nullable(),
+  limitedBy: z.string(),
+});
+export type RunStatus = z.infer<typeof runStatus>;
+export type LiveState = RunStatus["state"];
+
+const wish = z.enum(["pause", "resume", "cancel"]);
+export type Wish = z.infer<typeof wish>;
+
+/** The state that shows that a wish was granted. */
+export const GRANTED = { pause: "paused", resume: "running", cancel: "cancelled" } as const satisfies Record<
+  Wish,
+  LiveState
+>;
+
+// KEYS: hold, status, wish, runs. ARGV: mine, status, milliseconds, run. Returns the wish, which is taken away; false for none.
+// A coordinator that was stopped while another took its run over has nothing to say of it.
+const tellScript = makeScript(`
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return false end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+redis.call('SADD', KEYS[4], ARGV[4])
+local wish = redis.call('GET', KEYS[3])
+redis.call('DEL', KEYS[3])
+return wish`);
+// KEYS: hold, status, wish, runs. ARGV: mine, run.
+const forgetScript = makeScript(`
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SREM', KEYS[4], ARGV[2])
+return redis.call('DEL', KEYS[2], KEYS[3])`);
+
+const keysOf = (run: string) => [holdKey(run), statusKey(run), wishKey(run), RUNS];
+
+/** @param mine what this process holds the run with */
+export async function tellStatus(redis: Redis, status: RunStatus, mine: string): Promise<Wish | null> {
+  const args = [mine, JSON.stringify(status), STATUS_MS, status.run];
+  const found = await tellScript(redis, keysOf(status.run), args);
+  return wish.safeParse(String(found)).data ?? null;
+}
+
+/** Forgets a run's status, and with it a wish that comes too late, or is from an earlier spell. */
+export async function forgetStatus(redis: Redis, run: string, mine: string): Promise<void> {
+  await forgetScript(redis, keysOf(run), [mine, run]);
+}
+
+/** Null for a run that has no living coordinator. */
+export async function readStatus(redis: Redis, run: string): Promise<RunStatus | null> {
+  return parse(await redis.get(statusKey(run)));
+}
+
+/** All runs that have a living coordinator. */
+export async function readStatuses(redis: Redis): Promise<RunStatus[]> {
+  const runs = await redis.smembers(RUNS);
+  if (runs.length === 0) return [];
+  const texts = await redis.mget(runs.map(statusKey));
+  // Their coordinators died; one that lives comes back by itself.
+  const dead = runs.filter((_, i) => texts[i] === null);
+  if (dead.length > 0) await redis.srem(RUNS, ...dead);
+  return texts.flatMap((text) => parse(text ?? null) ?? []);
+}
+
+/** What another version wrote is not understood, and so not shown. */
+function parse(text: string | null): RunStatus | null {
+  return text === null ? null : (runStatus.safeParse(JSON.parse(text)).data ?? null);
+}
+
+/**
+ * Tells the coordinator what is wished and resolves when its status shows it; null: the run has ended meanwhile.
+ * @throws UpdraftError `run-silent` when it does not answer: the wish is taken back then
+ */
+export async function askFor(redis: Redis, asked: RunStatus, wished: Wish, clock: Clock): Promise<RunStatus | null> {
+  const { run, host, pid } = asked;
+  await redis.set(wishKey(run), wished, "PX", WISH_MS);
+  const end = clock.now() + WISH_MS;
+  for (;;) {
+    const status = await readStatus(redis, run);
+    if (status === null || status.state === GRANTED[wished]) return status;
+    if (clock.now() >= end) break;
+    await clock.sleep(LOOK_MS);
+  }
+  await redis.del(wishKey(run));
+  throw new UpdraftError("run-silent", { run, host, pid, seconds: WISH_MS / 1_000 });
+}
