@@ -1,5 +1,7 @@
 // Every error a person can cause or meet: code in, one sentence with its exit code and what to do now out.
 
+import { INPUT_ERRORS } from "./input-errors.ts";
+
 /** Exit codes of the program: README, "Exit codes". */
 export const EXIT = {
   ok: 0,
@@ -19,27 +21,13 @@ interface ErrorKind {
   readonly next: string;
 }
 
-/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical. */
+/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts. */
 export const ERRORS = {
+  ...INPUT_ERRORS,
   "base-url-missing": {
     exit: EXIT.usage,
     message: "the endpoint is not set: expected a base URL such as https://api.example.com",
     next: "set CONNECTFI_BASE_URL or give --base-url",
-  },
-  "columns-identification": {
-    exit: EXIT.usage,
-    message: "{file}: identification documents cannot be changed through this endpoint: {columns}",
-    next: "remove them from the file, or let them pass without being sent:{ignore}",
-  },
-  "columns-same-property": {
-    exit: EXIT.usage,
-    message: "{file}: two columns give the same property: {first} and {second} both mean {property}",
-    next: "remove one of them, or name it with --ignore-column",
-  },
-  "columns-unknown": {
-    exit: EXIT.usage,
-    message: "{file}: columns that match no property: {columns}{also}",
-    next: "correct the names, or let the columns pass without being sent:{ignore}; known: {names}, with primary., secondary., mobile. or landline. before the parts of an address or phone",
   },
   "config-file": {
     exit: EXIT.usage,
@@ -61,11 +49,6 @@ export const ERRORS = {
     message: '{host} refused the credentials (login "{login}")',
     next: "check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, then run the same command again: it goes on where it stopped",
   },
-  "customer-id-missing": {
-    exit: EXIT.usage,
-    message: "{file} has no column for {property}: without it no customer can be updated",
-    next: "add the column, or correct its name in the header",
-  },
   "data-dir-unreadable": {
     exit: EXIT.infrastructure,
     message: "the folder {dir} cannot be read ({reason})",
@@ -81,95 +64,10 @@ export const ERRORS = {
     message: "no space left on the disk of {dir}",
     next: "make room and run the same command again: what was answered is kept, the run goes on from there",
   },
-  "file-changed": {
-    exit: EXIT.usage,
-    message: "{file} changed while it was being read: it is no longer the content that was read first",
-    next: "let what writes it finish, then run it again: changed content is a run of its own",
-  },
-  "file-damaged": {
-    exit: EXIT.usage,
-    message: "{file} is a damaged {compression} file: it ends too soon or its checksum is wrong",
-    next: "make or copy it again; {compression} -t tells whether it is whole",
-  },
-  "file-directory": {
-    exit: EXIT.usage,
-    message: "{file} is a directory: expected a file",
-    next: "name the file in it that should be read",
-  },
-  "file-empty": {
-    exit: EXIT.usage,
-    message: "{file} is empty: expected a header row and at least one record",
-    next: "check that the export that writes it has finished",
-  },
-  "file-json-array": {
-    exit: EXIT.usage,
-    message: "{file} is one JSON array: expected NDJSON, one object on each line",
-    next: "convert it: jq -c '.[]' {file} > rows.ndjson",
-  },
-  "file-kind": {
-    exit: EXIT.usage,
-    message: "{file} is {kind}: expected CSV or NDJSON in UTF-8, plain, gzip or zstd",
-    next: "{remedy}",
-  },
-  "file-missing": {
-    exit: EXIT.usage,
-    message: "{file} does not exist",
-    next: "check the path; it is taken relative to {cwd}",
-  },
-  "file-no-records": {
-    exit: EXIT.usage,
-    message: "{file} has no records: expected at least one",
-    next: "check that the export that writes it has finished",
-  },
-  "file-not-regular": {
-    exit: EXIT.usage,
-    message: "{file} is {kind}: expected a regular file",
-    next: "to read a stream, give - as the file and pipe it to standard input",
-  },
-  "file-unreadable": {
-    exit: EXIT.usage,
-    message: "{file} cannot be read ({cause})",
-    next: "check its owner and mode",
-  },
   "flag-invalid": {
     exit: EXIT.usage,
     message: '{flag}: expected {expected}, got "{got}"',
     next: "see: updraft --help, and updraft <command> --help",
-  },
-  "header-looks-like-data": {
-    exit: EXIT.usage,
-    message: "{file} has no header: column {column} of its first record looks like data, not like a name",
-    next: "put a first line before it that names the columns",
-  },
-  "header-repeated": {
-    exit: EXIT.usage,
-    message: "{file} has its header twice: on line {first} and on line {second}",
-    next: "delete one of the two lines",
-  },
-  "header-same-name": {
-    exit: EXIT.usage,
-    message: '{file} has two columns named "{column}": {first} and {second}',
-    next: "give each column a name of its own",
-  },
-  "header-unknown": {
-    exit: EXIT.usage,
-    message: "{file}: none of the names in its header is known ({columns})",
-    next: "expected a header with {property} and others of: {names}; if the first line holds data, put a header before it",
-  },
-  "header-unnamed": {
-    exit: EXIT.usage,
-    message: "{file} has no name for column {column} of its header",
-    next: "name it, or delete the column",
-  },
-  "header-unreadable": {
-    exit: EXIT.usage,
-    message: "{file}: the header on line {line} cannot be read ({detail})",
-    next: "correct that line",
-  },
-  "ignore-column-unknown": {
-    exit: EXIT.usage,
-    message: "--ignore-column: {file} has no column {column}{hint}",
-    next: "correct the name, or leave it out",
   },
   "key-file-broken": {
     exit: EXIT.usage,
@@ -205,11 +103,6 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "the log file {file} cannot be written: {reason}",
     next: "choose another with --log-file or UPDRAFT_LOG_FILE",
-  },
-  "ndjson-too-many-keys": {
-    exit: EXIT.usage,
-    message: "{file} has more than {limit} different keys: expected one object of the same keys on each line",
-    next: "check that the keys are names, not values",
   },
   "not-confirmed": {
     exit: EXIT.interrupted,
@@ -355,46 +248,6 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "{where} holds a secret, and others could read it there",
     next: "give it in the environment: {env}, or {env}_FILE for a file that holds it",
-  },
-  "set-and-column": {
-    exit: EXIT.usage,
-    message: "--set {property}: {column} of {file} gives it too",
-    next: "leave out --set, or add --ignore-column for that column",
-  },
-  "set-customer-id": {
-    exit: EXIT.usage,
-    message: "--set {property}: every row must name its own customer",
-    next: "leave it out: the file needs a column for it",
-  },
-  "set-empty": {
-    exit: EXIT.usage,
-    message: "--set {property} has no value: a value cannot be erased through this endpoint",
-    next: "give a value, or leave it out: what is not sent stays as it is",
-  },
-  "set-identification": {
-    exit: EXIT.usage,
-    message: "--set {property}: identification documents cannot be changed through this endpoint",
-    next: "leave it out",
-  },
-  "set-invalid": {
-    exit: EXIT.usage,
-    message: "--set {property}: expected {expected}, got {got}",
-    next: "correct the value",
-  },
-  "set-malformed": {
-    exit: EXIT.usage,
-    message: "--set expects property=value, got {got}",
-    next: "for instance: --set countryCodeA3=USA",
-  },
-  "set-twice": {
-    exit: EXIT.usage,
-    message: "--set names {property} twice",
-    next: "leave out one of the two",
-  },
-  "set-unknown": {
-    exit: EXIT.usage,
-    message: "--set {property}: no such property{hint}",
-    next: "known: {names}, with primary., secondary., mobile. or landline. before the parts of an address or phone",
   },
   "setting-invalid": {
     exit: EXIT.usage,

@@ -52,6 +52,17 @@ function parseDuration(value: string): number | undefined {
   return ms > 0 ? ms : undefined;
 }
 
+/** What parseAge reads, for people. */
+export const AGE = "a time from 1h, such as 12h, 30d or 8w";
+const HOURS: Readonly<Record<string, number>> = { h: 1, d: 24, w: 168 };
+
+/** Milliseconds. */
+export function parseAge(value: string): number | undefined {
+  const [, count, unit = ""] = /^(\d{1,6}) ?([hdw])$/.exec(value) ?? [];
+  const hours = Number(count) * (HOURS[unit] ?? 0);
+  return hours >= 1 ? hours * 3_600_000 : undefined;
+}
+
 function whole(min: number, max: number) {
   return text(`a whole number from ${min} to ${max}`, (value) => {
     const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
@@ -158,7 +169,19 @@ const localSettings = z.object({
       envFile: false,
       secret: false,
       fallback: "5s",
-      effect: "How long a request may take before it counts as unanswered, and how long its row then rests; 100ms to 10m.",
+      effect:
+        "How long a request may take before it counts as unanswered, and how long its row then rests; 100ms to 10m.",
+    }),
+  keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
+    .prefault("forever")
+    .register(docs, {
+      flag: "--keep <time>",
+      env: "UPDRAFT_KEEP",
+      envFile: false,
+      secret: false,
+      fallback: "forever",
+      effect:
+        "When a run ends, finished runs and checks that ended longer ago than this are removed; from 1h, such as 90d.",
     }),
   key: text("32 bytes as 64 hexadecimal digits or base64", parseKey).nullable().default(null).register(docs, {
     flag: null,

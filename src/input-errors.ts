@@ -1,0 +1,158 @@
+// Every error that a file of rows, or what was said about its columns, can cause: code in, one sentence and what to do now out.
+
+/** EXIT.usage: all of it is found before anything is sent. */
+const exit = 2;
+
+/** A part of the table in errors.ts. Alphabetical. */
+export const INPUT_ERRORS = {
+  "columns-identification": {
+    exit,
+    message: "{file}: identification documents cannot be changed through this endpoint: {columns}",
+    next: "remove them from the file, or let them pass without being sent:{ignore}",
+  },
+  "columns-same-property": {
+    exit,
+    message: "{file}: two columns give the same property: {first} and {second} both mean {property}",
+    next: "remove one of them, or name it with --ignore-column",
+  },
+  "columns-unknown": {
+    exit,
+    message: "{file}: columns that match no property: {columns}{also}",
+    next: "correct the names, or let the columns pass without being sent:{ignore}; known: {names}, with primary., secondary., mobile. or landline. before the parts of an address or phone",
+  },
+  "customer-id-missing": {
+    exit,
+    message: "{file} has no column for {property}: without it no customer can be updated",
+    next: "add the column, or correct its name in the header",
+  },
+  "file-changed": {
+    exit,
+    message: "{file} changed while it was being read: it is no longer the content that was read first",
+    next: "let what writes it finish, then run it again: changed content is a run of its own",
+  },
+  "file-damaged": {
+    exit,
+    message: "{file} is a damaged {compression} file: it ends too soon or its checksum is wrong",
+    next: "make or copy it again; {compression} -t tells whether it is whole",
+  },
+  "file-directory": {
+    exit,
+    message: "{file} is a directory: expected a file",
+    next: "name the file in it that should be read",
+  },
+  "file-empty": {
+    exit,
+    message: "{file} is empty: expected a header row and at least one record",
+    next: "check that the export that writes it has finished",
+  },
+  "file-json-array": {
+    exit,
+    message: "{file} is one JSON array: expected NDJSON, one object on each line",
+    next: "convert it: jq -c '.[]' {file} > rows.ndjson",
+  },
+  "file-kind": {
+    exit,
+    message: "{file} is {kind}: expected CSV or NDJSON in UTF-8, plain, gzip or zstd",
+    next: "{remedy}",
+  },
+  "file-missing": {
+    exit,
+    message: "{file} does not exist",
+    next: "check the path; it is taken relative to {cwd}",
+  },
+  "file-no-records": {
+    exit,
+    message: "{file} has no records: expected at least one",
+    next: "check that the export that writes it has finished",
+  },
+  "file-not-regular": {
+    exit,
+    message: "{file} is {kind}: expected a regular file",
+    next: "to read a stream, give - as the file and pipe it to standard input",
+  },
+  "file-unreadable": {
+    exit,
+    message: "{file} cannot be read ({cause})",
+    next: "check its owner and mode",
+  },
+  "header-looks-like-data": {
+    exit,
+    message: "{file} has no header: column {column} of its first record looks like data, not like a name",
+    next: "put a first line before it that names the columns",
+  },
+  "header-repeated": {
+    exit,
+    message: "{file} has its header twice: on line {first} and on line {second}",
+    next: "delete one of the two lines",
+  },
+  "header-same-name": {
+    exit,
+    message: '{file} has two columns named "{column}": {first} and {second}',
+    next: "give each column a name of its own",
+  },
+  "header-unknown": {
+    exit,
+    message: "{file}: none of the names in its header is known ({columns})",
+    next: "expected a header with {property} and others of: {names}; if the first line holds data, put a header before it",
+  },
+  "header-unnamed": {
+    exit,
+    message: "{file} has no name for column {column} of its header",
+    next: "name it, or delete the column",
+  },
+  "header-unreadable": {
+    exit,
+    message: "{file}: the header on line {line} cannot be read ({detail})",
+    next: "correct that line",
+  },
+  "ignore-column-unknown": {
+    exit,
+    message: "--ignore-column: {file} has no column {column}{hint}",
+    next: "correct the name, or leave it out",
+  },
+  "ndjson-too-many-keys": {
+    exit,
+    message: "{file} has more than {limit} different keys: expected one object of the same keys on each line",
+    next: "check that the keys are names, not values",
+  },
+  "set-and-column": {
+    exit,
+    message: "--set {property}: {column} of {file} gives it too",
+    next: "leave out --set, or add --ignore-column for that column",
+  },
+  "set-customer-id": {
+    exit,
+    message: "--set {property}: every row must name its own customer",
+    next: "leave it out: the file needs a column for it",
+  },
+  "set-empty": {
+    exit,
+    message: "--set {property} has no value: a value cannot be erased through this endpoint",
+    next: "give a value, or leave it out: what is not sent stays as it is",
+  },
+  "set-identification": {
+    exit,
+    message: "--set {property}: identification documents cannot be changed through this endpoint",
+    next: "leave it out",
+  },
+  "set-invalid": {
+    exit,
+    message: "--set {property}: expected {expected}, got {got}",
+    next: "correct the value",
+  },
+  "set-malformed": {
+    exit,
+    message: "--set expects property=value, got {got}",
+    next: "for instance: --set countryCodeA3=USA",
+  },
+  "set-twice": {
+    exit,
+    message: "--set names {property} twice",
+    next: "leave out one of the two",
+  },
+  "set-unknown": {
+    exit,
+    message: "--set {property}: no such property{hint}",
+    next: "known: {names}, with primary., secondary., mobile. or landline. before the parts of an address or phone",
+  },
+} as const;
