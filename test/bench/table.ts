@@ -40,7 +40,7 @@ export function barTable(bars: readonly Bar[]): string {
 }
 
 /** Padded as the formatter of this repository does, so that what is written into a README passes it. */
-function tableOf(head: readonly string[], lines: readonly (readonly string[])[]): string {
+export function tableOf(head: readonly string[], lines: readonly (readonly string[])[]): string {
   const widths = head.map((_, at) => Math.max(3, ...[head, ...lines].map((cells) => cells[at]?.length ?? 0)));
   const rule = widths.map((width) => "-".repeat(width));
   const pad = (cells: readonly string[]) => widths.map((width, at) => (cells[at] ?? "").padEnd(width));

@@ -1,0 +1,68 @@
+// A plan and a folder in; the trial carried out, and what it found, out.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { type Evidence, findViolations } from "./check.ts";
+import { gather } from "./evidence.ts";
+import { DISTURB } from "./kinds.ts";
+import type { Plan } from "./plan.ts";
+import { countResent, resentBound } from "./resent.ts";
+import { openSite, type Site } from "./site.ts";
+
+export interface Result {
+  readonly plan: Plan;
+  readonly violations: readonly string[];
+  /** Requests that the disturbance caused to be sent again, and how many it may have. */
+  readonly resent: number;
+  readonly bound: number;
+  readonly requests: number;
+  readonly seconds: number;
+  /** What was done, in words. */
+  readonly told: string;
+}
+
+/** A run that does not end is one of the things that must not happen. */
+const LIMIT_MS = 90_000;
+
+/** Never rejects: what goes wrong in the harness itself is a violation, too. What it found is written into the folder. */
+export async function runTrial(plan: Plan, folder: string): Promise<Result> {
+  const from = performance.now();
+  const late = new AbortController();
+  let site: Site | null = null;
+  let found: Pick<Result, "violations" | "resent" | "bound" | "requests" | "told">;
+  try {
+    site = await openSite(plan, folder);
+    const limit = setTimeout(LIMIT_MS, "late" as const, { signal: late.signal });
+    const carried = carryOut(site, plan);
+    carried.catch(() => {});
+    const how = await Promise.race([carried, limit]);
+    found = how === "late" ? failed(`not over after ${LIMIT_MS / 1_000} s`) : how;
+  } catch (error) {
+    found = failed(`the harness failed: ${error instanceof Error ? error.stack : String(error)}`);
+  } finally {
+    late.abort();
+    await site?.close();
+  }
+  const result = { plan, ...found, seconds: (performance.now() - from) / 1_000 };
+  if (found.violations.length > 0) writeFileSync(join(folder, "result.json"), JSON.stringify(result, null, 2));
+  return result;
+}
+
+async function carryOut(site: Site, plan: Plan) {
+  const story = await DISTURB[plan.kind](site, plan);
+  const codes = await site.end();
+  const unwilling = codes.flatMap(([name, code]) => (code === 0 ? [] : [`${name} ended with exit code ${code}`]));
+  const evidence: Evidence = await gather(site, { ...story, odd: [...story.odd, ...unwilling] });
+  const { requests, quiet, instants } = evidence;
+  const violations = findViolations(evidence);
+  if (violations.length > 0) {
+    const lines = requests.map((request) => `${JSON.stringify(request)}\n`);
+    writeFileSync(join(site.folder, "requests.ndjson"), lines.join(""));
+  }
+  const [resent, bound] = [countResent(requests, quiet), resentBound(requests, instants)];
+  return { violations, resent, bound, requests: requests.length, told: story.told };
+}
+
+function failed(why: string) {
+  return { violations: [why], resent: 0, bound: 0, requests: 0, told: "" };
+}
