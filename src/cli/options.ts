@@ -57,7 +57,7 @@ export function addMapping(command: Command): Command {
     .option("--ignore-column <name>", "leave this column out; repeatable", collect);
 }
 
-function collect(value: string, before: readonly string[] = []): string[] {
+export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
