@@ -2,14 +2,22 @@
 import { type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Clock } from "../clock.ts";
-import { PREFIX } from "./epoch.ts";
+import { epochKeys, PREFIX } from "./epoch.ts";
 import type { SealedBatch } from "./payload.ts";
+import { makeScript } from "./script.ts";
 
 /** A worker that died: its batches are found this often, and come back however often that happens. */
 const STALLED_CHECK_MS = 2_000;
 const ENDLESS = 1_000_000_000;
 /** How long one look at an empty queue blocks, in seconds: also how long a stop may wait for it. */
 const DRAIN_S = 0.2;
+
+// BullMQ's look for stalled batches makes keys, also for a queue that was removed while it was on its way. A queue that is
+// being removed is paused to the end, and BullMQ refuses to remove one that is not: its own `meta` is left alone.
+// KEYS: record, meta, stalled-check.
+const eraseScript = makeScript(`
+if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('HEXISTS', KEYS[2], 'paused') == 1 then return 0 end
+return redis.call('DEL', KEYS[2], KEYS[3])`);
 
 export interface TakenBatch {
   readonly id: string;
@@ -28,6 +36,7 @@ export interface Taker {
   next(): Promise<TakenBatch | null>;
   /** Extends locks by `ms`; returns the ids of those that are lost. */
   extend(ids: string[], tokens: string[], ms: number): Promise<string[]>;
+  /** Leaves nothing of a queue that is gone. */
   close(): Promise<void>;
 }
 
@@ -74,6 +83,10 @@ export function makeTaker(
       };
     },
     extend: (ids, tokens, ms) => worker.extendJobLocks(ids, tokens, ms),
-    close: () => worker.close(true),
+    async close() {
+      await worker.close(true);
+      const keys = [epochKeys(epoch).record, worker.toKey("meta"), worker.toKey("stalled-check")];
+      await eraseScript(redis, keys, []).catch(onError);
+    },
   };
 }

@@ -152,6 +152,35 @@ describe("a batch queue", () => {
     expect(await keysOf(client)).toEqual([]);
   });
 
+  test("that is gone is not made again by a worker that looked for stalled batches a moment too late", async () => {
+    const { client, queue, taker } = setUp();
+    await queue.pause();
+    await queue.destroy();
+    const late = taker();
+    while ((await keysOf(client)).length === 0) await late.next();
+    expect((await keysOf(client)).sort()).toEqual([`updraft:${EPOCH}:meta`, `updraft:${EPOCH}:stalled-check`]);
+    await late.close();
+    expect(await keysOf(client)).toEqual([]);
+  });
+
+  test("that lives, or is on its way to be removed, is left alone by a worker that ends", async () => {
+    const { client, queue, taker } = setUp();
+    await client.set(`updraft:epoch:${EPOCH}`, "{}");
+    await queue.add([job("b1")]);
+    const worker = taker();
+    await worker.next();
+    await worker.close();
+    expect(await client.exists(`updraft:${EPOCH}:meta`)).toBe(1);
+    await client.del(`updraft:epoch:${EPOCH}`);
+    await queue.pause();
+    const other = taker();
+    await other.next();
+    await other.close();
+    expect(await client.hexists(`updraft:${EPOCH}:meta`, "paused")).toBe(1);
+    await queue.destroy();
+    expect(await keysOf(client)).toEqual([]);
+  });
+
   test("keeps no data of a batch in clear beside its blob, and no trace of a completed one", async () => {
     const { client, queue, taker } = setUp();
     await queue.add([job("b1", "sealed")]);
