@@ -22,6 +22,7 @@ import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
+import { noteInput } from "./settle/peek.ts";
 import { runId } from "./settle/run-folder.ts";
 import { checkRows } from "./write/check.ts";
 import { conclude, startReport, summarizeCheck, summarySettings } from "./write/conclude.ts";
@@ -92,6 +93,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const told = summarySettings(settings);
   ledger.write([], [], { settings: JSON.stringify(told) });
   writeOrigin(ledger, origin);
+  noteInput(opened.dir, source.name);
   // A process died while it ended the run that a person had cancelled.
   if (ledger.meta("cancel") !== null)
     return await endCancelled({ redis: control, key, opened, input: { source, reader, plan }, origin, start }, hooks);

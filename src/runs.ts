@@ -6,7 +6,7 @@ import { isOver } from "./queue/open-run.ts";
 import { type RunStatus, readStatuses } from "./queue/status.ts";
 import { readOrigin } from "./settle/origin.ts";
 import type { Status } from "./settle/outcome.ts";
-import { type Peeked, peekLedger } from "./settle/peek.ts";
+import { notedInput, type Peeked, peekLedger } from "./settle/peek.ts";
 import { listRuns, pickRun, runFolder } from "./settle/run-folder.ts";
 import { readSummary } from "./write/recount.ts";
 import { isState, type State } from "./write/summary.ts";
@@ -97,7 +97,7 @@ export function toldBy(dir: string): Partial<KnownRun> {
   }
   try {
     // A process that this Redis does not know of goes on with it, or is about to tell of it.
-    return peekLedger(dir, readLedger) ?? { state: "running" };
+    return peekLedger(dir, readLedger) ?? { state: "running", file: notedInput(dir) };
   } catch (error) {
     if (error instanceof UpdraftError) return { state: "unreadable" };
     throw error;

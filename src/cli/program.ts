@@ -5,12 +5,16 @@ import * as z from "zod";
 import { EXIT, UpdraftError } from "../errors.ts";
 import { describeError } from "../log.ts";
 import { checkCommand } from "./check.ts";
+import { cancelCommand, pauseCommand, resumeCommand } from "./control.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
+import { retryCommand } from "./retry.ts";
 import { runCommand } from "./run.ts";
+import { runsCommand } from "./runs.ts";
 import { flushed, type Shell, systemShell } from "./shell.ts";
 import { simulateCommand } from "./simulate.ts";
+import { statusCommand } from "./status.ts";
 import { verifyCommand } from "./verify.ts";
 import { workerCommand } from "./worker.ts";
 
@@ -18,6 +22,12 @@ import { workerCommand } from "./worker.ts";
 const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   runCommand,
   checkCommand,
+  runsCommand,
+  statusCommand,
+  pauseCommand,
+  resumeCommand,
+  cancelCommand,
+  retryCommand,
   explainCommand,
   verifyCommand,
   workerCommand,

@@ -10,7 +10,7 @@ import { makeScript } from "./script.ts";
 /** A status that is not renewed for this long is that of a coordinator that is gone. */
 const STATUS_MS = 10_000;
 /** A wish that was not taken up by then is forgotten. */
-export const WISH_MS = 15_000;
+const WISH_MS = 10_000;
 const LOOK_MS = 50;
 
 /** Runs that have a status, or had one when their coordinator died. */

@@ -1,9 +1,30 @@
 // A run's folder in; what its ledger says just now, read without keeping anybody from it, out.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { UpdraftError } from "../errors.ts";
 import { type Ledger, makeLedger } from "./ledger.ts";
 import { guard, ledgerPath } from "./ledger-file.ts";
+
+const inputPath = (dir: string) => join(dir, "ledger.input");
+
+/** Puts the name of the run's file where it can be read while a process holds the ledger. */
+export function noteInput(dir: string, name: string): void {
+  try {
+    writeFileSync(inputPath(dir), name, { mode: 0o600 });
+  } catch {
+    // A word for people and no more.
+  }
+}
+
+/** Null where it was not noted. */
+export function notedInput(dir: string): string | null {
+  try {
+    return readFileSync(inputPath(dir), "utf8");
+  } catch {
+    return null;
+  }
+}
 
 export type Peeked = Pick<Ledger, "meta" | "counts" | "size">;
 
