@@ -7,6 +7,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Settings } from "../settings.ts";
 import { type Ledger, pastByRow } from "../settle/ledger.ts";
 import { type Outcome, unsent } from "../settle/outcome.ts";
+import { readRetry } from "../settle/retry.ts";
 import type { Checked } from "./check.ts";
 import { type Follow, makeFollow } from "./follow.ts";
 import { type Histogram, makeHistogram } from "./latency.ts";
@@ -79,18 +80,23 @@ export function startReport(
 export async function conclude(ended: EndedRun, { follow, latency, written }: Reporting): Promise<Summary> {
   const { ledger, clock, source, settings, dir, blocked, cancelled, plan } = ended;
   const read = Math.max(ended.read, Number(ledger.meta("read") ?? "0"));
-  const complete = ended.finished && ledger.size() === read;
-  const state: State = complete ? "complete" : cancelled ? "cancelled" : blocked ? "blocked" : "interrupted";
-  const counts = { ...ledger.counts(), unsent: read - ledger.size() };
+  const counts = ledger.counts();
+  const answered = ended.finished && ledger.size() === read;
+  // A retry leaves rows unsent that it was not asked for: what was cancelled before it still is.
+  const complete = answered && counts.unsent === 0;
+  const over = cancelled || answered;
+  const state: State = complete ? "complete" : over ? "cancelled" : blocked ? "blocked" : "interrupted";
+  counts.unsent += read - ledger.size();
   const past = pastByRow(ledger);
   const restUnsent = (row: number) => unsent(row, past(row)?.requests ?? 0);
-  follow.end({ rows: read, without: complete ? "mistake" : cancelled ? restUnsent : "later" });
-  const { files, groups } = await written;
+  follow.end({ rows: read, without: answered ? "mistake" : cancelled ? restUnsent : "later" });
+  const { files, groups, superseded } = await written;
   const end = clock.wall();
   const begun = Number(ledger.meta("start") ?? ended.start);
   const { sent, retried, ambiguousUpdated } = ledger.requests();
   const summary = makeSummary({
     run: ended.run,
+    retryOf: readRetry(ledger)?.of ?? null,
     job: ended.job === "default" ? null : ended.job,
     epochs: Array.from({ length: Number(ledger.meta("epoch") ?? "0") }, (_, i) => `${ended.run}-${i + 1}`),
     resumes: Number(ledger.meta("spells") ?? "1") - 1,
@@ -100,6 +106,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     counts,
     requests: { sent, retried },
     ambiguousUpdated,
+    superseded,
     durationMs: end - ended.start,
     settings,
     warnings: [...plan.warnings, ...(blocked ? [CREDENTIALS_REFUSED] : [])],
@@ -130,6 +137,7 @@ export function summarizeCheck(
   const rejected = checked?.rejected ?? 0;
   return makeSummary({
     run: null,
+    retryOf: null,
     job: null,
     epochs: [],
     resumes: 0,
@@ -139,6 +147,7 @@ export function summarizeCheck(
     counts: { updated: 0, unchanged: 0, rejected, failed: 0, unknown: 0, unsent: read - rejected },
     requests: { sent: 0, retried: 0 },
     ambiguousUpdated: 0,
+    superseded: 0,
     durationMs: end - start,
     settings: { rate: null, concurrency: 0, attempts: 0, timeoutMs: 0 },
     warnings: plan.warnings,

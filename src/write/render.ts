@@ -49,10 +49,13 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 3600)} h ${two((seconds % 3600) / 60)} min`;
 }
 
-function heading({ file, run, state, endpoint }: Summary): string[] {
+function heading({ file, run, retryOf, state, endpoint }: Summary): string[] {
   const name = printable(file.name);
   if (run === null) return [`${name}: ${state}, nothing was sent`];
-  return [`${name}: ${state}${endpoint === null ? "" : `, sent to ${endpoint}`}`, `run ${run}`];
+  return [
+    `${name}: ${state}${endpoint === null ? "" : `, sent to ${endpoint}`}`,
+    `run ${run}${retryOf === null ? "" : `, a retry of ${retryOf}: the figures are those of both`}`,
+  ];
 }
 
 function counts(summary: Summary): string[] {
@@ -114,7 +117,7 @@ function cause({ count, status, code, message, firstRows }: ErrorGroup, width: n
 }
 
 function advice(summary: Summary): string[] {
-  const { counts: by, state, reports, ambiguousUpdated, balanced } = summary;
+  const { counts: by, state, run, reports, superseded, ambiguousUpdated, balanced } = summary;
   const steps: string[] = [];
   if (!balanced) steps.push("The counts do not add up to the rows read: do not trust this report, and report a bug.");
   if (state === "blocked") steps.push("Check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this endpoint.");
@@ -127,8 +130,14 @@ function advice(summary: Summary): string[] {
   if (by.rejected + by.failed + by.unknown > 0 && reports.errors !== null) {
     steps.push(`Correct the rows in the errors file, then give it back: updraft run ${quoted(reports.errors)}`);
   }
-  if (by.unknown > 0) {
-    steps.push("Rows that ended unknown can be sent again as they are, unless the customer was changed since then.");
+  if (superseded > 0) {
+    const rows = superseded === 1 ? "the 1 row" : `the ${thousands(superseded)} rows`;
+    steps.push(`Leave out ${rows} of which the message says that a later row of the customer was updated.`);
+  }
+  if (by.failed + by.unknown > 0 && run !== null && (state === "complete" || state === "cancelled")) {
+    const which =
+      "Rows that failed or ended unknown can be sent again as they are, if the customer was not changed elsewhere";
+    steps.push(`${which}: updraft retry ${run}`);
   }
   if (ambiguousUpdated > 0) {
     const rows = ambiguousUpdated === 1 ? "1 row was" : `${thousands(ambiguousUpdated)} rows were`;

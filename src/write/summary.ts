@@ -29,6 +29,8 @@ export function isState(text: string): text is State {
 interface Told {
   /** Null for `check`. */
   readonly run: string | null;
+  /** The run whose rows this one sent again; null where it is no retry. */
+  readonly retryOf: string | null;
   /** Null where no job was named. */
   readonly job: string | null;
   /** `<run>-<n>`, first to last. */
@@ -46,6 +48,8 @@ interface Told {
   readonly requests: { readonly sent: number; readonly retried: number };
   /** Rows that ended `updated` after an exchange that may have taken effect without our knowing. */
   readonly ambiguousUpdated: number;
+  /** Rows of the errors and unsent files whose customer has a later row that was updated. */
+  readonly superseded: number;
   readonly durationMs: number;
   readonly settings: {
     /** Rows per second; null for none. */
@@ -85,11 +89,12 @@ export interface Summary extends Told {
 }
 
 export function makeSummary(input: SummaryInput): Summary {
-  const { run, job, epochs, resumes, file, state, read, counts, requests, ambiguousUpdated, settings, warnings } =
-    input;
+  const { run, retryOf, job, epochs, resumes, file, state, read, counts, requests } = input;
+  const { ambiguousUpdated, superseded, settings, warnings } = input;
   return {
     version: 1,
     run,
+    retryOf,
     job,
     epochs,
     resumes,
@@ -103,6 +108,7 @@ export function makeSummary(input: SummaryInput): Summary {
     balanced: isBalanced(state, read, counts),
     requests,
     ambiguousUpdated,
+    superseded,
     latencyMs: latencyOf(input.latency),
     durationMs: Math.round(input.durationMs),
     rowsPerSecond: input.durationMs > 0 ? rounded((input.answered * 1000) / input.durationMs, 1) : 0,

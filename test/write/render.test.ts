@@ -31,7 +31,7 @@ describe("renderSummary", () => {
 
       What to do
         - Correct the rows in the errors file, then give it back: updraft run /data/runs/nightly-4f2a90c1/errors.csv
-        - Rows that ended unknown can be sent again as they are, unless the customer was changed since then.
+        - Rows that failed or ended unknown can be sent again as they are, if the customer was not changed elsewhere: updraft retry nightly-4f2a90c1
         - 2 rows were updated after an earlier request of the same row had got no answer.
 
       Warning: the endpoint is deprecated
@@ -67,6 +67,16 @@ describe("renderSummary", () => {
     expect(cancelled).not.toContain(again);
     expect(cancelled).toContain("updraft run '/data/my runs/r1/unsent.csv'");
     expect(rendered({ state: "blocked", counts })).toContain("CONNECTFI_LOGIN");
+  });
+
+  it("names the run that a retry goes back to, and the rows that must not be given back", () => {
+    const text = rendered({ run: "id.r1", retryOf: "id", superseded: 3 });
+    expect(text).toContain("\nrun id.r1, a retry of id: the figures are those of both\n");
+    expect(text).toContain(
+      "Leave out the 3 rows of which the message says that a later row of the customer was updated.",
+    );
+    expect(text).toContain("updraft retry id.r1");
+    expect(rendered({ state: "interrupted" })).not.toContain("updraft retry");
   });
 
   it("cries out when the rows do not add up", () => {

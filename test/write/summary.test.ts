@@ -24,7 +24,15 @@ function countsOf(given: Partial<Record<Status, number>>): Record<Status, number
 describe("makeSummary", () => {
   it("makes what its JSON Schema describes, in every state", () => {
     for (const state of STATES) expect(errorsOf(makeSummary(summaryInput({ state })))).toBeNull();
-    const nothing = { baseUrl: null, run: null, end: null, latency: makeHistogram(), durationMs: 0, job: "nightly" };
+    const nothing = {
+      baseUrl: null,
+      run: null,
+      end: null,
+      latency: makeHistogram(),
+      durationMs: 0,
+      job: "nightly",
+      retryOf: "r",
+    };
     expect(errorsOf(makeSummary(summaryInput(nothing)))).toBeNull();
   });
 

@@ -99,6 +99,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
   for (let ms = 1; ms <= 100; ms += 1) latency.add(ms);
   return {
     run: "nightly-4f2a90c1",
+    retryOf: null,
     job: null,
     epochs: ["nightly-4f2a90c1-1"],
     resumes: 0,
@@ -111,6 +112,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
     counts: { updated: 99_120, unchanged: 0, rejected: 500, failed: 370, unknown: 10, unsent: 0 },
     requests: { sent: 101_230, retried: 1_730 },
     ambiguousUpdated: 2,
+    superseded: 0,
     answered: 100_000,
     durationMs: 8400.4,
     latency,
