@@ -8,8 +8,8 @@ import { PREFIX } from "./epoch.ts";
 import { asRefusal } from "./redis.ts";
 import { makeScript } from "./script.ts";
 
-const HOLD_MS = 15_000;
-const RENEW_MS = 3_000;
+const HOLD_MS = 6_000;
+const RENEW_MS = 2_000;
 /** A Redis that does not answer must not keep a process from ending. */
 const RELEASE_MS = 2_000;
 
