@@ -212,7 +212,7 @@ export const ERRORS = {
   "run-held-by": {
     exit: EXIT.usage,
     message: "run {run} is held by process {pid} on {host} since {since}",
-    next: "wait for it to end; if that process is gone, its hold ends by itself within 15 seconds",
+    next: "wait for it to end; if that process is gone, its hold ends by itself within 6 seconds",
   },
   "run-not-live": {
     exit: EXIT.usage,
