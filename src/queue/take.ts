@@ -7,7 +7,7 @@ import type { SealedBatch } from "./payload.ts";
 import { makeScript } from "./script.ts";
 
 /** A worker that died: its batches are found this often, and come back however often that happens. */
-const STALLED_CHECK_MS = 2_000;
+const STALLED_CHECK_MS = 1_000;
 const ENDLESS = 1_000_000_000;
 /** How long one look at an empty queue blocks, in seconds: also how long a stop may wait for it. */
 const DRAIN_S = 0.2;

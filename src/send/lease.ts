@@ -1,12 +1,14 @@
-// The batches a worker holds in, the right to send them out: over when the lock in Redis may be over.
+// The batches a worker holds in, the right to send them out: over long before the lock in Redis is.
 import type { Clock } from "../clock.ts";
 import { LOCK_MS } from "../queue/epoch.ts";
 import { Aborter } from "./http.ts";
 
-export const RENEW_MS = 2_000;
-/** The lease ends this much before the lock, for the time a request needs to be written. */
-const MARGIN_MS = 500;
+const RENEW_MS = 1_000;
+/** Much shorter than the lock: what a worker that is cut off sent last is old when another one may take its rows. */
+const LEASE_MS = 2_500;
 const WATCH_MS = 250;
+/** For so long a worker has sent nothing, and has given up what it had sent, when its lock runs out. */
+export const STILL_MS = LOCK_MS - LEASE_MS - WATCH_MS;
 
 export interface Lease {
   /** Whether a request may be written in this instant. */
@@ -45,7 +47,7 @@ export function makeLeases(extend: Extend, clock: Clock): Leases {
     );
     for (const id of ids) {
       const lease = held.get(id);
-      if (lease && !lost.has(id)) lease.until = Math.max(lease.until, from + LOCK_MS - MARGIN_MS);
+      if (lease && !lost.has(id)) lease.until = Math.max(lease.until, from + LEASE_MS);
       else if (lease) lease.until = Number.NEGATIVE_INFINITY;
     }
   }
@@ -61,7 +63,7 @@ export function makeLeases(extend: Extend, clock: Clock): Leases {
       const from = clock.now();
       const lost = await extend([id], [token]);
       if (lost.length > 0) return null;
-      const mine: Held = { token, until: from + LOCK_MS - MARGIN_MS, aborter: new Aborter() };
+      const mine: Held = { token, until: from + LEASE_MS, aborter: new Aborter() };
       held.set(id, mine);
       return {
         valid: () => clock.now() < mine.until,

@@ -14,6 +14,8 @@ import type { Token, Tokens } from "./token.ts";
 
 /** A login that is not to be had is asked for again after this, no try counted. */
 const LOGIN_WAIT_MS = 1_000;
+/** While answers cannot be settled, it is asked again after this whether they can. */
+const BEHIND_WAIT_MS = 10;
 const NOT_THIS_ROW: Verdict = { kind: "retry", fault: "http-401", ambiguous: false };
 
 export interface Sender {
@@ -42,6 +44,10 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
   let stale: Token | undefined;
   for (;;) {
     if (!context.open() || !context.lease.valid()) return 0;
+    if (context.settler.behind()) {
+      await clock.sleep(BEHIND_WAIT_MS);
+      continue;
+    }
     let got = sender.tokens.current(stale) ?? (await sender.tokens.get(stale));
     if (context.pace && got.kind === "token") {
       if (!(await context.pace.slot())) return 0;

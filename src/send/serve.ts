@@ -6,7 +6,7 @@ import { packBatch, type QueuedRow, unpackBatch } from "../queue/payload.ts";
 import type { Sealer } from "../queue/seal.ts";
 import { makeTaker, type TakenBatch } from "../queue/take.ts";
 import { EpochGone, findSettled, makeSettler } from "../settle/settle.ts";
-import { type Lease, makeLeases, RENEW_MS } from "./lease.ts";
+import { type Lease, makeLeases, STILL_MS } from "./lease.ts";
 import { makePace } from "./pace.ts";
 import { type RowContext, type Sender, sendRow } from "./row.ts";
 import type { Slots } from "./slots.ts";
@@ -45,7 +45,7 @@ export function serveEpoch(context: ServeContext): Serving {
     log.warn({ epoch, reason: error.name }, "queue error"),
   );
   const leases = makeLeases((ids, tokens) => taker.extend(ids, tokens, LOCK_MS), clock);
-  const settler = makeSettler(redis, epoch, sealer);
+  const settler = makeSettler(redis, epoch, sealer, clock);
   const pace = makePace(
     redis,
     { endpoint: record.endpoint, run: record.run, rate: record.rate, endpointRate: record.endpointRate },
@@ -91,12 +91,12 @@ export function serveEpoch(context: ServeContext): Serving {
   }
 
   /**
-   * The worker that had these rows died with them: any of them may have been sent. They wait out what is left of the
-   * quiet period; the lock, which ran out meanwhile, was last renewed at most RENEW_MS before that worker's end.
+   * The worker that had these rows died with them or is cut off from Redis: any of them may have been sent. They wait out
+   * what is left of the quiet period: it began at the end of that worker's lease at the latest, and its lock has run out since.
    */
   function afterCrash(rows: readonly QueuedRow[]): Map<QueuedRow, number> {
     for (const row of rows) row.ambiguous = true;
-    return new Map(rows.map((row) => [row, Math.max(0, record.timeout - (LOCK_MS - RENEW_MS))]));
+    return new Map(rows.map((row) => [row, Math.max(0, record.timeout - STILL_MS)]));
   }
 
   /** The rows that must be tried again, each with its wait. */

@@ -1,5 +1,6 @@
 // Outcomes of one epoch in; settled in Redis in micro-batches, each by one script that refuses when the epoch is gone.
 import type { Redis } from "ioredis";
+import type { Clock } from "../clock.ts";
 import { type EpochKeys, epochKeys } from "../queue/epoch.ts";
 import { makeScript } from "../queue/script.ts";
 import type { Sealer } from "../queue/seal.ts";
@@ -9,6 +10,8 @@ import type { Outcome } from "./outcome.ts";
 /** A row waits at most this long for its bit: what a crash can cause to be sent again. */
 const INTERVAL_MS = 20;
 const ROWS = 250;
+/** Redis settles within a few milliseconds; after this it is not taken for granted any more that it will. */
+const BEHIND_MS = 100;
 
 // KEYS: record, settled, outcomes. ARGV: sealed entry, then pairs of a byte's position and the bytes whose bits to set there.
 // Bits and entry are set together; the entry first, because a script that fails half way is not undone, and a bit without
@@ -78,6 +81,11 @@ export interface Settler {
   fault(fault: Fault): void;
   /** Tells the coordinator that the credentials are refused. */
   blocked(): void;
+  /**
+   * Redis has not taken what was said for a while. What is never settled is sent again by another worker: it should be no
+   * more than can be said in that while.
+   */
+  behind(): boolean;
   /** Where a batch begins: its flush answers for what is said from here on. */
   mark(): number;
   /**
@@ -88,13 +96,15 @@ export interface Settler {
 }
 
 /** Holds what is said for at most 20 ms or 250 rows. Order of entries is the order of the calls. */
-export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settler {
+export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: Clock): Settler {
   const keys: EpochKeys = epochKeys(epoch);
   let outcomes: Outcome[] = [];
   let faults: Fault[] = [];
   let refused = false;
   let timer: NodeJS.Timeout | null = null;
   let writes = 0;
+  /** When the writes that Redis has not answered began, the oldest first. */
+  const unanswered: number[] = [];
   let written: Promise<void> = Promise.resolve();
   let lost: { readonly write: number; readonly error: unknown } | null = null;
 
@@ -109,6 +119,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settle
     refused = false;
     const call = settleScript(redis, [keys.record, keys.settled, keys.outcomes], [sealed, ...rows]);
     const number = writes++;
+    unanswered.push(clock.now());
     const before = written;
     written = call
       .then((done) => {
@@ -117,6 +128,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settle
       .catch((error: unknown) => {
         lost = { write: number, error };
       })
+      .finally(() => unanswered.shift())
       .then(() => before);
   }
 
@@ -138,6 +150,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer): Settle
       refused = true;
       write();
     },
+    behind: () => clock.now() - (unanswered[0] ?? Number.POSITIVE_INFINITY) > BEHIND_MS,
     mark: () => writes,
     async flush(since) {
       write();

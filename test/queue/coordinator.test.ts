@@ -1,6 +1,7 @@
 // The coordinator against a real Redis, with workers that do only what a test tells them: every row put ends in the
 // ledger or is left with its past, in the order of its customer, and Redis is left as it was.
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import type { Ledger } from "../../src/settle/ledger.ts";
@@ -75,7 +76,7 @@ describe("openCoordinator", () => {
     const { coordinator, client } = await setUp();
     coordinator.put(update(1));
     const drained = coordinator.drain();
-    const settler = makeSettler(client, `${RUN}-1`, makeSealer(KEY, `${RUN}-1`));
+    const settler = makeSettler(client, `${RUN}-1`, makeSealer(KEY, `${RUN}-1`), systemClock);
     settler.blocked();
     await drained;
     expect([coordinator.blocked, coordinator.over]).toEqual([true, true]);

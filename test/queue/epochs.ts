@@ -51,7 +51,7 @@ export function workerOf(redis: TestRedis, epoch: string): TestWorker {
   const client = redis.connect();
   const sealer = makeSealer(KEY, epoch);
   const taker = makeTaker(client, epoch, 6_000, systemClock, () => {});
-  const settler = makeSettler(client, epoch, sealer);
+  const settler = makeSettler(client, epoch, sealer, systemClock);
   onTestFinished(() => taker.close());
   return {
     epoch,

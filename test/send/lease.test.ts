@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { LOCK_MS } from "../../src/queue/epoch.ts";
 import { Aborter } from "../../src/send/http.ts";
-import { type Leases, makeLeases } from "../../src/send/lease.ts";
+import { type Leases, makeLeases, STILL_MS } from "../../src/send/lease.ts";
 import { type FakeClock, makeFakeClock } from "../queue/support.ts";
 
-/** A lock lasts 6 s, and a lease half a second less. */
-const LEASE_MS = 5_500;
+/** A lock lasts 6 s. */
+const LEASE_MS = 2_500;
 
 let clock: FakeClock;
 let leases: Leases;
@@ -49,12 +50,12 @@ describe("a lease", () => {
 
   test("is timed from before the call: a slow Redis makes it shorter, never longer", async () => {
     extend = async () => {
-      await clock.advance(4_000);
+      await clock.advance(1_500);
       return [];
     };
     const slow = await lease();
     expect(slow.valid()).toBe(true);
-    await clock.advance(LEASE_MS - 4_000 - 1);
+    await clock.advance(LEASE_MS - 1_500 - 1);
     expect(slow.valid()).toBe(true);
     await clock.advance(1);
     expect(slow.valid()).toBe(false);
@@ -75,12 +76,19 @@ describe("a lease", () => {
     expect(calls.at(-1)).toEqual({ ids: ["a", "b"], tokens: ["token-of-a", "token-of-b"] });
   });
 
-  test("is over when Redis is not heard of for as long as a lock lasts, and its requests are aborted", async () => {
+  test("is over when Redis is not heard of for a while, and its requests are aborted", async () => {
     const held = await lease();
     extend = () => Promise.reject(new Error("connection lost"));
     await pass(LEASE_MS - 250);
     expect([held.valid(), held.aborter.over]).toEqual([true, false]);
     await pass(250);
+    expect([held.valid(), held.aborter.over]).toEqual([false, true]);
+  });
+
+  test("leaves the rows of a worker that is cut off in peace for a known time before another may take them", async () => {
+    const held = await lease();
+    extend = () => Promise.reject(new Error("connection lost"));
+    await pass(LOCK_MS - STILL_MS);
     expect([held.valid(), held.aborter.over]).toEqual([false, true]);
   });
 

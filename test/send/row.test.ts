@@ -21,6 +21,7 @@ let clock: FakeClock;
 let outcomes: Outcome[];
 let faults: Fault[];
 let refusals: number;
+let behind: boolean;
 
 beforeEach(async () => {
   simulator = await startSimulator({ maxFaultsPerRow: "none" });
@@ -29,6 +30,7 @@ beforeEach(async () => {
   outcomes = [];
   faults = [];
   refusals = 0;
+  behind = false;
 });
 afterEach(async () => {
   await http.close();
@@ -60,6 +62,7 @@ function send(row: QueuedRow, { tokens = tokensOf(), http: client = http, ...how
       blocked: () => {},
       mark: () => 0,
       flush: async () => {},
+      behind: () => behind,
     },
     attempts: 5,
     timeout: TIMEOUT,
@@ -247,6 +250,26 @@ describe("the right to send", () => {
     expect(await send(row, how)).toBe(0);
     expect(row).toEqual(newRow());
     expect(simulator.stats()).toMatchObject({ requests: 0, logins: 0 });
+  });
+
+  test("rests while answers cannot be settled, and goes on, or back, after that", async () => {
+    behind = true;
+    let wait = send(newRow());
+    await clock.advance(60_000);
+    expect(simulator.stats().requests).toBe(0);
+    behind = false;
+    await clock.advance(10);
+    expect(await wait).toBeNull();
+    expect(simulator.stats().requests).toBe(1);
+
+    behind = true;
+    let valid = true;
+    wait = send(newRow(), { lease: { valid: () => valid, aborter: new Aborter(), end: () => {} } });
+    await clock.advance(1_000);
+    valid = false;
+    await clock.advance(10);
+    expect(await wait).toBe(0);
+    expect(simulator.stats().requests).toBe(1);
   });
 
   test("lost during the login sends nothing", async () => {

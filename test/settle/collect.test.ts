@@ -1,6 +1,7 @@
 // From the outcome stream into the ledger: an entry is deleted only when the ledger has it, and counts once.
 import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { epochKeys } from "../../src/queue/epoch.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import { collect } from "../../src/settle/collect.ts";
@@ -19,7 +20,7 @@ async function setUp() {
   const client = redis.connect();
   await client.set(keys.record, "{}");
   const ledger = folder.keep(openLedger(await folder.dir()));
-  const settler = makeSettler(client, EPOCH, sealer);
+  const settler = makeSettler(client, EPOCH, sealer, systemClock);
   const say = async (...rows: number[]) => {
     const from = settler.mark();
     for (const row of rows) settler.outcome(outcome(row));

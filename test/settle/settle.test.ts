@@ -1,11 +1,12 @@
 // Settling in Redis: bit and entry together, refused when the epoch is gone, in micro-batches that keep their order.
 import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { epochKeys } from "../../src/queue/epoch.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import { type Entry, type Fault, unpackEntry } from "../../src/settle/entry.ts";
 import { EpochGone, findSettled, makeSettler } from "../../src/settle/settle.ts";
-import { AT, KEY, outcome } from "../queue/support.ts";
+import { AT, KEY, makeFakeClock, outcome } from "../queue/support.ts";
 import { useRedis } from "../support/redis.ts";
 
 const EPOCH = "0123456789abcdef-1";
@@ -32,7 +33,7 @@ const fault = (row: number): Fault => ({ row, at: AT, fault: "http-503", http: 5
 describe("makeSettler", () => {
   test("sets a row's bit and appends its outcome, sealed, together", async () => {
     const client = await open();
-    const settler = makeSettler(client, EPOCH, sealer);
+    const settler = makeSettler(client, EPOCH, sealer, systemClock);
     const failed = outcome(4, { status: "failed", cause: { code: "requestValidateError" } });
     const from = settler.mark();
     settler.outcome(failed);
@@ -47,9 +48,30 @@ describe("makeSettler", () => {
     expect(stored?.[1][1]?.toString("latin1")).not.toMatch(/requestValidateError|http-503/);
   });
 
+  test("is behind while Redis has not taken what was said a moment ago, and no longer", async () => {
+    const client = await open();
+    const clock = makeFakeClock();
+    const settler = makeSettler(client, EPOCH, sealer, clock);
+    expect(settler.behind()).toBe(false);
+    await redis.connect().client("PAUSE", 60_000, "WRITE");
+    settler.outcome(outcome(1));
+    const from = settler.mark();
+    const flushed = settler.flush(from);
+    expect(settler.behind()).toBe(false);
+    await clock.advance(60_000);
+    expect(settler.behind()).toBe(true);
+    await redis.connect().client("UNPAUSE");
+    await flushed;
+    expect(settler.behind()).toBe(false);
+    settler.outcome(outcome(2));
+    await clock.advance(60_000);
+    await settler.flush(from);
+    expect(settler.behind()).toBe(false);
+  });
+
   test("refuses when the record of the epoch is missing, and leaves nothing in Redis", async () => {
     const client = redis.connect();
-    const settler = makeSettler(client, EPOCH, sealer);
+    const settler = makeSettler(client, EPOCH, sealer, systemClock);
     const from = settler.mark();
     settler.outcome(outcome(1));
     await expect(settler.flush(from)).rejects.toThrow(EpochGone);
@@ -60,7 +82,7 @@ describe("makeSettler", () => {
 
   test("writes many outcomes in few entries, in the order in which they were said", async () => {
     const client = await open();
-    const settler = makeSettler(client, EPOCH, sealer);
+    const settler = makeSettler(client, EPOCH, sealer, systemClock);
     const from = settler.mark();
     for (let row = 1; row <= 1_010; row++) settler.outcome(outcome(row));
     await settler.flush(from);
@@ -74,7 +96,7 @@ describe("makeSettler", () => {
 
   test("writes a single outcome by itself after a moment, and what is urgent at once", async () => {
     const client = await open();
-    const settler = makeSettler(client, EPOCH, sealer);
+    const settler = makeSettler(client, EPOCH, sealer, systemClock);
     settler.outcome(outcome(1));
     expect(await client.xlen(keys.outcomes)).toBe(0);
     await expect.poll(() => client.xlen(keys.outcomes), { interval: 5 }).toBe(1);
@@ -86,14 +108,14 @@ describe("makeSettler", () => {
 
   test("has nothing to write when nothing was said", async () => {
     const client = await open();
-    const settler = makeSettler(client, EPOCH, sealer);
+    const settler = makeSettler(client, EPOCH, sealer, systemClock);
     await settler.flush(settler.mark());
     expect(await client.keys("*")).toEqual([keys.record]);
   });
 
   test("says so when Redis is gone", async () => {
     const client = await open();
-    const settler = makeSettler(client, EPOCH, sealer);
+    const settler = makeSettler(client, EPOCH, sealer, systemClock);
     client.disconnect();
     const from = settler.mark();
     settler.outcome(outcome(1));
@@ -102,7 +124,7 @@ describe("makeSettler", () => {
 
   test("a write that failed fails the batch it was of, and not the batches that come after it", async () => {
     const client = await open();
-    const settler = makeSettler(client, EPOCH, sealer);
+    const settler = makeSettler(client, EPOCH, sealer, systemClock);
     const first = settler.mark();
     await client.set(keys.outcomes, "no stream");
     settler.outcome(outcome(1));
