@@ -69,6 +69,7 @@ export function customersOf(simulator: Simulator): Map<string, object> {
 const count = z.number().int().min(0);
 const summary = z.looseObject({
   run: z.string(),
+  retryOf: z.string().nullable(),
   state: z.string(),
   read: count,
   balanced: z.boolean(),
@@ -82,6 +83,7 @@ const summary = z.looseObject({
   } satisfies Record<(typeof STATUSES)[number], z.ZodNumber>),
   requests: z.object({ sent: count, retried: count }),
   ambiguousUpdated: count,
+  superseded: count,
   resumes: count,
   epochs: z.array(z.string()),
   errors: z.array(z.looseObject({ status: z.string(), code: z.string(), count })),
@@ -120,7 +122,7 @@ export interface Pipeline {
   simulate(options?: SimulatorInput): Promise<Simulator>;
   /** Writes a file in the test's folder; returns its path. */
   file(name: string, content: string): string;
-  start(args: readonly string[], env?: Readonly<Record<string, string>>): Running;
+  start(args: readonly string[], env?: Readonly<Record<string, string>>, input?: string): Running;
   /** `updraft run … --json`. */
   run(args: readonly string[], env?: Readonly<Record<string, string>>, input?: string): Promise<Run>;
   /** Names of the runs in the data folder. */
