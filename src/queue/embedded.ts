@@ -69,7 +69,7 @@ function makeHome(
   };
   const close = async () => {
     const ended = [...clients].map((client) => new Promise((resolve) => client.once("end", resolve)));
-    for (const client of clients) client.disconnect();
+    for (const client of clients) disconnect(client);
     await Promise.all(ended);
     await leave();
   };
@@ -85,6 +85,14 @@ function makeHome(
       return closing;
     },
   };
+}
+
+/** One that waits to connect again has no connection to end, and told to it would never say that it is at its end. */
+function disconnect(client: Redis): void {
+  if (client.status === "reconnecting") {
+    client.options.retryStrategy = () => null;
+    client.once("connect", () => client.disconnect());
+  } else client.disconnect();
 }
 
 /**

@@ -27,6 +27,8 @@ export interface SpawnedWorker {
   start(order: ChildOrder): void;
   /** Lets it end what is in flight; resolves when it is gone. May be called twice. */
   stop(): Promise<void>;
+  /** Ends it at once: nothing it has can be saved any more. */
+  kill(): void;
 }
 
 let warm: ChildProcess | null = null;
@@ -81,6 +83,10 @@ export function spawnWorker(clock: Clock, log: Logger, notice: (line: string) =>
       if (order === null) child.kill("SIGKILL");
       else if (child.connected) child.send(STOP);
       await gone;
+    },
+    kill() {
+      stopping = true;
+      child.kill("SIGKILL");
     },
   };
 }

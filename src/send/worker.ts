@@ -15,6 +15,8 @@ import { makeTokens } from "./token.ts";
 const LOOK_MS = 2_000;
 /** Requests in flight may end in this time after a stop; then they are aborted. */
 const STOP_MS = 25_000;
+/** And so much longer what is left may take to be given back: a Redis that is gone takes nothing back. */
+const CLOSE_MS = 3_000;
 
 export interface WorkerContext {
   readonly redis: RedisHome;
@@ -47,7 +49,7 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
     if (known) return known.refresh();
     if (soft.aborted || refused.has(epoch)) return;
     const record = await readEpoch(redis, epoch);
-    if (!record || served.has(epoch) || (context.run !== null && record.run !== context.run)) return;
+    if (!record || soft.aborted || served.has(epoch) || (context.run !== null && record.run !== context.run)) return;
     const difference = differs(record, contract.name, mine, key);
     if (difference) {
       refused.add(epoch);
@@ -68,6 +70,13 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
     }
   }
 
+  async function lookAlways(): Promise<void> {
+    while (!soft.aborted) {
+      await look();
+      await clock.sleep(LOOK_MS, soft);
+    }
+  }
+
   const stopAll = () => {
     for (const serving of served.values()) serving.stop();
   };
@@ -78,13 +87,18 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   hard.addEventListener("abort", abortAll, { once: true });
   news.on("message", (_channel: string, epoch: string) => void take(epoch).catch(() => {}));
   await news.subscribe(NEWS);
-  while (!soft.aborted) {
-    await look();
-    await clock.sleep(LOOK_MS, soft);
+  void lookAlways();
+  await new Promise((resolve) =>
+    soft.aborted ? resolve(null) : soft.addEventListener("abort", resolve, { once: true }),
+  );
+  const ended = Promise.allSettled([...served.values()].map((serving) => serving.done));
+  const over = new AbortController();
+  if ((await Promise.race([ended, clock.sleep(STOP_MS, over.signal)])) === undefined) {
+    abortAll();
+    const late = (await Promise.race([ended, clock.sleep(CLOSE_MS, over.signal)])) === undefined;
+    if (late) context.notice("Redis does not answer: what is left comes back to other workers by itself");
   }
-  const deadline = setTimeout(abortAll, STOP_MS);
-  await Promise.allSettled([...served.values()].map((serving) => serving.done));
-  clearTimeout(deadline);
+  over.abort();
   await http.close();
 }
 

@@ -74,8 +74,14 @@ export function workerOf(redis: TestRedis, epoch: string): TestWorker {
 }
 
 /** Opens an epoch as a coordinator does, with these batches in its queue. */
-export async function openEpoch(redis: Redis, epoch: string, batches: readonly (readonly QueuedRow[])[], key = KEY) {
-  await announceEpoch(redis, { v: 1, epoch, held: false, ...RECORD, key: keyFingerprint(key) });
+export async function openEpoch(
+  redis: Redis,
+  epoch: string,
+  batches: readonly (readonly QueuedRow[])[],
+  key = KEY,
+  record = RECORD,
+) {
+  await announceEpoch(redis, { v: 1, epoch, held: false, ...record, key: keyFingerprint(key) });
   const queue = makeBatchQueue(redis, epoch);
   const sealer = makeSealer(key, epoch);
   const jobs = batches.map((rows, i) => ({

@@ -1,0 +1,85 @@
+// A worker of this process, told to stop while the endpoint or Redis keeps it waiting: it ends all the same.
+import { afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { loadSettings } from "../../src/config.ts";
+import { condor } from "../../src/endpoint/condor.ts";
+import { type Simulator, startSimulator } from "../../src/endpoint/simulator.ts";
+import { openRedis, type RedisHome } from "../../src/queue/embedded.ts";
+import { endpointFingerprint } from "../../src/queue/epoch.ts";
+import { unpackBatch } from "../../src/queue/payload.ts";
+import { makeBatchQueue } from "../../src/queue/put.ts";
+import { makeSealer } from "../../src/queue/seal.ts";
+import { runWorker } from "../../src/send/worker.ts";
+import { openEpoch, queued, RECORD, RUN } from "../queue/epochs.ts";
+import { KEY, silent } from "../queue/support.ts";
+import { useRedis } from "../support/redis.ts";
+
+const EPOCH = `${RUN}-1`;
+const redis = useRedis();
+let simulator: Simulator | null = null;
+let home: RedisHome | null = null;
+
+afterEach(async () => {
+  process.kill(redis.pid, "SIGCONT");
+  await home?.close();
+  await simulator?.stop();
+});
+
+/** The deadlines of a stop pass at once; all else takes its time. */
+const impatient = {
+  ...systemClock,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms >= 3_000 ? 50 : ms, signal),
+};
+
+/** A worker with ten rows in flight that the endpoint never answers. */
+async function begin() {
+  simulator = await startSimulator({ silentBeforeShare: 1 });
+  const env = { CONNECTFI_LOGIN: "simulator", CONNECTFI_PASSWORD: "simulator", CONNECTFI_BASE_URL: simulator.url };
+  const settings = loadSettings({ flags: { timeout: "10m", concurrency: "4" }, env, cwd: "/" });
+  home = await openRedis({ redisUrl: redis.url, dataDir: "/nowhere", clock: systemClock });
+  const { baseUrl } = settings;
+  const rows = Array.from({ length: 10 }, (_, i) => queued(i + 1));
+  await openEpoch(redis.connect(), EPOCH, [rows], KEY, {
+    ...RECORD,
+    ...{ timeout: settings.timeout, baseUrl, endpoint: endpointFingerprint(baseUrl, "simulator") },
+  });
+  const soft = new AbortController();
+  const said: string[] = [];
+  const worker = runWorker(
+    {
+      ...{ redis: home, key: KEY, contract: condor, settings, run: null, clock: impatient, log: silent },
+      notice: (line) => said.push(line),
+    },
+    soft.signal,
+    new AbortController().signal,
+  );
+  const { stats } = simulator;
+  await expect.poll(() => stats().inFlight, { interval: 5 }).toBe(4);
+  return { soft, worker, said };
+}
+
+describe("a worker that is told to stop", () => {
+  test("breaks off requests that are still unanswered at its deadline: their rows go back in doubt, the others untried", async () => {
+    const { soft, worker, said } = await begin();
+    soft.abort();
+    await worker;
+    expect(said).toEqual([]);
+    const queue = makeBatchQueue(redis.connect(), EPOCH);
+    const [left] = await queue.left();
+    const { rows } = unpackBatch(makeSealer(KEY, EPOCH), EPOCH, left?.id ?? "", left?.data);
+    expect(left?.active).toBe(false);
+    expect(rows.map(({ row, tries, requests, ambiguous }) => [row, tries, requests, ambiguous])).toEqual([
+      ...[1, 2, 3, 4].map((row) => [row, 0, 1, true]),
+      ...[5, 6, 7, 8, 9, 10].map((row) => [row, 0, 0, false]),
+    ]);
+    await queue.close();
+  });
+
+  test("ends even if Redis does not take its rows back, and says so", async () => {
+    const { soft, worker, said } = await begin();
+    process.kill(redis.pid, "SIGSTOP");
+    soft.abort();
+    await worker;
+    expect(said).toEqual(["Redis does not answer: what is left comes back to other workers by itself"]);
+  });
+});
