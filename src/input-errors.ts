@@ -35,6 +35,11 @@ export const INPUT_ERRORS = {
     message: "{file} is a damaged {compression} file: it ends too soon or its checksum is wrong",
     next: "make or copy it again; {compression} -t tells whether it is whole",
   },
+  "file-differs": {
+    exit,
+    message: "{file} is not what run {run} began with, and that run is not over: {far}",
+    next: "give the file back as it was and run the same command to go on with it, or end that run for good: updraft cancel {run}",
+  },
   "file-directory": {
     exit,
     message: "{file} is a directory: expected a file",

@@ -9,6 +9,7 @@ import { type Input, openInput } from "./input.ts";
 import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
 import type { MappingSettings } from "./plan/plan.ts";
+import { tidyUp } from "./prune.ts";
 import { carryRows } from "./queue/carry.ts";
 import { openCoordinator } from "./queue/coordinator.ts";
 import { openRedis } from "./queue/embedded.ts";
@@ -24,6 +25,7 @@ import type { LocalSettings, Settings } from "./settings.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import { noteInput } from "./settle/peek.ts";
 import { runId } from "./settle/run-folder.ts";
+import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
 import { checkRows } from "./write/check.ts";
 import { conclude, startReport, summarizeCheck, summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
@@ -82,13 +84,23 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const { source, reader, plan } = input;
   const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
   const id = request.retry?.run ?? runId({ ...settings, ...about });
-  await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: () => countRows(reader) });
+  const { path } = originOf(request, source);
+  const purpose = path === null || request.retry ? null : { ...settings, path, job };
+  if (purpose !== null) refuseLeftBehind(settings.dataDir, purpose, source.sha256);
+  let rows: number | null = null;
+  const count = async () => {
+    rows = await countRows(reader);
+    return rows;
+  };
+  await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: count });
 
   const key = loadKey(settings.key, settings.dataDir);
   const redis = await starting;
   const control = redis.connect("coordinator");
   const opened = await openRun(control, settings.dataDir, id, request.again, clock);
   const { run, ledger } = closing.adopt(opened, (held) => held.close());
+  if (purpose !== null) noteUnfinished(settings.dataDir, purpose, run, source.sha256);
+  closing.defer(() => tidyUp(settings, run, ledger, hooks.log, clock));
   const origin = originOf(request, source);
   const told = summarySettings(settings);
   ledger.write([], [], { settings: JSON.stringify(told) });
@@ -99,9 +111,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
     return await endCancelled({ redis: control, key, opened, input: { source, reader, plan }, origin, start }, hooks);
   const spell = ledger.begin(start);
   if (spell > 1)
-    hooks.notice(
-      `resuming run ${run}: ${thousands(opened.answered)} of about ${thousands(source.lines)} rows answered`,
-    );
+    hooks.notice(`resuming run ${run}: ${thousands(opened.answered)} of ${rowsOf(source, rows)} rows answered`);
   worker.start({ settings, key: key.toString("hex"), run });
 
   const coordinator = await openCoordinator({
@@ -194,6 +204,11 @@ export async function work(
   // What a run leaves to its worker process: it starts sooner without.
   const { runWorker } = await import("./send/worker.ts");
   await runWorker({ ...hooks, redis, key, contract, settings, run: null, clock }, soft, hard);
+}
+
+/** The number of a file's rows, as far as it is known. */
+function rowsOf({ lines, format }: Source, counted: number | null): string {
+  return counted === null ? `about ${thousands(Math.max(1, lines - (format === "csv" ? 1 : 0)))}` : thousands(counted);
 }
 
 function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {

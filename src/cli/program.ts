@@ -9,6 +9,7 @@ import { cancelCommand, pauseCommand, resumeCommand } from "./control.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
+import { pruneCommand } from "./prune.ts";
 import { retryCommand } from "./retry.ts";
 import { runCommand } from "./run.ts";
 import { runsCommand } from "./runs.ts";
@@ -30,6 +31,7 @@ const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   retryCommand,
   explainCommand,
   verifyCommand,
+  pruneCommand,
   workerCommand,
   simulateCommand,
   demoCommand,

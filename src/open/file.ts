@@ -13,6 +13,25 @@ export interface Input {
 /** 128 and 256 KiB are no faster, and hold 30 MB more until they are collected. */
 export const CHUNK = 64 * 1024;
 
+/** The same bytes in chunks of CHUNK, but for the last: a stream may come byte by byte, and so may what is decompressed. */
+export async function* evened(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  let parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    let rest = chunk;
+    while (length + rest.length >= CHUNK) {
+      const taken = rest.subarray(0, CHUNK - length);
+      yield length === 0 ? taken : Buffer.concat([...parts, taken]);
+      rest = rest.subarray(taken.length);
+      parts = [];
+      length = 0;
+    }
+    if (rest.length > 0) parts.push(rest);
+    length += rest.length;
+  }
+  if (length > 0) yield Buffer.concat(parts);
+}
+
 /** `read` refuses a file that is not the same, by inode, size and time of change, as when it was opened here. */
 export async function openFile(path: string): Promise<Input> {
   const seen = await stat(path, { bigint: true }).catch((cause: unknown) => refuse(cause, path));

@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { UpdraftError } from "../errors.ts";
 import { decompress } from "./decompress.ts";
-import { openFile } from "./file.ts";
-import { fingerprint } from "./fingerprint.ts";
+import { evened, openFile } from "./file.ts";
+import { fingerprint, markOf } from "./fingerprint.ts";
 import { spool } from "./spool.ts";
 
 export type Format = "csv" | "ndjson";
@@ -39,27 +39,29 @@ export async function openSource(path: string, context: OpenContext): Promise<So
   const input = piped
     ? await spool(context.stdin ?? process.stdin, join(context.dataDir, "spool"))
     : await openFile(path);
-  const decoded = () => decompress(input.read(), file);
+  const decoded = () => evened(decompress(input.read(), file));
   try {
     const name = basename(file);
-    const print = await fingerprint(decoded(), name.replace(/\.(?:gz|zst|zstd)$/i, ""), file);
-    return { name, ...print, read: () => unchanged(decoded(), print.sha256, file), close: input.close };
+    const { marks, ...print } = await fingerprint(decoded(), name.replace(/\.(?:gz|zst|zstd)$/i, ""), file);
+    return { name, ...print, read: () => unchanged(decoded(), marks, file), close: input.close };
   } catch (error) {
     await input.close();
     throw error;
   }
 }
 
-/** The same chunks; throws at their end if they are not what was fingerprinted. */
+/** The same chunks, up to the first one that is not what was fingerprinted: there it throws. */
 async function* unchanged(
   chunks: AsyncIterable<Buffer>,
-  sha256: string,
+  marks: readonly number[],
   file: string,
 ): AsyncGenerator<Buffer, void, undefined> {
   const hash = createHash("sha256");
+  let read = 0;
   for await (const chunk of chunks) {
     hash.update(chunk);
+    if (marks[read++] !== markOf(hash)) throw new UpdraftError("file-changed", { file });
     yield chunk;
   }
-  if (hash.digest("hex") !== sha256) throw new UpdraftError("file-changed", { file });
+  if (read !== marks.length) throw new UpdraftError("file-changed", { file });
 }

@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { UpdraftError } from "../errors.ts";
-import { CHUNK, type Input } from "./file.ts";
+import { evened, type Input } from "./file.ts";
 
 const TAG = 16;
 
@@ -21,7 +21,7 @@ export async function spool(stream: AsyncIterable<Buffer | string>, folder: stri
     return closed;
   };
   try {
-    for await (const chunk of evened(stream)) {
+    for await (const chunk of evened(asBytes(stream))) {
       await writeAll(handle, seal(key, sizes.length, chunk), folder);
       sizes.push(chunk.length);
     }
@@ -43,6 +43,10 @@ export async function spool(stream: AsyncIterable<Buffer | string>, folder: stri
   return { read, close };
 }
 
+async function* asBytes(stream: AsyncIterable<Buffer | string>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of stream) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+}
+
 async function openUnnamed(folder: string): Promise<FileHandle> {
   const path = join(folder, `stdin-${process.pid}-${randomBytes(8).toString("hex")}.sealed`);
   try {
@@ -62,25 +66,6 @@ async function writeAll(handle: FileHandle, bytes: Buffer, folder: string): Prom
     const full = cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
     throw new UpdraftError(full ? "disk-full" : "data-dir-unwritable", { dir: folder }, { cause });
   }
-}
-
-/** The same bytes in chunks of CHUNK, but for the last: a stream may come byte by byte, and each seal costs 16 bytes. */
-async function* evened(stream: AsyncIterable<Buffer | string>): AsyncGenerator<Buffer, void, undefined> {
-  let parts: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of stream) {
-    let rest = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
-    while (length + rest.length >= CHUNK) {
-      parts.push(rest.subarray(0, CHUNK - length));
-      rest = rest.subarray(CHUNK - length);
-      yield Buffer.concat(parts);
-      parts = [];
-      length = 0;
-    }
-    if (rest.length > 0) parts.push(rest);
-    length += rest.length;
-  }
-  if (length > 0) yield Buffer.concat(parts);
 }
 
 /** The chunk's number is its nonce: with a key of its own for each spool it never repeats, and chunks cannot change places. */

@@ -151,6 +151,34 @@ describe("Source.read: a file that changed since it was fingerprinted is refused
     }).rejects.toMatchObject({ code: "file-changed" });
   });
 
+  test.each<[string, (text: string) => string | Buffer]>([
+    ["as it is", (text) => text],
+    ["as gzip", (text) => gzipSync(text, { level: 0 })],
+    ["as zstd", (text) => zstdCompressSync(text)],
+  ])(
+    "%s, in nothing but what no time or size tells, before a byte of the change is given out",
+    async (_how, written) => {
+      const path = file("rows.csv", written(ROWS));
+      const when = new Date("2026-01-01T00:00:00Z");
+      utimesSync(path, when, when);
+      for (const at of [0, 70_000, 200_000, ROWS.length - 30]) {
+        const source = await opened(path);
+        const changed = `${ROWS.slice(0, at)}${ROWS.slice(at).replace(/ann|sta/, "xxx")}`;
+        expect(changed).not.toBe(ROWS);
+        writeFileSync(path, written(changed));
+        const size = written(ROWS).length;
+        if (written(changed).length === size) utimesSync(path, when, when);
+        let given = "";
+        await expect(async () => {
+          for await (const chunk of source.read()) given += chunk.toString();
+        }).rejects.toMatchObject({ code: "file-changed" });
+        expect(ROWS.startsWith(given)).toBe(true);
+        writeFileSync(path, written(ROWS));
+        utimesSync(path, when, when);
+      }
+    },
+  );
+
   test("in nothing but what no time or size tells, by its hash at the end", async () => {
     const path = file("rows.csv", ROWS);
     const when = new Date("2026-01-01T00:00:00Z");
