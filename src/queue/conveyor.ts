@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import { announceEpoch, holdEpoch, type RunRecord } from "./epoch.ts";
+import type { Holder } from "./holder.ts";
 import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
 import { type BatchQueue, makeBatchQueue } from "./put.ts";
 import { makeSealer, type Sealer } from "./seal.ts";
@@ -35,6 +36,7 @@ export interface ConveyorContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly record: RunRecord;
+  readonly holder: Pick<Holder, "token">;
 }
 
 export interface Conveyor {
@@ -109,7 +111,7 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
       sealer = makeSealer(context.key, epoch);
       queue = makeBatchQueue(redis, epoch);
       epochs.push(epoch);
-      await announceEpoch(redis, { v: 1, epoch, held, ...record });
+      await announceEpoch(redis, { v: 1, epoch, held, ...record }, context.holder.token);
       log.info({ epoch }, "epoch opened");
       lost = false;
     },

@@ -179,6 +179,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
 
   const patience = record.timeout + LOCK_MS;
   const retirement = { redis, key: context.key, ledger, clock, log, patience, answered: settle };
+  await context.holder.check();
   const newest = await retireLeft({ ...retirement, answered: () => {} }, record.run);
   const conveyor = makeConveyor(context, window, newest, ending.signal);
   await conveyor.open();

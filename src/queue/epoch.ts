@@ -2,7 +2,9 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import * as z from "zod";
+import { UpdraftError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
+import { makeScript } from "./script.ts";
 import { keyFingerprint } from "./seal.ts";
 
 export const PREFIX = "updraft";
@@ -71,14 +73,28 @@ export function epochKeys(epoch: string): EpochKeys {
   };
 }
 
-/** Writes the record, then announces the epoch. */
-export async function announceEpoch(redis: Redis, record: EpochRecord): Promise<void> {
-  await redis
-    .multi()
-    .set(epochKeys(record.epoch).record, JSON.stringify(record))
-    .sadd(EPOCHS, record.epoch)
-    .publish(NEWS, record.epoch)
-    .exec();
+/** Holds who may coordinate a run. */
+export const holdKey = (run: string) => `${PREFIX}:holder:${run}`;
+
+// KEYS: hold, record, epochs. ARGV: token, record, epoch, channel. A process that slept through a takeover announces nothing:
+// the epoch of that name is another's by now.
+const announceScript = makeScript(`
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('SADD', KEYS[3], ARGV[3])
+redis.call('PUBLISH', ARGV[4], ARGV[3])
+return 1`);
+
+/**
+ * Writes the record, then announces the epoch.
+ * @param token what the process holds the run with; throws `run-taken-over` where another has it by now
+ */
+export async function announceEpoch(redis: Redis, record: EpochRecord, token = ""): Promise<void> {
+  const { run, epoch } = record;
+  const keys = [holdKey(run), epochKeys(epoch).record, EPOCHS];
+  const announced = await announceScript(redis, keys, [token, JSON.stringify(record), epoch, NEWS]);
+  if (announced !== 1) throw new UpdraftError("run-taken-over", { run });
 }
 
 /** Holds or releases an epoch for all workers. False when its record is gone. */

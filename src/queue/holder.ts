@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
-import { PREFIX } from "./epoch.ts";
+import { holdKey } from "./epoch.ts";
 import { asRefusal } from "./redis.ts";
 import { makeScript } from "./script.ts";
 
@@ -32,8 +32,6 @@ export interface Holder {
   check(): Promise<void>;
   release(): Promise<void>;
 }
-
-export const holdKey = (run: string) => `${PREFIX}:holder:${run}`;
 
 /** Throws `run-held-by` when a living process holds the run. */
 export async function holdRun(redis: Redis, run: string, clock: Clock): Promise<Holder> {
