@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { endCancelled } from "./cancel.ts";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
+import { UpdraftError } from "./errors.ts";
 import type { Progress } from "./events.ts";
 import { type Input, openInput } from "./input.ts";
 import type { Source } from "./open/source.ts";
@@ -152,6 +153,8 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   try {
     await carrying.done.finally(coordinator.end);
   } catch (error) {
+    // It waits for Redis as well, with requests that are over by now.
+    if (error instanceof UpdraftError && error.code === "redis-silent") worker.kill();
     reporting.follow.fail(error);
     await reporting.written.catch(() => {});
     throw error;
