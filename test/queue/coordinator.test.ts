@@ -3,12 +3,13 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { UpdraftError } from "../../src/errors.ts";
+import { announceEpoch, holdEpoch, holdKey, readEpoch } from "../../src/queue/epoch.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import type { Ledger } from "../../src/settle/ledger.ts";
 import { makeSettler } from "../../src/settle/settle.ts";
 import { useRedis } from "../support/redis.ts";
 import { ours, serve, useCoordinators } from "./coordinators.ts";
-import { openEpoch, queued, RUN, waiting, workerOf } from "./epochs.ts";
+import { openEpoch, queued, RECORD, RUN, waiting, workerOf } from "./epochs.ts";
 import { KEY, outcome, update } from "./support.ts";
 
 const redis = useRedis();
@@ -99,6 +100,98 @@ describe("openCoordinator", () => {
     // Longer than a row that became due would linger before it was sent.
     await new Promise((resolve) => setTimeout(resolve, 25));
     expect(await ours(client)).toEqual([]);
+  });
+
+  test("holds the workers while it is paused, and lets them go on when it is resumed", async () => {
+    const { coordinator, client, ledger } = await setUp();
+    const held = async () => (await readEpoch(client, `${RUN}-1`))?.held;
+    await coordinator.grant("pause");
+    expect([coordinator.state, coordinator.over, ledger.meta("state"), await held()]).toEqual([
+      ...["paused", false, "paused", true],
+    ]);
+    await coordinator.grant("resume");
+    expect([coordinator.state, ledger.meta("state"), await held()]).toEqual(["running", "running", false]);
+  });
+
+  test("holds the workers again where Redis did not take it, or somebody else let them go", async () => {
+    const { coordinator, client } = await setUp();
+    await coordinator.grant("pause");
+    await holdEpoch(client, `${RUN}-1`, false);
+    await expect.poll(async () => (await readEpoch(client, `${RUN}-1`))?.held).toBe(true);
+  });
+
+  test("stays paused in the epoch that replaces one that Redis lost", async () => {
+    const { coordinator, client } = await setUp();
+    await coordinator.grant("pause");
+    await client.flushall();
+    await expect.poll(async () => (await readEpoch(client, `${RUN}-2`))?.held).toBe(true);
+  });
+
+  test("sends nothing more once it is cancelled, which its ledger knows before anybody is told", async () => {
+    const { coordinator, client, ledger, worker, end } = await setUp();
+    for (const row of [1, 2]) coordinator.put(update(row, "a"));
+    const drained = coordinator.drain();
+    const hands = worker();
+    const taken = await hands.take();
+    await coordinator.grant("cancel");
+    await drained;
+    expect([coordinator.state, coordinator.over]).toEqual(["cancelled", true]);
+    expect(ledger.meta("cancel")).toMatch(/^\d+$/);
+    await coordinator.grant("resume");
+    expect(coordinator.state).toBe("cancelled");
+    const ended = end();
+    await hands.settle(1);
+    await taken.complete();
+    await ended;
+    expect([...ledger.outcomes()].map(({ row }) => row)).toEqual([1]);
+    expect(await ours(client)).toEqual([]);
+  });
+
+  test("that cannot note in its ledger what is wished fails, and does not show it", async () => {
+    const real = await newLedger();
+    let full = false;
+    const ledger: Ledger = {
+      ...real,
+      write(...given) {
+        if (full) throw new UpdraftError("disk-full", { dir: "here" });
+        return real.write(...given);
+      },
+    };
+    const { coordinator } = await setUp({ ledger });
+    const drained = coordinator.drain();
+    coordinator.put(update(1));
+    full = true;
+    await coordinator.grant("cancel");
+    full = false;
+    expect(coordinator.state).toBe("running");
+    await drained.catch(() => {});
+    await expect(coordinator.room()).rejects.toMatchObject({ code: "disk-full" });
+  });
+
+  test("gives a Redis up that does not answer when it ends: its epoch is ended by the next spell", async () => {
+    const { coordinator, ledger, stop, clock } = await setUp();
+    coordinator.put(update(1));
+    void coordinator.drain();
+    process.kill(redis.pid, "SIGSTOP");
+    try {
+      stop.abort();
+      const from = clock.now();
+      await expect(coordinator.end()).rejects.toMatchObject({ code: "redis-silent", exit: 5, fields: { run: RUN } });
+      // What a request and a lock may take, and something more.
+      expect(clock.now() - from).toBeGreaterThan(RECORD.timeout + 6_000);
+    } finally {
+      process.kill(redis.pid, "SIGCONT");
+    }
+    expect(ledger.meta("retired")).toBeNull();
+  });
+
+  test("opens no epoch over one of a process that took the run over meanwhile", async () => {
+    const client = redis.connect();
+    await openEpoch(client, `${RUN}-1`, []);
+    await client.set(holdKey(RUN), "another");
+    const record = { v: 1, epoch: `${RUN}-1`, held: true, ...RECORD } as const;
+    await expect(announceEpoch(client, record, "mine")).rejects.toMatchObject({ code: "run-taken-over" });
+    expect((await readEpoch(client, `${RUN}-1`))?.held).toBe(false);
   });
 
   test("goes on where an earlier epoch was left: its outcomes, its tries, its doubt, and a name of its own", async () => {

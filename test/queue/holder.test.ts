@@ -87,6 +87,16 @@ describe("holdRun", () => {
 });
 
 describe("a holder", () => {
+  test("does not wait for a Redis that does not answer when it lets go", async () => {
+    const holder = await hold(redis.connect());
+    process.kill(redis.pid, "SIGSTOP");
+    try {
+      await holder.release();
+    } finally {
+      process.kill(redis.pid, "SIGCONT");
+    }
+  });
+
   test("takes its hold again where Redis lost it", async () => {
     const client = redis.connect();
     const holder = await hold(client);

@@ -102,6 +102,27 @@ describe("writeReport", () => {
     expect((await readdir(dir)).sort()).toEqual(["errors.ndjson", "success.ndjson"]);
   });
 
+  it("answers for rows of a stopped run that have no outcome, to the end of the file and not beyond its rows", async () => {
+    const dir = await folder();
+    const rest = (row: number) => outcome(row, { status: "unsent", attempts: row === 2 ? 3 : 0 });
+    const follow = { answered: async () => {}, extent: () => ({ rows: 4, without: rest }) };
+    await writeReport({ ...csv(5, dir), outcomes: [outcome(1), outcome(3, REFUSED)], follow });
+    const unsent = parse(await readFile(join(dir, "unsent.csv")), { columns: true });
+    expect(unsent).toMatchObject([
+      { customerId: "c2", city: "Lyon", updraft_row: "2", updraft_status: "unsent", updraft_attempts: "3" },
+      { customerId: "c4", city: "Lyon", updraft_row: "4", updraft_attempts: "0" },
+    ]);
+    expect((await readFile(join(dir, "success.csv"), "utf8")).trim().split("\n")).toHaveLength(2);
+  });
+
+  it("leaves rows without an outcome out where the run goes on later", async () => {
+    const dir = await folder();
+    const follow = { answered: async () => {}, extent: () => ({ rows: 5, without: "later" }) as const };
+    const { files } = await writeReport({ ...csv(5, dir), outcomes: [outcome(1), outcome(4)], follow });
+    expect(files.unsent).toBeNull();
+    expect((await readFile(join(dir, "success.csv"), "utf8")).trim().split("\n")).toHaveLength(3);
+  });
+
   it("groups causes by status, code and column, most rows first", async () => {
     const dir = await folder();
     const missing = { column: "city", path: "/city", code: "required", message: "missing" };
