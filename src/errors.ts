@@ -212,7 +212,7 @@ export const ERRORS = {
   "run-held-by": {
     exit: EXIT.usage,
     message: "run {run} is held by process {pid} on {host} since {since}",
-    next: "wait for it to end; if that process is gone, its hold ends by itself within 6 seconds",
+    next: "follow it with: updraft status {run}; if that process is gone, its hold ends by itself within 6 seconds",
   },
   "run-not-live": {
     exit: EXIT.usage,
@@ -227,7 +227,7 @@ export const ERRORS = {
   "run-taken-over": {
     exit: EXIT.infrastructure,
     message: "run {run} was taken over by another process while this one was not heard of",
-    next: "nothing is lost: follow the run where it goes on now",
+    next: "nothing is lost; follow the run where it goes on now: updraft status {run}",
   },
   "run-unknown": {
     exit: EXIT.usage,
