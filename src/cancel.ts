@@ -6,7 +6,7 @@ import { systemClock as clock } from "./clock.ts";
 import { UpdraftError } from "./errors.ts";
 import type { Progress } from "./events.ts";
 import type { Input } from "./input.ts";
-import { epochsOf, LOCK_MS, readEpoch } from "./queue/epoch.ts";
+import { epochsOf, readEpoch, STILL_MS } from "./queue/epoch.ts";
 import { leaveRows } from "./queue/leave.ts";
 import type { OpenedRun } from "./queue/open-run.ts";
 import { retireLeft } from "./queue/retire.ts";
@@ -52,7 +52,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   ledger.write([], [], { cancel: ledger.meta("cancel") ?? String(start) });
   await ledger.sync();
   const settings = noted.parse(JSON.parse(ledger.meta("settings") ?? ""));
-  const patience = settings.timeoutMs + LOCK_MS;
+  const patience = settings.timeoutMs + STILL_MS;
   await retireLeft({ redis, key, ledger, clock, log, patience, answered: () => {} }, run);
   const reporting = startReport({ ...opened, ...input, clock, progress }, () => 1);
   try {

@@ -9,14 +9,14 @@ import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import { makeConveyor, SILENT_MS } from "./conveyor.ts";
-import { LOCK_MS, type RunRecord } from "./epoch.ts";
+import { type RunRecord, STILL_MS } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
 import { reconcile } from "./reconcile.ts";
 import { retireEpoch, retireLeft } from "./retire.ts";
 import { GRANTED, type LiveState, type Wish } from "./status.ts";
 import { makeWindow } from "./window.ts";
 
-const RECONCILE_MS = 3_000;
+const RECONCILE_MS = 1_000;
 /** One read of the stream, and so one fsync, per this; shorter while rows wait for an earlier one of their customer. */
 const COLLECT_MS = 40;
 const COLLECT_SOON_MS = 3;
@@ -136,7 +136,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       } catch (error) {
         if (error instanceof UpdraftError) return fail(error);
         warn(error, "cannot read outcomes");
-        await clock.sleep(RECONCILE_MS / 3);
+        await clock.sleep(RECONCILE_MS);
       }
     }
   }
@@ -177,7 +177,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     }
   }
 
-  const patience = record.timeout + LOCK_MS;
+  const patience = record.timeout + STILL_MS;
   const retirement = { redis, key: context.key, ledger, clock, log, patience, answered: settle };
   await context.holder.check();
   const newest = await retireLeft({ ...retirement, answered: () => {} }, record.run);

@@ -14,8 +14,10 @@ export const EPOCHS = `${PREFIX}:epochs`;
 /** Channel on which epochs are announced, held, released and ended; the message is the epoch's name. */
 export const NEWS = `${PREFIX}:news`;
 
-/** A worker's lock on a batch: a dead worker's rows come back after it, and a silent one cannot be sending any more. */
+/** A worker's lock on a batch: the rows of a worker that died come back after it. */
 export const LOCK_MS = 6_000;
+/** A worker that does not hear from Redis for so long sends nothing any more, and has given up what it had sent. */
+export const STILL_MS = 2_750;
 
 export const epochRecord = z.object({
   v: z.literal(1),

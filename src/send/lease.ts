@@ -1,14 +1,12 @@
 // The batches a worker holds in, the right to send them out: over long before the lock in Redis is.
 import type { Clock } from "../clock.ts";
-import { LOCK_MS } from "../queue/epoch.ts";
+import { STILL_MS } from "../queue/epoch.ts";
 import { Aborter } from "./http.ts";
 
 const RENEW_MS = 1_000;
-/** Much shorter than the lock: what a worker that is cut off sent last is old when another one may take its rows. */
-const LEASE_MS = 2_500;
 const WATCH_MS = 250;
-/** For so long a worker has sent nothing, and has given up what it had sent, when its lock runs out. */
-export const STILL_MS = LOCK_MS - LEASE_MS - WATCH_MS;
+/** Much shorter than the lock: what a worker that is cut off sent last is old when another one may take its rows. */
+const LEASE_MS = STILL_MS - WATCH_MS;
 
 export interface Lease {
   /** Whether a request may be written in this instant. */
@@ -23,7 +21,7 @@ export interface Leases {
   close(): void;
 }
 
-/** Extends the locks of these jobs by LOCK_MS; returns the ids that could not be. */
+/** Extends the locks of these jobs; returns the ids that could not be. */
 type Extend = (ids: string[], tokens: string[]) => Promise<string[]>;
 
 interface Held {

@@ -1,12 +1,12 @@
 // One epoch in; its batches are taken by free request slots and sent, until the epoch is gone or the process stops.
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { type EpochRecord, LOCK_MS, readEpoch } from "../queue/epoch.ts";
+import { type EpochRecord, LOCK_MS, readEpoch, STILL_MS } from "../queue/epoch.ts";
 import { packBatch, type QueuedRow, unpackBatch } from "../queue/payload.ts";
 import type { Sealer } from "../queue/seal.ts";
 import { makeTaker, type TakenBatch } from "../queue/take.ts";
 import { EpochGone, findSettled, makeSettler } from "../settle/settle.ts";
-import { type Lease, makeLeases, STILL_MS } from "./lease.ts";
+import { type Lease, makeLeases } from "./lease.ts";
 import { makePace } from "./pace.ts";
 import { type RowContext, type Sender, sendRow } from "./row.ts";
 import type { Slots } from "./slots.ts";
@@ -96,7 +96,7 @@ export function serveEpoch(context: ServeContext): Serving {
    */
   function afterCrash(rows: readonly QueuedRow[]): Map<QueuedRow, number> {
     for (const row of rows) row.ambiguous = true;
-    return new Map(rows.map((row) => [row, Math.max(0, record.timeout - STILL_MS)]));
+    return new Map(rows.map((row) => [row, Math.max(0, record.timeout - (LOCK_MS - STILL_MS))]));
   }
 
   /** The rows that must be tried again, each with its wait. */
