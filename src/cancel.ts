@@ -6,7 +6,7 @@ import { systemClock as clock } from "./clock.ts";
 import { UpdraftError } from "./errors.ts";
 import type { Progress } from "./events.ts";
 import type { Input } from "./input.ts";
-import { epochsOf, readEpoch, STILL_MS } from "./queue/epoch.ts";
+import { epochsOf, readEpoch, runClock, STILL_MS } from "./queue/epoch.ts";
 import { leaveRows } from "./queue/leave.ts";
 import type { OpenedRun } from "./queue/open-run.ts";
 import { retireLeft } from "./queue/retire.ts";
@@ -58,7 +58,10 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   try {
     const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, clock);
     const how = { read, finished: false, blocked: false, cancelled: true, answeredBefore: opened.answered };
-    return await conclude({ ...opened, ...input, ...origin, ...how, settings, start, clock, progress }, reporting);
+    const ended = { ...opened, ...input, ...origin, ...how, settings, start, clock, progress };
+    const summary = await conclude(ended, reporting);
+    await redis.del(runClock(run));
+    return summary;
   } catch (error) {
     reporting.follow.fail(error);
     await reporting.written.catch(() => {});

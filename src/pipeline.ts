@@ -16,7 +16,7 @@ import { openCoordinator } from "./queue/coordinator.ts";
 import { openRedis } from "./queue/embedded.ts";
 import { recordOf } from "./queue/epoch.ts";
 import { leaveRows } from "./queue/leave.ts";
-import { openRun } from "./queue/open-run.ts";
+import { isOver, openRun } from "./queue/open-run.ts";
 import { progressOf } from "./queue/progress.ts";
 import { startPulse } from "./queue/pulse.ts";
 import { loadKey } from "./queue/seal.ts";
@@ -145,6 +145,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
       coordinator,
       clock,
       progress,
+      finished: () => isOver(ledger.meta("state")),
     }),
   );
   // Both end beside each other: what it has in flight, and what the coordinator waits for, is the same.

@@ -75,6 +75,9 @@ export function epochKeys(epoch: string): EpochKeys {
   };
 }
 
+/** The clock of a run's own rate, shared by all workers. */
+export const runClock = (run: string) => `${PREFIX}:pace:run:${run}`;
+
 /** Holds who may coordinate a run. */
 export const holdKey = (run: string) => `${PREFIX}:holder:${run}`;
 

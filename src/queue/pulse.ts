@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Progress } from "../events.ts";
 import type { Coordinator } from "./coordinator.ts";
+import { runClock } from "./epoch.ts";
 import { forgetStatus, type LiveState, tellStatus, type Wish } from "./status.ts";
 
 const BEAT_MS = 1_000;
@@ -30,6 +31,8 @@ export interface PulseContext {
   readonly clock: Clock;
   readonly log: Logger;
   progress(): Progress;
+  /** Asked at the end: the run is over for good. Until then its pace holds, whoever goes on with it. */
+  finished(): boolean;
   notice(line: string): void;
 }
 
@@ -89,7 +92,11 @@ export function startPulse(context: PulseContext): () => Promise<void> {
     over.abort();
     const enough = new AbortController();
     // One after the other: a status must not be told after it was forgotten.
-    const forgotten = beating.then(() => forgetStatus(redis, run, token)).catch(() => {});
+    const forget = async () => {
+      await forgetStatus(redis, run, token);
+      if (context.finished()) await redis.del(runClock(run));
+    };
+    const forgotten = beating.then(forget).catch(() => {});
     await Promise.race([forgotten, clock.sleep(END_MS, enough.signal)]);
     enough.abort();
   };

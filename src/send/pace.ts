@@ -2,7 +2,7 @@
 import type { Redis } from "ioredis";
 import * as z from "zod";
 import type { Clock } from "../clock.ts";
-import { PREFIX } from "../queue/epoch.ts";
+import { PREFIX, runClock } from "../queue/epoch.ts";
 import { makeScript } from "../queue/script.ts";
 
 /** Slots are reserved at most this far ahead. */
@@ -60,7 +60,7 @@ export interface Rates {
 /** Null where no rate is set: nothing is asked then. */
 export function makePace(redis: Redis, rates: Rates, clock: Clock, signal: AbortSignal): Pace | null {
   if (rates.rate === null && rates.endpointRate === null) return null;
-  const keys = [`${PREFIX}:pace:${rates.endpoint}`, `${PREFIX}:pace:run:${rates.run}`];
+  const keys = [`${PREFIX}:pace:${rates.endpoint}`, runClock(rates.run)];
   const interval = (rate: number | null) => (rate === null ? 0 : Math.ceil(1_000_000 / rate));
   const waiting: ((granted: boolean) => void)[] = [];
   let pumping = false;

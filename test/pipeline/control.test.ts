@@ -176,6 +176,23 @@ describe("cancel", () => {
     expect(await ours()).toEqual([]);
   });
 
+  test("leaves nothing of a slow pace in Redis, which a run that is stopped leaves to the next", async () => {
+    const simulator = await path.simulate();
+    const file = path.file("in.csv", toCsv(makeRows(300, 200)));
+    const clocks = () => redis.connect().keys("updraft:*");
+    const slow = () => path.start(["run", file, "--json", "--rate", "6/min"]);
+    const first = slow();
+    await until(() => simulator.stats().effects >= 1);
+    first.child.kill("SIGTERM");
+    const { run } = summaryOf(await first.ended).summary;
+    expect(await clocks()).toEqual([`updraft:pace:run:${run}`]);
+    const second = slow();
+    await until(async () => (await clocks()).includes(`updraft:status:${run}`));
+    expect((await ask(["cancel", run])).code).toBe(0);
+    expect(summaryOf(await second.ended)).toMatchObject({ code: 3, summary: { read: 300 } });
+    expect(await clocks()).toEqual([]);
+  });
+
   test("of a run with --limit answers for the rows of that limit", async () => {
     const rows = makeRows(300, 200).map((row, i) => (i === 50 ? { ...row, postalCode: "bad" } : row));
     const { running, run } = await begin(rows, ["--limit", "250"]);

@@ -14,7 +14,7 @@ const progress: Progress = {
   counts: { updated: 5, unchanged: 0, rejected: 1, failed: 0, unknown: 0, unsent: 0 },
 };
 
-function begin() {
+function begin(finished = false) {
   const client = redis.connect();
   let state: LiveState = "running";
   const granted: Wish[] = [];
@@ -32,6 +32,7 @@ function begin() {
       },
     },
     progress: () => progress,
+    finished: () => finished,
     notice: (line) => notices.push(line),
   });
   return { client, stop, granted, notices };
@@ -62,6 +63,15 @@ describe("startPulse", () => {
     expect(granted).toEqual(["pause", "resume"]);
     expect(notices).toEqual([expect.stringMatching(/^paused/), expect.stringMatching(/^resumed/)]);
     await stop();
+  });
+
+  test("leaves the clock of the run's pace for who goes on with it, and takes it along when the run is over", async () => {
+    for (const finished of [false, true]) {
+      const { client, stop } = begin(finished);
+      await client.set(`updraft:pace:run:${RUN}`, "1");
+      await stop();
+      expect(await client.keys("*")).toEqual(finished ? [] : [`updraft:pace:run:${RUN}`]);
+    }
   });
 
   test("does not grant what was wished of an earlier spell", async () => {
