@@ -23,6 +23,9 @@ CREATE TABLE past (row INTEGER PRIMARY KEY, tries INTEGER NOT NULL, requests INT
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${VERSION};`;
 
+/** How long another may take to let go. */
+const BUSY_MS = 500;
+
 const holderShape = z.object({ pid: z.number(), host: z.string() });
 
 export interface LedgerFile {
@@ -42,17 +45,24 @@ export function openLedgerFile(dir: string, make: boolean): LedgerFile {
     const fresh = !existsSync(file);
     if (fresh && !make) throw new UpdraftError("ledger-missing", { dir });
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const opened = new DatabaseSync(file);
+    const opened = new DatabaseSync(file, { timeout: BUSY_MS });
     if (fresh) chmodSync(file, 0o600);
     return opened;
   });
   try {
     guard(dir, () => {
-      db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 500; PRAGMA journal_mode = WAL;");
+      // On a connection of its own, because this one keeps every lock it gets: what is none of ours stays as it is.
+      const probe = new DatabaseSync(file, { timeout: BUSY_MS });
+      try {
+        refuseOthers(probe, dir);
+      } finally {
+        probe.close();
+      }
+      db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
       // NORMAL: SQLite syncs around checkpoints, so the file is never damaged; each commit is synced by sync().
       db.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 2000");
       db.exec("BEGIN EXCLUSIVE");
-      prepareSchema(db, dir);
+      if (refuseOthers(db, dir)) db.exec(SCHEMA);
       db.exec("COMMIT");
     });
     noteHolder(dir);
@@ -71,7 +81,8 @@ export function openLedgerFile(dir: string, make: boolean): LedgerFile {
   };
 }
 
-function prepareSchema(db: DatabaseSync, dir: string): void {
+/** True for a ledger that is still to be made. */
+function refuseOthers(db: DatabaseSync, dir: string): boolean {
   const file = ledgerPath(dir);
   const id = pragma(db, "application_id");
   const version = pragma(db, "user_version");
@@ -80,9 +91,11 @@ function prepareSchema(db: DatabaseSync, dir: string): void {
     // A process may die in the instant in which it made the file; one that came further has left more than that.
     if (readdirSync(dir).some((name) => !name.startsWith("ledger.")))
       throw broken(dir, "it is empty, though its run has begun its reports");
-    db.exec(SCHEMA);
-  } else if (id !== APPLICATION_ID) throw new UpdraftError("ledger-foreign", { file });
-  else if (version > VERSION) throw new UpdraftError("ledger-newer", { file, version, known: VERSION });
+    return true;
+  }
+  if (id !== APPLICATION_ID) throw new UpdraftError("ledger-foreign", { file });
+  if (version > VERSION) throw new UpdraftError("ledger-newer", { file, version, known: VERSION });
+  return false;
 }
 
 function pragma(db: DatabaseSync, name: string): number {
