@@ -36,16 +36,16 @@ async function runs(env: Readonly<Record<string, string>> = {}) {
   return z.array(known).parse(JSON.parse(stdout));
 }
 
-/** A run of slow rows that has answered some of them. */
+/** A run of slow rows that has answered some of them; `hurry` makes the others quick. */
 async function begin(rows = makeRows(300, 200), args: readonly string[] = []) {
-  const simulator = await path.simulate({ latency: 30 });
+  const simulator = await path.simulate({ latency: 300 });
   const file = path.file("in.csv", toCsv(rows));
   const running = path.start(["run", file, "--json", "--concurrency", "4", ...args]);
   await until(() => simulator.stats().effects >= 8);
   const client = redis.connect();
   await until(async () => (await client.keys("updraft:status:*")).length === 1);
   const [run = ""] = await client.smembers("updraft:runs");
-  return { simulator, rows, file, running, run };
+  return { simulator, rows, file, running, run, hurry: () => simulator.setFaults({ latency: 0 }) };
 }
 
 /** Nothing is in flight, and nothing more comes. */
@@ -60,7 +60,7 @@ async function quiet(simulator: { stats(): { inFlight: number; requests: number 
 
 describe("pause", () => {
   test("from another machine lets rows in flight end and holds all others, until resume lets the run end as if nothing had been", async () => {
-    const { simulator, running, run } = await begin();
+    const { simulator, running, run, hurry } = await begin();
     const paused = await ask(["pause", run.slice(0, 6)], ELSEWHERE);
     expect(paused).toEqual({ code: 0, stdout: expect.stringContaining(`Run ${run} is paused`), stderr: "" });
     const requests = await quiet(simulator);
@@ -72,6 +72,7 @@ describe("pause", () => {
     expect(await runs()).toMatchObject([{ run, state: "paused", file: "in.csv" }]);
     expect((await ask(["pause", run])).stdout).toContain("paused already");
 
+    hurry();
     const resumed = await ask(["resume", run], ELSEWHERE);
     expect(resumed).toMatchObject({ code: 0, stdout: `Run ${run} goes on.\n` });
     const { code, summary } = summaryOf(await running.ended);
@@ -84,7 +85,7 @@ describe("pause", () => {
   });
 
   test("outlives a Redis that came back empty", async () => {
-    const { simulator, running, run } = await begin(undefined, ["--timeout", "500ms"]);
+    const { simulator, running, run, hurry } = await begin(undefined, ["--timeout", "500ms"]);
     expect((await ask(["pause", run])).code).toBe(0);
     const before = await quiet(simulator);
     await redis.connect().flushall();
@@ -92,6 +93,7 @@ describe("pause", () => {
     await until(async () => (await runs())[0]?.live?.epoch === `${run}-2`);
     expect(await runs()).toMatchObject([{ run, state: "paused" }]);
     expect(await quiet(simulator)).toBe(before);
+    hurry();
     expect((await ask(["resume", run])).code).toBe(0);
     const { summary } = summaryOf(await running.ended);
     expect(summary).toMatchObject({ state: "complete", counts: { updated: 300 } });
@@ -99,7 +101,7 @@ describe("pause", () => {
   });
 
   test("and Ctrl-C leave a run that is interrupted; the same command goes on with it, not paused", async () => {
-    const { simulator, file, running, run } = await begin();
+    const { simulator, file, running, run, hurry } = await begin();
     expect((await ask(["pause", run])).code).toBe(0);
     running.child.kill("SIGINT");
     const stopped = summaryOf(await running.ended);
@@ -108,13 +110,14 @@ describe("pause", () => {
     const refused = await ask(["resume", run]);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
     expect(refused.stderr).toContain("run its file again");
+    hurry();
     const { summary } = await path.run([file]);
     expect(summary).toMatchObject({ run, state: "complete", counts: { updated: 300 } });
     expect(simulator.stats().requests).toBe(300);
   });
 
   test("of a run whose process does not answer says so within its time, and takes the wish back", async () => {
-    const { running, run } = await begin();
+    const { running, run, hurry } = await begin();
     running.child.kill("SIGSTOP");
     // Its status would end by itself meanwhile.
     await redis.connect().persist(`updraft:status:${run}`);
@@ -122,6 +125,7 @@ describe("pause", () => {
     expect(silent.code).toBe(5);
     expect(silent.stderr).toContain(`process ${running.pid} on `);
     expect(await redis.connect().keys("updraft:wish:*")).toEqual([]);
+    hurry();
     running.child.kill("SIGCONT");
     expect(summaryOf(await running.ended).summary).toMatchObject({ state: "complete", counts: { updated: 300 } });
   });
@@ -129,7 +133,7 @@ describe("pause", () => {
 
 describe("cancel", () => {
   test("lets rows in flight end and answers for all others as unsent, in a file that can be run", async () => {
-    const { simulator, rows, file, running, run } = await begin(
+    const { simulator, rows, file, running, run, hurry } = await begin(
       makeRows(3_000, 2_000).map((row, i) => (i === 2_500 ? { ...row, postalCode: "bad" } : row)),
     );
     const cancelled = await ask(["cancel", run], ELSEWHERE);
@@ -162,6 +166,7 @@ describe("cancel", () => {
 
     const verified = await ask(["verify", run]);
     expect(verified).toMatchObject({ code: 0 });
+    hurry();
     const rest = await path.run([summary.reports.unsent ?? ""]);
     expect(rest.summary).toMatchObject({ state: "complete", counts: { updated: unsent.length } });
   });

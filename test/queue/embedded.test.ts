@@ -1,13 +1,23 @@
 // The Redis of a data folder: started once, shared, started again when it dies, stopped by the last that used it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Queue, Worker } from "bullmq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { openRedis, type RedisHome } from "../../src/queue/embedded.ts";
+import { findRedis, openRedis, type RedisHome } from "../../src/queue/embedded.ts";
 
 let dataDir: string;
 let homes: RedisHome[];
@@ -72,6 +82,40 @@ function startUser() {
   children.push(user);
   return user;
 }
+
+describe("findRedis", () => {
+  const find = async () => {
+    const home = await findRedis({ redisUrl: null, dataDir, clock: systemClock });
+    if (home) homes.push(home);
+    return home;
+  };
+
+  test("starts no server and makes no folder where none runs", async () => {
+    expect(await find()).toBeNull();
+    expect(readdirSync(dataDir)).toEqual([]);
+    await (await open()).close();
+    expect(await find()).toBeNull();
+    expect(serverPid()).toBeNull();
+  });
+
+  test("joins one that runs, and is not the one who stops it", async () => {
+    const home = await open();
+    await home.connect("one").set("key", "value");
+    const found = await find();
+    expect(await found?.connect("other").get("key")).toBe("value");
+    await found?.close();
+    expect(serverPid()).not.toBeNull();
+  });
+
+  test("stops one that only processes use which were killed", async () => {
+    const user = startUser();
+    await user.opened;
+    await user.kill("SIGKILL");
+    expect(serverPid()).not.toBeNull();
+    await (await find())?.close();
+    expect(serverPid()).toBeNull();
+  });
+});
 
 describe("openRedis with a server of its own", () => {
   test("keeps commands durable, evicts nothing, opens no port, and shows its files to nobody else", async () => {
