@@ -40,7 +40,7 @@ async function killServer(): Promise<void> {
 }
 
 async function begin() {
-  const simulator = await path.simulate({ latency: 10 });
+  const simulator = await path.simulate({ latency: 100 });
   const rows = makeRows(600, 400);
   const file = path.file("in.csv", toCsv(rows));
   const running = path.start(["run", file, "--json", "--concurrency", "8", "--timeout", "500ms"]);
@@ -50,6 +50,7 @@ async function begin() {
   });
   await until(() => simulator.stats().effects >= 100);
   const complete = async (): Promise<Run> => {
+    simulator.setFaults({ latency: 0 });
     const run = summaryOf(await running.ended);
     expect(run.summary).toMatchObject({ state: "complete", read: 600, balanced: true, counts: { updated: 600 } });
     expect(customersOf(simulator)).toEqual(customersAfter(rows));

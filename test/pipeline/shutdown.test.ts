@@ -7,8 +7,8 @@ const redis = useRedis();
 const path = usePipeline(() => redis.url);
 const KEY = { UPDRAFT_KEY: "0123456789abcdef".repeat(4) };
 
-async function begin(count = 60, latency = 300) {
-  const simulator = await path.simulate({ latency });
+async function begin(count = 60) {
+  const simulator = await path.simulate({ latency: 300 });
   const rows = makeRows(count, count);
   const file = path.file("in.csv", toCsv(rows));
   const running = path.start(["run", file, "--json", "--concurrency", "8"], KEY);
@@ -52,19 +52,20 @@ describe("SIGTERM to a run", () => {
 
 describe("SIGTERM to a worker", () => {
   test("twice, in the midst of a run, gives its rows to others untried and ends with 0", async () => {
-    const { simulator, running } = await begin(600, 100);
+    const { simulator, running } = await begin(1_500);
     const worker = path.start(["worker", "--concurrency", "4"], KEY);
     await until(() => simulator.stats().inFlight > 8);
     worker.child.kill("SIGTERM");
     worker.child.kill("SIGTERM");
     expect(await worker.ended).toMatchObject({ code: 0 });
     expect(isAlive(worker.pid)).toBe(false);
+    simulator.setFaults({ latency: 0 });
     const { code, summary } = summaryOf(await running.ended);
     expect(code).toBe(0);
     expect(summary).toMatchObject({
-      counts: { updated: 600 },
+      counts: { updated: 1_500 },
       ambiguousUpdated: 0,
-      requests: { sent: 600, retried: 0 },
+      requests: { sent: 1_500, retried: 0 },
     });
   });
 });

@@ -9,7 +9,7 @@ const path = usePipeline(() => redis.url);
 const KEY = { UPDRAFT_KEY: "0123456789abcdef".repeat(4) };
 
 async function begin() {
-  const simulator = await path.simulate({ latency: 20 });
+  const simulator = await path.simulate({ latency: 200 });
   const rows = makeRows(400, 300);
   const args = ["run", path.file("in.csv", toCsv(rows)), "--json", "--concurrency", "4", "--timeout", "500ms"];
   const running = path.start(args, KEY);
@@ -19,12 +19,13 @@ async function begin() {
 
 describe("a second process on a run that is going on", () => {
   test("is refused with who has it, in the same data folder and in another, and the run goes on", async () => {
-    const { args, running } = await begin();
+    const { simulator, args, running } = await begin();
     for (const dataDir of [path.dataDir, join(path.cli.folder, "elsewhere")]) {
       const refused = await path.start(args, { ...KEY, UPDRAFT_DATA_DIR: dataDir }).ended;
       expect(refused).toMatchObject({ code: 2, stdout: "" });
       expect(refused.stderr).toContain(`is held by process ${running.pid} on `);
     }
+    simulator.setFaults({ latency: 0 });
     const { code, summary } = summaryOf(await running.ended);
     expect({ code, updated: summary.counts.updated, resumes: summary.resumes }).toEqual({
       ...{ code: 0, updated: 400, resumes: 0 },
@@ -56,6 +57,7 @@ test("a process that was stopped while another took its run over wakes up, sends
   const fenced = await running.ended;
   expect(fenced).toMatchObject({ code: 5, stdout: "" });
   expect(fenced.stderr).toContain("was taken over by another process");
+  simulator.setFaults({ latency: 0 });
   const { code, summary } = summaryOf(await other.ended);
   expect({ code, state: summary.state, updated: summary.counts.updated }).toEqual({
     ...{ code: 0, state: "complete", updated: 400 },
