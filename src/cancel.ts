@@ -41,6 +41,7 @@ export interface Cancelling {
 /** Ends a run whose ledger and hold are this process's. */
 export async function endCancelled(given: Cancelling, { log, progress }: CancelHooks): Promise<Summary> {
   const { redis, key, opened, input, origin, start } = given;
+  const began = clock.now();
   const { run, ledger } = opened;
   // Its outcomes that are still in Redis would be lost, and every open row be in doubt.
   for (const number of await epochsOf(redis, run)) {
@@ -58,7 +59,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   try {
     const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, clock);
     const how = { read, finished: false, blocked: false, cancelled: true, answeredBefore: opened.answered };
-    const ended = { ...opened, ...input, ...origin, ...how, settings, start, clock, progress };
+    const ended = { ...opened, ...input, ...origin, ...how, settings, start, began, clock, progress };
     const summary = await conclude(ended, reporting);
     await redis.del(runClock(run));
     return summary;

@@ -70,7 +70,7 @@ export interface RunHooks extends Hooks {
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
   const { job, settings, limit } = request;
-  const start = clock.wall();
+  const [start, began] = [clock.wall(), clock.now()];
   await using closing = new AsyncDisposableStack();
   const worker = closing.adopt(hooks.worker ?? spawnWorker(clock, hooks.log, hooks.notice), (spawned) =>
     spawned.stop(),
@@ -168,7 +168,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const cancelled = coordinator.state === "cancelled";
   const read = cancelled ? await leaveRows(reader, plan, ledger, limit, clock) : carrying.read;
   const ended = { ...opened, ...origin, settings: told, source, reader, plan, read, finished, blocked, cancelled };
-  const how = { start, clock, answeredBefore: opened.answered, progress: hooks.progress };
+  const how = { start, began, clock, answeredBefore: opened.answered, progress: hooks.progress };
   const summary = await conclude({ ...ended, ...how }, reporting);
   await gone;
   return summary;
@@ -176,7 +176,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
 
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<Summary> {
-  const start = clock.wall();
+  const [start, began] = [clock.wall(), clock.now()];
   const { dataDir } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
@@ -192,7 +192,7 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     stop,
     progress: hooks.progress,
   });
-  return summarizeCheck(checked, source, plan, dir, start, clock);
+  return summarizeCheck(checked, source, plan, dir, start, began, clock);
 }
 
 /** Sends rows of every run that these settings fit, until `soft` fires and what is in flight has ended. */

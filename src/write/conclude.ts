@@ -36,6 +36,8 @@ export interface EndedRun {
   readonly blocked: boolean;
   readonly cancelled: boolean;
   readonly start: number;
+  /** The same moment on the monotonic clock: the other may be set anew meanwhile. */
+  readonly began: number;
   readonly clock: Clock;
   progress(progress: Progress): void;
 }
@@ -107,7 +109,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     requests: { sent, retried },
     ambiguousUpdated,
     superseded,
-    durationMs: end - ended.start,
+    durationMs: clock.now() - ended.began,
     settings,
     warnings: [...plan.warnings, ...(blocked ? [CREDENTIALS_REFUSED] : [])],
     baseUrl: ended.baseUrl,
@@ -130,6 +132,7 @@ export function summarizeCheck(
   plan: Plan,
   dir: string,
   start: number,
+  began: number,
   clock: Clock,
 ): Summary {
   const end = clock.wall();
@@ -148,7 +151,7 @@ export function summarizeCheck(
     requests: { sent: 0, retried: 0 },
     ambiguousUpdated: 0,
     superseded: 0,
-    durationMs: end - start,
+    durationMs: clock.now() - began,
     settings: { rate: null, concurrency: 0, attempts: 0, timeoutMs: 0 },
     warnings: plan.warnings,
     baseUrl: null,

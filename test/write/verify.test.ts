@@ -102,6 +102,7 @@ async function makeRun(
     clock,
     settings,
     start: AT,
+    began: clock.now(),
     progress: () => {},
   };
   const reporting = startReport(shared, () => 11);
