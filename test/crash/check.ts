@@ -157,8 +157,11 @@ function oneAtATime({ requests, quiet }: Evidence): string[] {
   for (const { row, customerId, at, endedAt, ending, effectAt } of requests) {
     if (at < (busyUntil.get(customerId) ?? 0)) together.push(row);
     else if (at < (quietUntil.get(customerId) ?? 0) - HEARD_LATE_MS) early.push(row);
-    later(busyUntil, customerId, Math.max(endedAt ?? Number.POSITIVE_INFINITY, effectAt ?? 0));
-    if (typeof ending !== "number" && endedAt !== null) later(quietUntil, customerId, endedAt + quiet);
+    // A client that is stopped cannot hang up: its patience is over all the same.
+    const over =
+      typeof ending === "number" ? (endedAt ?? at) : Math.min(endedAt ?? Number.POSITIVE_INFINITY, at + quiet);
+    later(busyUntil, customerId, Math.max(over, effectAt ?? 0));
+    if (typeof ending !== "number") later(quietUntil, customerId, over + quiet);
   }
   return [
     ...list("that came while another request of their customer was under way", together),

@@ -25,7 +25,7 @@ const summaryShape = z.looseObject({
 /** The child of a killed coordinator ends its requests first; nothing else takes longer. */
 const PATIENCE_MS = 10_000;
 /** Everything a finished run may have in its folder, and its data folder beside that. */
-const KEPT = /^(runs\/[0-9a-f]{16}\/(ledger\.db|success\.csv|errors\.csv|summary\.json))$/;
+const KEPT = /^(runs\/[0-9a-f]{16}\/(ledger\.(db|input)|success\.csv|errors\.csv|summary\.json))$/;
 
 /** Call it when every process was told to end. */
 export async function gather(site: Site, story: Story): Promise<Evidence> {

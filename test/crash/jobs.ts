@@ -4,12 +4,16 @@ import { once } from "node:events";
 import { join } from "node:path";
 import * as z from "zod";
 import type { Plan } from "./plan.ts";
-import type { Result } from "./trial.ts";
+import { provesNothing, type Result } from "./trial.ts";
 
+/** A trial that proves nothing is repeated, so often in all. */
+const ATTEMPTS = 4;
+const resultShape = z.custom<Result>((m) => typeof m === "object" && m !== null && "violations" in m);
 const JOB = join(import.meta.dirname, "job.ts");
 
 /**
- * Returns when no process of a trial is left, however it ends.
+ * Of a trial that is repeated, `onResult` is told each result; all but the last one are void. Returns when no process of a
+ * trial is left, however it ends.
  * @param folder where each trial gets a folder of its own
  */
 export async function runTrials(
@@ -17,7 +21,7 @@ export async function runTrials(
   jobs: number,
   folder: string,
   stop: AbortSignal,
-  onResult: (result: Result) => void,
+  onResult: (result: Result, isVoid: boolean) => void,
 ): Promise<void> {
   const waiting = plans.values();
   const children: ChildProcess[] = [];
@@ -31,11 +35,15 @@ export async function runTrials(
     gone.catch(() => {});
     // One after the other asks for the next: whoever is free.
     for (const plan of waiting) {
-      if (stop.aborted) return;
-      const answer = once(job, "message");
-      job.send({ plan, folder: join(folder, `${plan.kind}-${plan.seed}`) });
-      const [message] = await Promise.race([answer, gone]);
-      onResult(z.custom<Result>((m) => typeof m === "object" && m !== null && "violations" in m).parse(message));
+      for (let attempt = 1; !stop.aborted; attempt++) {
+        const answer = once(job, "message");
+        job.send({ plan, folder: join(folder, `${plan.kind}-${plan.seed}`) });
+        const [message] = await Promise.race([answer, gone]);
+        const result = resultShape.parse(message);
+        const isVoid = provesNothing(result) && attempt < ATTEMPTS;
+        onResult(result, isVoid);
+        if (!isVoid) break;
+      }
     }
   }
 

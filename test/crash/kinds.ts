@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Plan, WORKERS } from "./plan.ts";
 import { childOf } from "./processes.ts";
 import { startProxy } from "./proxy.ts";
-import type { Instant } from "./resent.ts";
+import { type Instant, LOST } from "./resent.ts";
 import { type Ended, type Proc, type Site, sleep } from "./site.ts";
 
 export interface Story {
@@ -42,7 +42,7 @@ function story(ended: Ended, told: string, instants: readonly Instant[], rest: P
 }
 
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
-const now = (): Instant => ({ at: Date.now() });
+const now = (lost: keyof typeof LOST): Instant => ({ at: Date.now(), ...LOST[lost] });
 const nothing = async (run: Proc) => story(await run.ended, "the run ended before", []);
 
 async function coordinator(site: Site, plan: Plan): Promise<Story> {
@@ -53,7 +53,7 @@ async function coordinator(site: Site, plan: Plan): Promise<Story> {
     await sleep(plan.after);
     if (run.over) break;
     run.kill("SIGKILL");
-    instants.push(now());
+    instants.push(now("nothing"));
     await run.ended;
     await sleep(plan.lasts);
     run = site.run(`run-${i + 2}`);
@@ -65,7 +65,7 @@ async function worker(site: Site, plan: Plan): Promise<Story> {
   const { run, workers } = start(site);
   if (!(await instant(site, plan, run))) return nothing(run);
   const victim = workers[plan.victim - 1];
-  const at = now();
+  const at = now("worker");
   process.kill(victim?.pid ?? childOf(run.pid), "SIGKILL");
   if (victim) {
     await sleep(plan.lasts);
@@ -77,7 +77,7 @@ async function worker(site: Site, plan: Plan): Promise<Story> {
 async function redis(site: Site, plan: Plan): Promise<Story> {
   const { run } = start(site);
   if (!(await instant(site, plan, run))) return nothing(run);
-  const at = now();
+  const at = now("nothing");
   await site.redis.kill();
   await sleep(plan.lasts);
   await site.redis.start(false);
@@ -87,7 +87,7 @@ async function redis(site: Site, plan: Plan): Promise<Story> {
 async function redisEmptied(site: Site, plan: Plan): Promise<Story> {
   const { run } = start(site);
   if (!(await instant(site, plan, run))) return nothing(run);
-  const at = now();
+  const at = now("redis");
   if (plan.other) {
     await site.redis.client.flushall();
     return story(await run.ended, "FLUSHALL", [at]);
@@ -103,7 +103,7 @@ async function workerPaused(site: Site, plan: Plan): Promise<Story> {
   if (!(await instant(site, plan, run))) return nothing(run);
   const victim = workers[plan.victim - 1];
   const pid = victim?.pid ?? childOf(run.pid);
-  const at = now();
+  const at = now("worker");
   process.kill(pid, "SIGSTOP");
   await sleep(plan.lasts);
   process.kill(pid, "SIGCONT");
@@ -118,7 +118,7 @@ async function coordinatorPaused(site: Site, plan: Plan): Promise<Story> {
   const { run } = start(site);
   if (!(await instant(site, plan, run))) return nothing(run);
   run.kill("SIGSTOP");
-  const instants = [now()];
+  const instants = [now("nothing")];
   await sleep(plan.lasts);
   while ((await site.redis.client.keys("updraft:holder:*")).length > 0) await sleep(20);
   const dataDir = plan.other ? "data-2" : "data";
@@ -126,7 +126,7 @@ async function coordinatorPaused(site: Site, plan: Plan): Promise<Story> {
   const second = site.run("run-2", dataDir);
   const wake = async () => {
     run.kill("SIGCONT");
-    instants.push(now());
+    instants.push(now("nothing"));
   };
   if (!plan.other) {
     const { code, stderr } = await second.ended;
@@ -149,7 +149,7 @@ async function network(site: Site, plan: Plan): Promise<Story> {
     const victim = Math.max(1, plan.victim);
     const { run } = start(site, (worker) => (worker === victim ? proxy.url : site.redis.url));
     if (!(await instant(site, plan, run))) return await nothing(run);
-    const at = now();
+    const at = now("worker's way");
     await proxy.cut(plan.other);
     await sleep(plan.lasts);
     await proxy.restore();

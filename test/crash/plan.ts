@@ -33,36 +33,46 @@ export interface Plan extends Size {
 
 /** Worker processes of a trial, the run's own among them. */
 export const WORKERS = 4;
-/** Most of a file is sent between these shares of its rows; later there may be nothing to disturb. */
-const FIRST = 0.01;
-const LAST = 0.9;
-/** Longer than a worker's lock (6 s) and the look for stalled batches (2 s). */
-const PAUSE = { from: 7_000, to: 9_000 };
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
 
-/** Milliseconds; a pair where it is one or the other. */
-const LASTS: Readonly<Record<Kind, { readonly from: number; readonly to: number }>> = {
-  coordinator: { from: 0, to: 500 },
-  worker: { from: 0, to: 1_000 },
-  redis: { from: 50, to: 2_000 },
-  "redis-emptied": { from: 50, to: 2_000 },
-  "worker-paused": PAUSE,
-  "coordinator-paused": PAUSE,
+interface Chance {
+  /** When it happens: requests received, as a share of the file's rows. Later there may be nothing to disturb. */
+  readonly when: Range;
+  /** How long what was killed, paused or cut stays so, in milliseconds. */
+  readonly lasts: Range;
+}
+
+const ANY_TIME = { from: 0.01, to: 0.95 };
+/** Before the end by so much that a trial does not take longer than it must. */
+const NOT_LATE = { from: 0.01, to: 0.6 };
+
+const CHANCES: Readonly<Record<Kind, Chance>> = {
+  coordinator: { when: ANY_TIME, lasts: { from: 0, to: 500 } },
+  worker: { when: NOT_LATE, lasts: { from: 0, to: 1_000 } },
+  redis: { when: ANY_TIME, lasts: { from: 50, to: 2_000 } },
+  "redis-emptied": { when: NOT_LATE, lasts: { from: 50, to: 1_500 } },
+  // A worker's lock and a coordinator's hold both last 6 s.
+  "worker-paused": { when: NOT_LATE, lasts: { from: 6_500, to: 8_500 } },
+  "coordinator-paused": { when: NOT_LATE, lasts: { from: 6_200, to: 7_000 } },
   // Shorter than a lock, or longer.
-  network: { from: 500, to: 9_000 },
+  network: { when: NOT_LATE, lasts: { from: 500, to: 8_500 } },
 };
 
 export function planTrial(kind: Kind, seed: number, size: Size): Plan {
   const draw = makeRandom(`${kind} ${seed}`);
-  const between = (from: number, to: number) => from + draw() * (to - from);
+  const between = ({ from, to }: Range) => from + draw() * (to - from);
+  const { when, lasts } = CHANCES[kind];
   const kills = kind === "coordinator" ? 1 + Math.floor(draw() * 3) : 1;
-  const instants = Array.from({ length: kills }, () => Math.round(between(FIRST, LAST) * size.rows));
-  const { from, to } = LASTS[kind];
+  const instants = Array.from({ length: kills }, () => Math.round(between(when) * size.rows));
   return {
     ...{ kind, seed, ...size },
     instants: instants.toSorted((a, b) => a - b),
-    after: Math.round(between(0, 20)),
+    after: Math.round(between({ from: 0, to: 20 })),
     victim: Math.floor(draw() * WORKERS),
-    lasts: Math.round(between(from, to)),
+    lasts: Math.round(between(lasts)),
     other: draw() < 0.5,
   };
 }

@@ -1,16 +1,30 @@
 // The endpoint's record in; how many requests a crash caused to be sent again, and how many it may have, out.
 import type { Sent } from "./check.ts";
 
-/** When something happened, by the wall clock in milliseconds, and what answers it may have cost. */
+/** When something happened, by the wall clock, and the settle interval before and after it; all in milliseconds. */
 export interface Instant {
   readonly at: number;
+  /** What was answered so shortly before it may not have been settled. */
+  readonly before: number;
+  /** What was begun so shortly after it, too: whoever cannot settle any more does not know it at once. */
+  readonly after: number;
 }
 
-/**
- * One settle interval: an answer waits up to 20 ms in its worker, up to 40 ms in the stream for the coordinator's next
- * read, and then for the ledger's sync; several times that on two cores that are kept busy.
- */
-export const SETTLE_MS = 250;
+/** Answers wait 20 ms in their worker, and Redis takes them within a few; as much again for a machine that is busy. */
+const IN_WORKER_MS = 50;
+/** Then they lie in the stream until the coordinator reads it: within 40 ms, later while it is busy reading the file. */
+const IN_REDIS_MS = 450;
+/** A worker starts nothing more when Redis has not taken for 100 ms what was gathered for 20 ms. */
+const NOTICED_MS = 150;
+
+/** The settle interval of what was lost at an instant. */
+export const LOST = {
+  /** Whoever was hit gave nothing back, but Redis and all others go on. */
+  nothing: { before: 0, after: 0 },
+  worker: { before: IN_WORKER_MS, after: 0 },
+  "worker's way": { before: IN_WORKER_MS, after: NOTICED_MS },
+  redis: { before: IN_WORKER_MS + IN_REDIS_MS, after: NOTICED_MS },
+} satisfies Readonly<Record<string, Omit<Instant, "at">>>;
 
 /**
  * Requests of a row whose request before was carried out and answered, or whose client was killed: the endpoint gave no
@@ -31,12 +45,11 @@ function timedOut({ ending, at, endedAt }: Sent, timeout: number): boolean {
   return ending === "none" && endedAt !== null && endedAt - at >= timeout / 2;
 }
 
-/** Requests in flight at these instants, or less than a settle interval away from them. */
+/** Requests in flight at these instants, or within the settle interval around them. */
 export function resentBound(requests: readonly Sent[], instants: readonly Instant[]): number {
-  const open = (instant: Instant) =>
+  const open = ({ at: moment, before, after }: Instant) =>
     requests.filter(
-      ({ at, endedAt }) =>
-        at <= instant.at + SETTLE_MS && (endedAt ?? Number.POSITIVE_INFINITY) >= instant.at - SETTLE_MS,
+      ({ at, endedAt }) => at <= moment + after && (endedAt ?? Number.POSITIVE_INFINITY) >= moment - before,
     ).length;
   return instants.reduce((sum, instant) => sum + open(instant), 0);
 }

@@ -3,15 +3,20 @@ import { tableOf } from "../bench/table.ts";
 import { KINDS, type Kind } from "./plan.ts";
 import type { Result } from "./trial.ts";
 
-export function lineOf(result: Result): string {
-  const { plan, violations, resent, bound, requests, seconds, told } = result;
+export function lineOf(result: Result, isVoid = false): string {
+  const { plan, violations, resent, bound, seconds, stood, told } = result;
   const [when = 0] = plan.instants;
   const figures = `${seconds.toFixed(1).padStart(5)} s  request ${String(when).padStart(5)}  resent ${resent} of ${bound}`;
-  const line = `${violations.length === 0 ? "ok  " : "FAIL"} ${plan.kind.padEnd(18)} seed ${String(plan.seed).padEnd(6)} ${figures}  ${told}`;
+  const verdict = violations.length === 0 ? "ok  " : isVoid ? "void" : "FAIL";
+  const line = `${verdict} ${plan.kind.padEnd(18)} seed ${String(plan.seed).padEnd(6)} ${figures}  ${told}`;
   const again = `npm run torture -- --kind ${plan.kind} --trials 1 --seed ${plan.seed} --rows ${plan.rows}`;
   return violations.length === 0
     ? line
-    : [line, ...violations.map((why) => `     ${why}`), `     ${requests} requests; again: ${again}`].join("\n");
+    : [
+        line,
+        ...violations.map((why) => `     ${why}`),
+        `     the endpoint stood still for up to ${Math.round(stood)} ms; again: ${again}`,
+      ].join("\n");
 }
 
 export interface Figures {

@@ -51,9 +51,9 @@ async function torture(): Promise<void> {
   const plans = Array.from({ length: trials }, (_, i) => kind.map((one) => planTrial(one, seed + i, size))).flat();
   const results: Result[] = [];
   const from = performance.now();
-  await runTrials(plans, jobs, folder, stop.signal, (result) => {
-    results.push(result);
-    (json ? process.stderr : process.stdout).write(`${lineOf(result)}\n`);
+  await runTrials(plans, jobs, folder, stop.signal, (result, isVoid) => {
+    if (!isVoid) results.push(result);
+    (json ? process.stderr : process.stdout).write(`${lineOf(result, isVoid)}\n`);
   });
   const figures = summarize(results);
   const table = resultTable(figures);
