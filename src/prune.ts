@@ -7,10 +7,9 @@ import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
 import { UpdraftError } from "./errors.ts";
 import { isOver } from "./queue/open-run.ts";
-import type { Ledger } from "./settle/ledger.ts";
+import { type Ledger, openLedger } from "./settle/ledger.ts";
 import { ledgerPath } from "./settle/ledger-file.ts";
-import { readOrigin } from "./settle/origin.ts";
-import { peekLedger } from "./settle/peek.ts";
+import { type Origin, readOrigin } from "./settle/origin.ts";
 import { listRuns, runFolder } from "./settle/run-folder.ts";
 import { forgetUnfinished } from "./settle/unfinished.ts";
 
@@ -58,11 +57,7 @@ export async function prune({ dataDir, olderThan, dryRun }: PruneRequest, clock:
     // A ledger that was written to since then is of a run that cannot have ended before.
     if (written === null || written > cutoff) continue;
     try {
-      const told = peekLedger(dir, (ledger) => ({
-        state: ledger.meta("state"),
-        end: ledger.meta("end"),
-        origin: readOrigin(ledger),
-      }));
+      const told = look(dir);
       if (told === null) {
         held.push(run);
         continue;
@@ -106,6 +101,21 @@ export async function tidyUp(
   }
 }
 
+/** Null while a process holds it. Alone for an instant: to share a ledger takes a file of its own, and the disk may be full. */
+function look(dir: string): { state: string | null; end: string | null; origin: Origin | null } | null {
+  try {
+    const ledger = openLedger(dir, { make: false });
+    try {
+      return { state: ledger.meta("state"), end: ledger.meta("end"), origin: readOrigin(ledger) };
+    } finally {
+      ledger.close();
+    }
+  } catch (error) {
+    if (error instanceof UpdraftError && error.code === "run-held") return null;
+    throw error;
+  }
+}
+
 async function pruneChecks(
   dataDir: string,
   cutoff: number,
@@ -139,6 +149,11 @@ async function removeFolder(dataDir: string, dir: string): Promise<boolean> {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT") return false;
+    // No room even for a name: then it is removed where it is.
+    if (code === "ENOSPC" || code === "EDQUOT") {
+      await rm(dir, { recursive: true, force: true, maxRetries: 3 });
+      return true;
+    }
     throw new UpdraftError("data-dir-unwritable", { dir }, { cause: error });
   }
   await rm(trash, { recursive: true, force: true, maxRetries: 3 });

@@ -54,6 +54,8 @@ export function openLedgerFile(dir: string, make: boolean): LedgerFile {
       // On a connection of its own, because this one keeps every lock it gets: what is none of ours stays as it is.
       const probe = new DatabaseSync(file, { timeout: BUSY_MS });
       try {
+        // Alone for an instant, because sharing takes a file of its own, and the disk may be full.
+        probe.exec("PRAGMA locking_mode = EXCLUSIVE");
         refuseOthers(probe, dir);
       } finally {
         probe.close();

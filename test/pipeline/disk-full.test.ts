@@ -8,11 +8,14 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { verify } from "../../src/inspect.ts";
+import { openLedger } from "../../src/settle/ledger.ts";
 import { useRedis } from "../support/redis.ts";
 import { customersAfter, customersOf, isAlive, makeRows, recordsOf, toCsv, until, usePipeline } from "./support.ts";
 
@@ -87,8 +90,33 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
       expect(summary).toMatchObject({ state: "complete", read: 600, balanced: true, counts: { updated: 600 } });
       expect(recordsOf(summary.reports.success)).toHaveLength(600);
       expect(customersOf(simulator)).toEqual(customersAfter(rows));
+      const about = { run: summary.run, file: null, settings: { dataDir: data } };
+      expect(await verify(about)).toMatchObject({ agrees: true, rows: 600 });
     },
   );
+
+  test("does not keep verify and explain from telling, nor prune from making room", async () => {
+    redisUrl = null;
+    await path.simulate();
+    const data = join(disk, "data");
+    const env = { UPDRAFT_DATA_DIR: data };
+    const old = await path.run([path.file("old.csv", toCsv(makeRows(300, 300)))], env);
+    const ledger = openLedger(old.summary.reports.dir);
+    ledger.write([], [], { end: "2020-01-01T00:00:00.000Z" });
+    ledger.close();
+    utimesSync(join(old.summary.reports.dir, "ledger.db"), 1, 1);
+    const { summary } = await path.run([path.file("in.csv", toCsv(makeRows(20, 20)))], env);
+    fill();
+    const told = async (args: readonly string[]) => {
+      const { code, stdout, stderr } = await path.start(args, env).ended;
+      expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
+      return stdout;
+    };
+    expect(await told(["verify", summary.run])).toContain("They agree.");
+    expect(await told(["explain", summary.run, "7"])).toContain("the endpoint took it");
+    expect(await told(["prune", "--older-than", "30d"])).toMatch(/^removed 1 run and 0 checks, freed \d/);
+    expect(readdirSync(join(data, "runs"))).toEqual([summary.run]);
+  });
 
   test("from the beginning on lets no run start, in one sentence", async () => {
     redisUrl = null;
@@ -102,6 +130,8 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
     expect(stderr).toMatch(/^updraft: no space left on the disk of /m);
     expect(stderr).not.toMatch(NO_STACK);
     expect(simulator.stats().logins).toBe(0);
-    expect(readdirSync(data)).toEqual([]);
+    // No run, no draft of a key, no server; at most the folder in which one was to be started.
+    expect(readdirSync(data).filter((name) => name !== "redis")).toEqual([]);
+    expect(existsSync(join(data, "redis", "redis.pid"))).toBe(false);
   });
 });
