@@ -1,4 +1,5 @@
 // Signals to real processes: what is in flight ends, the rest is given back, and who insists gets an end at once.
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { useRedis } from "../support/redis.ts";
 import { isAlive, makeRows, summaryOf, toCsv, until, usePipeline } from "./support.ts";
@@ -22,9 +23,12 @@ async function begin(count = 60) {
 
 describe("SIGTERM to a run", () => {
   test("sent again and again does not cut its end short: rows in flight are answered, the others were not tried", async () => {
-    const { simulator, file, running } = await begin();
+    const { simulator, file, running, said } = await begin();
     const { inFlight } = simulator.stats();
-    for (let i = 0; i < 5; i++) running.child.kill("SIGTERM");
+    running.child.kill("SIGTERM");
+    // Signals that come before the first is taken count as one.
+    await until(() => said().includes("stopping: "));
+    running.child.kill("SIGTERM");
     const { code, summary } = summaryOf(await running.ended);
     const { effects, requests } = simulator.stats();
     expect(inFlight).toBeGreaterThan(0);
@@ -56,6 +60,7 @@ describe("SIGTERM to a worker", () => {
     const worker = path.start(["worker", "--concurrency", "4"], KEY);
     await until(() => simulator.stats().inFlight > 8);
     worker.child.kill("SIGTERM");
+    await once(worker.child.stderr ?? worker.child, "data");
     worker.child.kill("SIGTERM");
     expect(await worker.ended).toMatchObject({ code: 0 });
     expect(isAlive(worker.pid)).toBe(false);

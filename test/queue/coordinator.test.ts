@@ -3,14 +3,16 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { UpdraftError } from "../../src/errors.ts";
+import { makeConveyor } from "../../src/queue/conveyor.ts";
 import { announceEpoch, holdEpoch, holdKey, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
+import { makeWindow } from "../../src/queue/window.ts";
 import type { Ledger } from "../../src/settle/ledger.ts";
 import { makeSettler } from "../../src/settle/settle.ts";
 import { useRedis } from "../support/redis.ts";
 import { ours, serve, useCoordinators } from "./coordinators.ts";
 import { openEpoch, queued, RECORD, RUN, waiting, workerOf } from "./epochs.ts";
-import { KEY, outcome, update } from "./support.ts";
+import { KEY, outcome, silent, update } from "./support.ts";
 
 const redis = useRedis();
 const { setUp, newLedger } = useCoordinators(redis);
@@ -118,6 +120,18 @@ describe("openCoordinator", () => {
     await coordinator.grant("pause");
     await holdEpoch(client, `${RUN}-1`, false);
     await expect.poll(async () => (await readEpoch(client, `${RUN}-1`))?.held).toBe(true);
+  });
+
+  test("announces an epoch held where the run is paused, so that no worker takes anything of it", async () => {
+    const { client, ledger, clock } = await setUp();
+    const context = { redis: client, key: KEY, ledger, clock, log: silent, record: RECORD, holder: { token: "" } };
+    await client.del(holdKey(RUN));
+    const window = makeWindow(0, null, clock, () => {});
+    const conveyor = makeConveyor(context, window, 8, new AbortController().signal);
+    await conveyor.hold(true);
+    await conveyor.open();
+    expect([conveyor.epoch, (await readEpoch(client, `${RUN}-9`))?.held]).toEqual([`${RUN}-9`, true]);
+    await conveyor.queue.close();
   });
 
   test("stays paused in the epoch that replaces one that Redis lost", async () => {
