@@ -19,9 +19,20 @@ const eraseScript = makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('HEXISTS', KEYS[2], 'paused') == 1 then return 0 end
 return redis.call('DEL', KEYS[2], KEYS[3])`);
 
+/** What shows in Redis that a batch is still this worker's: a script that settles rows of it asks for that. */
+export interface Claim {
+  /** The key of its lock, which holds the token; gone when it has run out. */
+  readonly lock: string;
+  readonly token: string;
+  /** The key of its job, whose field `stc` says how often it was found stalled: since then others may have taken it. */
+  readonly job: string;
+  readonly stalls: number;
+}
+
 export interface TakenBatch {
   readonly id: string;
   readonly token: string;
+  readonly claim: Claim;
   /** How often BullMQ has found it stalled so far. */
   readonly stalls: number;
   readonly data: unknown;
@@ -68,10 +79,12 @@ export function makeTaker(
       const token = `${worker.id}:${taken++}`;
       const job: Job<SealedBatch> | undefined = await worker.getNextJob(token);
       if (!job?.id) return null;
+      const stalls = job.stalledCounter;
       return {
         id: job.id,
         token,
-        stalls: job.stalledCounter,
+        claim: { lock: worker.toKey(`${job.id}:lock`), token, job: worker.toKey(job.id), stalls },
+        stalls,
         data: job.data,
         async complete() {
           await job.moveToCompleted(null, token, false);

@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { Contract } from "../endpoint/contract.ts";
 import type { QueuedRow } from "../queue/payload.ts";
+import type { Claim } from "../queue/take.ts";
 import { backoff } from "../settle/backoff.ts";
 import { classify, type Exchange, giveUp, type Verdict } from "../settle/classify.ts";
 import type { Outcome } from "../settle/outcome.ts";
@@ -29,6 +30,8 @@ export interface RowContext {
   readonly lease: Lease;
   readonly pace: Pace | null;
   readonly settler: Settler;
+  /** Of the batch that the row came in. */
+  readonly claim: Claim;
   readonly attempts: number;
   /** Milliseconds; also the quiet period after an ambiguous exchange. */
   readonly timeout: number;
@@ -74,10 +77,10 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
     if (verdict.kind === "updated" || verdict.kind === "failed") got.accepted = true;
     switch (verdict.kind) {
       case "updated":
-        context.settler.outcome(end(row, exchange, { status: "updated", cause: null }, clock));
+        context.settler.outcome(end(row, exchange, { status: "updated", cause: null }, clock), context.claim);
         return null;
       case "failed":
-        context.settler.outcome(end(row, exchange, { status: "failed", cause: verdict.cause }, clock));
+        context.settler.outcome(end(row, exchange, { status: "failed", cause: verdict.cause }, clock), context.claim);
         return null;
       case "unauthorized":
         if (stale !== undefined) {
@@ -92,21 +95,18 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
         if (exchange.kind === "silence" && exchange.fault === "aborted") return context.timeout;
         row.tries++;
         if (row.tries >= context.attempts) {
-          context.settler.outcome(end(row, exchange, giveUp(verdict.fault, row.ambiguous), clock));
+          context.settler.outcome(end(row, exchange, giveUp(verdict.fault, row.ambiguous), clock), context.claim);
           return null;
         }
         const quiet = verdict.ambiguous ? context.timeout : 0;
         const wait = backoff(row.tries, quiet, verdict.retryAfter ?? 0, clock.random);
         const http = exchange.kind === "answer" ? exchange.http : 0;
         const { latency } = exchange;
-        context.settler.fault({
-          row: row.row,
-          at: clock.wall(),
-          fault: verdict.fault,
-          http,
-          latency: round(latency),
-          wait,
-        });
+        const { fault } = verdict;
+        context.settler.fault(
+          { row: row.row, at: clock.wall(), fault, http, latency: round(latency), wait },
+          context.claim,
+        );
         return wait;
       }
       default:

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { type EpochRecord, LOCK_MS, readEpoch, STILL_MS } from "../queue/epoch.ts";
 import { packBatch, type QueuedRow, unpackBatch } from "../queue/payload.ts";
 import type { Sealer } from "../queue/seal.ts";
-import { makeTaker, type TakenBatch } from "../queue/take.ts";
+import { type Claim, makeTaker, type TakenBatch } from "../queue/take.ts";
 import { EpochGone, findSettled, makeSettler } from "../settle/settle.ts";
 import { type Lease, makeLeases } from "./lease.ts";
 import { makePace } from "./pace.ts";
@@ -75,7 +75,7 @@ export function serveEpoch(context: ServeContext): Serving {
       if (!settled) return gone();
       const rows = batch.rows.filter((r) => !settled.has(r.row));
       const mark = settler.mark();
-      const wait = taken.stalls > batch.stalls ? afterCrash(rows) : await sendRows(rows, lease);
+      const wait = taken.stalls > batch.stalls ? afterCrash(rows) : await sendRows(rows, lease, taken.claim);
       await settler.flush(mark);
       if (!lease.valid()) return;
       const rest = rows.filter((r) => wait.has(r));
@@ -100,12 +100,13 @@ export function serveEpoch(context: ServeContext): Serving {
   }
 
   /** The rows that must be tried again, each with its wait. */
-  async function sendRows(rows: readonly QueuedRow[], lease: Lease): Promise<Map<QueuedRow, number>> {
+  async function sendRows(rows: readonly QueuedRow[], lease: Lease, claim: Claim): Promise<Map<QueuedRow, number>> {
     const back = new Map<QueuedRow, number>();
     const rowContext: RowContext = {
       lease,
       pace,
       settler,
+      claim,
       attempts: record.attempts,
       timeout: record.timeout,
       open,

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { type EpochKeys, epochKeys } from "../queue/epoch.ts";
 import { makeScript } from "../queue/script.ts";
 import type { Sealer } from "../queue/seal.ts";
+import type { Claim } from "../queue/take.ts";
 import { type Fault, packEntry } from "./entry.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -13,19 +14,32 @@ const ROWS = 250;
 /** Redis settles within a few milliseconds; after this it is not taken for granted any more that it will. */
 const BEHIND_MS = 100;
 
-// KEYS: record, settled, outcomes. ARGV: sealed entry, then pairs of a byte's position and the bytes whose bits to set there.
+// KEYS: record, settled, outcomes, then lock and job of each batch concerned. ARGV: sealed entry, then token and stalls of
+// each batch, then pairs of a byte's position and the bytes whose bits to set there.
 // Bits and entry are set together; the entry first, because a script that fails half way is not undone, and a bit without
-// an entry would be a row without an answer.
+// an entry would be a row without an answer. A batch that another worker may have taken is not settled by this one: what it
+// says may have been on its way for seconds, and the other one may have a request for the same row under way.
 const settleScript = makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local at = 2
+for i = 4, #KEYS, 2 do
+  local lock = redis.call('GET', KEYS[i])
+  if lock ~= ARGV[at] then
+    if lock or redis.call('EXISTS', KEYS[i + 1]) == 0 then return 2 end
+    if (redis.call('HGET', KEYS[i + 1], 'stc') or '0') ~= ARGV[at + 1] then return 2 end
+  end
+  at = at + 2
+end
 redis.call('XADD', KEYS[3], '*', 'e', ARGV[1])
-for i = 2, #ARGV, 2 do
-  local at, add, out = tonumber(ARGV[i]), ARGV[i + 1], {}
-  local now = redis.call('GETRANGE', KEYS[2], at, at + #add - 1)
+for i = at, #ARGV, 2 do
+  local from, add, out = tonumber(ARGV[i]), ARGV[i + 1], {}
+  local now = redis.call('GETRANGE', KEYS[2], from, from + #add - 1)
   for b = 1, #add do out[b] = string.char(bit.bor(string.byte(add, b), string.byte(now, b) or 0)) end
-  redis.call('SETRANGE', KEYS[2], at, table.concat(out))
+  redis.call('SETRANGE', KEYS[2], from, table.concat(out))
 end
 return 1`);
+const GONE = 0;
+const LOST = 2;
 
 /** Rows further apart than this (bytes of 8 rows) are set by two calls instead of one with zeros between. */
 const GAP = 32;
@@ -77,8 +91,9 @@ export class EpochGone extends Error {
 }
 
 export interface Settler {
-  outcome(outcome: Outcome): void;
-  fault(fault: Fault): void;
+  /** With the claim of the row's batch: it is settled only while that batch can be no other worker's. */
+  outcome(outcome: Outcome, claim?: Claim): void;
+  fault(fault: Fault, claim?: Claim): void;
   /** Tells the coordinator that the credentials are refused. */
   blocked(): void;
   /**
@@ -95,11 +110,18 @@ export interface Settler {
   flush(since: number): Promise<void>;
 }
 
+/** What was said of the rows of one batch. */
+interface Said {
+  readonly claim: Claim | undefined;
+  readonly outcomes: Outcome[];
+  readonly faults: Fault[];
+}
+
 /** Holds what is said for at most 20 ms or 250 rows. Order of entries is the order of the calls. */
 export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: Clock): Settler {
   const keys: EpochKeys = epochKeys(epoch);
-  let outcomes: Outcome[] = [];
-  let faults: Fault[] = [];
+  let said: Said[] = [];
+  let rows = 0;
   let refused = false;
   let timer: NodeJS.Timeout | null = null;
   let writes = 0;
@@ -108,42 +130,63 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
   let written: Promise<void> = Promise.resolve();
   let lost: { readonly write: number; readonly error: unknown } | null = null;
 
+  function about(claim: Claim | undefined): Said {
+    const found = said.find((one) => one.claim === claim);
+    if (found) return found;
+    const first: Said = { claim, outcomes: [], faults: [] };
+    said.push(first);
+    return first;
+  }
+
+  /** Throws EpochGone. */
+  async function settle(all: readonly Said[], blocked: boolean): Promise<void> {
+    const outcomes = all.flatMap((one) => one.outcomes);
+    const faults = all.flatMap((one) => one.faults);
+    const claims = all.flatMap((one) => one.claim ?? []);
+    const sealed = sealer.seal(`outcomes:${epoch}`, packEntry({ outcomes, faults, blocked }));
+    const done = await settleScript(
+      redis,
+      [keys.record, keys.settled, keys.outcomes, ...claims.flatMap(({ lock, job }) => [lock, job])],
+      [sealed, ...claims.flatMap(({ token, stalls }) => [token, stalls]), ...packRows(outcomes.map((o) => o.row))],
+    );
+    if (done === GONE) throw new EpochGone(epoch);
+    if (done !== LOST || (all.length === 1 && !blocked)) return;
+    // One of them is another worker's by now: what was said of that one is dropped, and sent and said again there.
+    for (const one of all) await settle([one], false);
+    if (blocked) await settle([], true);
+  }
+
   function write(): void {
     if (timer) clearTimeout(timer);
     timer = null;
-    if (outcomes.length === 0 && faults.length === 0 && !refused) return;
-    const sealed = sealer.seal(`outcomes:${epoch}`, packEntry({ outcomes, faults, blocked: refused }));
-    const rows = packRows(outcomes.map((o) => o.row));
-    outcomes = [];
-    faults = [];
-    refused = false;
-    const call = settleScript(redis, [keys.record, keys.settled, keys.outcomes], [sealed, ...rows]);
+    if (said.length === 0 && !refused) return;
     const number = writes++;
-    unanswered.push(clock.now());
     const before = written;
-    written = call
-      .then((done) => {
-        if (done !== 1) throw new EpochGone(epoch);
-      })
+    unanswered.push(clock.now());
+    written = settle(said, refused)
       .catch((error: unknown) => {
         lost = { write: number, error };
       })
       .finally(() => unanswered.shift())
       .then(() => before);
+    said = [];
+    rows = 0;
+    refused = false;
   }
 
   function later(): void {
-    if (outcomes.length >= ROWS) write();
+    if (rows >= ROWS) write();
     else timer ??= setTimeout(write, INTERVAL_MS);
   }
 
   return {
-    outcome(outcome) {
-      outcomes.push(outcome);
+    outcome(outcome, claim) {
+      about(claim).outcomes.push(outcome);
+      rows++;
       later();
     },
-    fault(fault) {
-      faults.push(fault);
+    fault(fault, claim) {
+      about(claim).faults.push(fault);
       later();
     },
     blocked() {

@@ -93,13 +93,17 @@ describe("a batch", () => {
   test("that was in the hands of a dead worker comes back, counted as stalled", async () => {
     const { client, queue, taker } = setUp();
     await queue.add([job("b1")]);
-    await taker().next();
-    await client.del(`updraft:${EPOCH}:b1:lock`);
+    const first = await taker().next();
+    const claim = first?.claim ?? { lock: "", token: "", job: "", stalls: 0 };
+    expect(await client.get(claim.lock)).toBe(first?.token);
+    expect(await client.hget(claim.job, "stc")).toBeNull();
+    await client.del(claim.lock);
     // The check that finds it runs by itself every two seconds.
     const other = taker();
     let again = await other.next();
     while (!again) again = await other.next();
-    expect(again).toMatchObject({ id: "b1", stalls: 1 });
+    expect(again).toMatchObject({ id: "b1", stalls: 1, claim: { stalls: 1 } });
+    expect(await client.hget(claim.job, "stc")).toBe("1");
   });
 });
 

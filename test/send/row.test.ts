@@ -64,6 +64,7 @@ function send(row: QueuedRow, { tokens = tokensOf(), http: client = http, ...how
       flush: async () => {},
       behind: () => behind,
     },
+    claim: { lock: "lock", token: "token", job: "job", stalls: 0 },
     attempts: 5,
     timeout: TIMEOUT,
     open: () => true,

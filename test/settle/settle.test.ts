@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { epochKeys } from "../../src/queue/epoch.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
+import type { Claim } from "../../src/queue/take.ts";
 import { type Entry, type Fault, unpackEntry } from "../../src/settle/entry.ts";
 import { EpochGone, findSettled, makeSettler } from "../../src/settle/settle.ts";
 import { AT, KEY, makeFakeClock, outcome } from "../queue/support.ts";
@@ -46,6 +47,30 @@ describe("makeSettler", () => {
     expect(await findSettled(client, EPOCH, [3, 4, 5, 69_999, 70_000])).toEqual(new Set([4, 70_000]));
     const [stored] = await client.xrangeBuffer(keys.outcomes, "-", "+");
     expect(stored?.[1][1]?.toString("latin1")).not.toMatch(/requestValidateError|http-503/);
+  });
+
+  test("drops what is said of a batch that another worker may have by now, and settles the rest", async () => {
+    const client = await open();
+    const settler = makeSettler(client, EPOCH, sealer, systemClock);
+    const claim = (id: string): Claim => ({ lock: `lock:${id}`, token: `token:${id}`, job: `job:${id}`, stalls: 1 });
+    const ids = ["mine", "run-out", "another's", "taken-since", "gone"];
+    for (const id of ids) await client.hset(`job:${id}`, "stc", 1);
+    await client.set("lock:mine", "token:mine");
+    await client.set("lock:another's", "token of another");
+    await client.hset("job:taken-since", "stc", 2);
+    await client.del("job:gone");
+    const from = settler.mark();
+    for (const [row, id] of ids.entries()) {
+      settler.outcome(outcome(row + 1), claim(id));
+      settler.fault(fault(row + 1), claim(id));
+    }
+    settler.blocked();
+    await settler.flush(from);
+    const found = await entries(client);
+    expect(found.flatMap((e) => e.outcomes)).toEqual([outcome(1), outcome(2)]);
+    expect(found.flatMap((e) => e.faults)).toEqual([fault(1), fault(2)]);
+    expect(found.filter((e) => e.blocked)).toHaveLength(1);
+    expect(await findSettled(client, EPOCH, [1, 2, 3, 4, 5])).toEqual(new Set([1, 2]));
   });
 
   test("is behind while Redis has not taken what was said a moment ago, and no longer", async () => {
