@@ -82,10 +82,11 @@ async function cancelHere(
   // A process died between making the folder and noting what it is for: nothing was sent.
   if (origin === null) throw new UpdraftError("run-unknown", { run, dir: folder.dir });
   const path = file ?? origin.path;
-  if (path === null || (file === null && !existsSync(path)))
-    throw new UpdraftError("run-file-missing", { run, file: path ?? "it was standard input" });
+  const without = (problem: string) =>
+    new UpdraftError("cancel-needs-file", { run, file: path ?? "standard input", problem, dir: folder.dir });
+  if (path === null || (file === null && !existsSync(path))) throw without("is not there any more");
   const accept = ({ sha256 }: { readonly sha256: string }) => {
-    if (sha256 !== origin.sha256) throw new UpdraftError("run-file-differs", { run, file: path });
+    if (sha256 !== origin.sha256) throw without("is another");
   };
   const { mapping } = origin;
   const input = closing.adopt(await openInput({ file: path, mapping, settings, accept }), ({ source }) =>

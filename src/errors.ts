@@ -29,6 +29,12 @@ export const ERRORS = {
     message: "the endpoint is not set: expected a base URL such as https://api.example.com",
     next: "set CONNECTFI_BASE_URL or give --base-url",
   },
+  "cancel-needs-file": {
+    exit: EXIT.usage,
+    message:
+      "run {run} cannot be ended without the file it was started with, to list what was not sent: {file} {problem}",
+    next: "name it with --file, it may be renamed or compressed; if it is lost, move {dir} away, which holds all that is known of the run",
+  },
   "config-file": {
     exit: EXIT.usage,
     message: "the configuration file {file} cannot be used: {reason}",

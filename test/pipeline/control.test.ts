@@ -244,11 +244,12 @@ describe("cancel of a run that nobody goes on with", () => {
     renameSync(file, moved);
     const gone = await ask(["cancel", run]);
     expect(gone.code).toBe(2);
+    expect(gone.stderr).toContain("in.csv is not there any more");
     expect(gone.stderr).toContain("--file");
     path.file("in.csv", toCsv(makeRows(7, 7)));
     const other = await ask(["cancel", run]);
     expect(other.code).toBe(2);
-    expect(other.stderr).toContain("is not what run");
+    expect(other.stderr).toContain("in.csv is another");
     expect(await runs()).toMatchObject([{ run, state: "interrupted" }]);
     const ended = await ask(["cancel", run, "--file", moved]);
     expect(ended.code).toBe(0);
