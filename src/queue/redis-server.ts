@@ -123,7 +123,13 @@ function settingsOf(place: ServerPlace): string[] {
 
 /** Shuts it down in order, its AOF written. Call it under the start lock. */
 export async function stopServer(place: ServerPlace, clock: Clock): Promise<void> {
-  await endServer(place, clock, () => void ask(place.socket, "SHUTDOWN"));
+  const shutDown = () => void ask(place.socket, "SHUTDOWN");
+  await endServer(place, clock, shutDown);
+  // On a full disk its pid file is empty: then its socket alone tells that it lives.
+  if (pidOf(place) !== null || (await probe(place.socket)) === "gone") return;
+  shutDown();
+  const late = clock.now() + STOP_MS;
+  while ((await probe(place.socket)) !== "gone" && clock.now() < late) await clock.sleep(POLL_MS);
 }
 
 async function endServer(place: ServerPlace, clock: Clock, end: (pid: number) => void): Promise<void> {

@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   utimesSync,
   writeSync,
@@ -51,6 +52,17 @@ function fill(): void {
   closeSync(fd);
 }
 const makeRoom = () => rmSync(join(disk, "ballast"));
+
+/** Living Redis servers of a data folder, whatever their pid files say. */
+function serversIn(data: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`) === join(data, "redis") && isAlive(Number(pid));
+    } catch {
+      return false;
+    }
+  });
+}
 
 const NO_STACK = /^\s+at |node:internal|mistake in the program/m;
 
@@ -116,6 +128,9 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
     expect(await told(["explain", summary.run, "7"])).toContain("the endpoint took it");
     expect(await told(["prune", "--older-than", "30d"])).toMatch(/^removed 1 run and 0 checks, freed \d/);
     expect(readdirSync(join(data, "runs"))).toEqual([summary.run]);
+    fill();
+    const again = await path.start(["run", join(path.cli.folder, "in.csv")], env).ended;
+    expect([again.code, serversIn(data)]).toEqual([2, []]);
   });
 
   test("from the beginning on lets no run start, in one sentence", async () => {
@@ -132,6 +147,6 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
     expect(simulator.stats().logins).toBe(0);
     // No run, no draft of a key, no server; at most the folder in which one was to be started.
     expect(readdirSync(data).filter((name) => name !== "redis")).toEqual([]);
-    expect(existsSync(join(data, "redis", "redis.pid"))).toBe(false);
+    expect(serversIn(data)).toEqual([]);
   });
 });
