@@ -18,7 +18,7 @@ const WAVE = SLOW.every * 64;
 const HELP = `Usage: npm run bench -- [flags]
   --rows <n>      rows of the file (100000; with --memory 1000000)
   --rounds <n>    runs of each variant, of which the median counts (3; with --memory 1)
-  --only <list>   some of a, b1, b2, c, d, check and e, which is (d) where 1 % of the rows take 3 s
+  --only <list>   some of a, b1, b2, c, d, d0, check and e, which is (d) where 1 % of the rows take 3 s
   --waves <n>     slow rows of e per slot (5)
   --memory        only (d), with a tenth of the rows and with all of them: is its memory flat?
   --strict        exit code 1 also if a bar is missed, not only if a row was left out

@@ -9,6 +9,7 @@ const LABELS: Readonly<Record<Variant, string>> = {
   b2: "(b2) csv-parse, p-limit, undici Pool",
   c: "(c) BullMQ, one job per row",
   d: "**(d) `updraft run`**",
+  d0: "(d0) the same, nothing synced to disk",
   check: "`updraft check`",
 };
 

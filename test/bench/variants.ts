@@ -5,7 +5,7 @@ import * as z from "zod";
 import { type Ended, start, startScript } from "./processes.ts";
 import { type Cost, watchRedis } from "./watch.ts";
 
-export const VARIANTS = ["a", "b1", "b2", "c", "d", "check"] as const;
+export const VARIANTS = ["a", "b1", "b2", "c", "d", "d0", "check"] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 export interface Task {
@@ -41,6 +41,7 @@ const run: Readonly<Record<Variant, (task: Task, folder: string) => Promise<Own>
   b2: ({ base, file }) => measureScript("script.ts", [base, file, "pool"]),
   c: measureJobs,
   d: measureRun,
+  d0: measureUnsynced,
   check: measureCheck,
 };
 
@@ -107,6 +108,16 @@ async function measureRun({ base, file }: Task, folder: string): Promise<Own> {
     return { answered: counts.updated, workMs: durationMs, redisPeakBytes: redis.peakBytes, ended: [ended] };
   } finally {
     redis.stop();
+  }
+}
+
+/** The same with its data folder in memory, where a sync costs nothing: what the ledger's (and with it Redis's, and the reports') cost. */
+async function measureUnsynced(task: Task): Promise<Own> {
+  const folder = mkdtempSync(join("/dev/shm", "updraft-bench-"));
+  try {
+    return await measureRun(task, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
