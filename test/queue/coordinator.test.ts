@@ -123,10 +123,10 @@ describe("openCoordinator", () => {
   });
 
   test("announces an epoch held where the run is paused, so that no worker takes anything of it", async () => {
-    const { client, ledger, clock } = await setUp();
-    const context = { redis: client, key: KEY, ledger, clock, log: silent, record: RECORD, holder: { token: "" } };
-    await client.del(holdKey(RUN));
-    const window = makeWindow(0, null, clock, () => {});
+    const client = redis.connect();
+    const about = { key: KEY, clock: systemClock, log: silent, record: RECORD, holder: { token: "mine" } };
+    const context = { redis: client, ledger: await newLedger(), ...about };
+    const window = makeWindow(0, null, systemClock, () => {});
     const conveyor = makeConveyor(context, window, 8, new AbortController().signal);
     await conveyor.hold(true);
     await conveyor.open();
