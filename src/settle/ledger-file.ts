@@ -44,7 +44,8 @@ export function openLedgerFile(dir: string, make: boolean): LedgerFile {
   const db = guard(dir, () => {
     const fresh = !existsSync(file);
     if (fresh && !make) throw new UpdraftError("ledger-missing", { dir });
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    // Only then: another process may be taking the folder away, and nothing must come back in its place.
+    if (make) mkdirSync(dir, { recursive: true, mode: 0o700 });
     const opened = new DatabaseSync(file, { timeout: BUSY_MS });
     if (fresh) chmodSync(file, 0o600);
     return opened;
