@@ -2,7 +2,9 @@ import { copyFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFile
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { explainRow, verify } from "../../src/inspect.ts";
+import { openRun } from "../../src/queue/open-run.ts";
 import { useRedis } from "../support/redis.ts";
 import { customersAfter, customersOf, makeRows, summaryOf, toCsv, until, usePipeline } from "./support.ts";
 
@@ -67,6 +69,11 @@ describe("a run whose ledger is damaged, foreign or newer", () => {
     copyFileSync(ledger, copy);
     const { requests } = simulator.stats();
     const { run } = summary;
+    const commands = [
+      ["run", file],
+      ["cancel", run],
+    ];
+    const client = redis.connect();
     const about = { run, file: null, settings: { dataDir: path.dataDir } };
     for (const [what, damage, sentence] of DAMAGES) {
       damage(ledger);
@@ -74,18 +81,16 @@ describe("a run whose ledger is damaged, foreign or newer", () => {
       const said = damaged === null ? /has no ledger/ : sentence;
       await expect(verify(about), what).rejects.toMatchObject({ message: expect.stringMatching(said), exit: 5 });
       await expect(explainRow(about, 1), what).rejects.toMatchObject({ message: expect.stringMatching(said) });
-      for (const command of damage === flip
-        ? [
-            ["run", file],
-            ["cancel", run],
-          ]
-        : [["run", file]]) {
+      const resumed = openRun(client, path.dataDir, run, false, systemClock);
+      await expect(resumed, what).rejects.toMatchObject({ message: expect.stringMatching(sentence), exit: 5 });
+      if (damaged !== null) expect([what, readFileSync(ledger).equals(damaged)]).toEqual([what, true]);
+      // A process for one of them: what it prints is the same for all.
+      for (const command of damage === flip ? commands : []) {
         const { code, stdout, stderr } = await path.start(command).ended;
         expect({ what, command, code, stdout }).toEqual({ what, command, code: 5, stdout: "" });
         expect(stderr).toMatch(sentence);
         expect(stderr).toMatch(/^updraft: .*\n {2}\S.*\n$/m);
         expect(stderr).not.toMatch(/^\s+at |mistake in the program/m);
-        if (damaged !== null) expect([what, readFileSync(ledger).equals(damaged)]).toEqual([what, true]);
       }
       rmSync(ledger, { force: true });
       copyFileSync(copy, ledger);

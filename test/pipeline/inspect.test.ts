@@ -97,31 +97,31 @@ describe("updraft verify", () => {
     expect(JSON.parse(whole.stdout)).toMatchObject({ agrees: true, rows: 10 });
   });
 
-  test("of a run that is going on says who holds it; of one that was stopped, killed, or cancelled compares what is there", async () => {
+  /** A run of 3,000 rows that takes a while; resolves when so many rows have taken effect since. */
+  async function begin(effects: number) {
     const simulator = await path.simulate({ latency: 20 });
-    const rows = makeRows(3_000, 3_000);
-    const args = ["run", path.file("in.csv", toCsv(rows)), "--concurrency", "4", "--timeout", "300ms", "--json"];
-    const first = path.start(args);
-    await until(() => simulator.stats().effects >= 40);
+    const file = path.file("in.csv", toCsv(makeRows(3_000, 3_000)));
+    const running = path.start(["run", file, "--concurrency", "4", "--timeout", "300ms", "--json"]);
+    await until(() => simulator.stats().effects >= effects);
     const [run = ""] = path.runs();
+    return { running, run };
+  }
+
+  test("of a run that is going on says who holds it; of one that was stopped compares what is there", async () => {
+    const { running, run } = await begin(40);
     const live = await verify(run);
     expect([live.code, live.stdout]).toEqual([2, ""]);
-    expect(live.stderr).toContain(`held by process ${first.pid} on `);
-    first.child.kill("SIGINT");
-    const stopped = summaryOf(await first.ended).summary;
-    const verdict = await verify(run, "--json");
-    expect(JSON.parse(verdict.stdout)).toMatchObject({
-      state: "interrupted",
-      ended: true,
-      agrees: true,
-      counts: stopped.counts,
-    });
+    expect(live.stderr).toContain(`held by process ${running.pid} on `);
+    running.child.kill("SIGINT");
+    const { counts } = summaryOf(await running.ended).summary;
+    const stopped = JSON.parse((await verify(run, "--json")).stdout);
+    expect(stopped).toMatchObject({ state: "interrupted", ended: true, agrees: true, counts });
+  });
 
-    const second = path.start(args);
-    const before = simulator.stats().effects;
-    await until(() => simulator.stats().effects >= before + 40);
-    process.kill(-second.pid, "SIGKILL");
-    await second.ended;
+  test("of a run that was killed compares what is there; when it was cancelled, every row of it", async () => {
+    const { running, run } = await begin(40);
+    process.kill(-running.pid, "SIGKILL");
+    await running.ended;
     const killed = await verify(run, "--json");
     expect(JSON.parse(killed.stdout)).toMatchObject({ state: "running", ended: false, agrees: true, rows: 3_000 });
     expect(killed.code).toBe(0);
@@ -129,12 +129,11 @@ describe("updraft verify", () => {
     // Until then its process may be taken for one that has only fallen silent.
     const client = redis.connect();
     await until(async () => (await client.exists(`updraft:status:${run}`)) === 0);
-    const cancelled = await path.start(["cancel", run]).ended;
-    expect(cancelled.code).toBe(0);
-    const last = await verify(run, "--json");
+    expect((await path.start(["cancel", run]).ended).code).toBe(0);
+    const last = JSON.parse((await verify(run, "--json")).stdout);
+    expect(last).toMatchObject({ state: "cancelled", agrees: true, read: 3_000 });
     const told = z.object({ counts: z.object({ unsent: z.number() }), reports: z.object({ unsent: z.number() }) });
-    const { counts, reports } = told.parse(JSON.parse(last.stdout));
-    expect(JSON.parse(last.stdout)).toMatchObject({ state: "cancelled", agrees: true, read: 3_000 });
+    const { counts, reports } = told.parse(last);
     expect(counts.unsent).toBeGreaterThan(100);
     expect(reports.unsent).toBe(counts.unsent);
   });
@@ -228,17 +227,18 @@ describe("updraft explain", () => {
     expect(simulator.stats().logins).toBeGreaterThan(0);
   });
 
-  test.each([
-    ["6", "has no row 6: its rows are 1 to 5"],
-    ["999999999999", "its rows are 1 to 5"],
-    ["0", "expected a whole number from 1"],
-    ["-1", "expected a whole number from 1"],
-    ["one", "expected a whole number from 1"],
-  ])("refuses row %s with the range there is", async (row, sentence) => {
+  test("refuses a row that the run does not have with the range there is, and what is no number", async () => {
     await path.simulate();
     const { summary } = await path.run([path.file("in.csv", toCsv(makeRows(5, 5)))]);
-    const { code, stdout, stderr } = await explain(summary.run, row);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toContain(sentence);
+    for (const [row, sentence] of [
+      ["6", "has no row 6: its rows are 1 to 5"],
+      ["999999999999", "its rows are 1 to 5"],
+      ["0", "expected a whole number from 1"],
+      ["one", "expected a whole number from 1"],
+    ] as const) {
+      const { code, stdout, stderr } = await explain(summary.run, row);
+      expect({ row, code, stdout }).toEqual({ row, code: 2, stdout: "" });
+      expect(stderr).toContain(sentence);
+    }
   });
 });
