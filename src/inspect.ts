@@ -76,7 +76,7 @@ async function openRun({ run: named, settings }: InspectRequest): Promise<Opened
   const found = findRunByPrefix(settings.dataDir, named);
   const ledger = openLedger(found.dir, { make: false });
   try {
-    ledger.check();
+    await ledger.check();
     return { ...found, ledger, origin: readOrigin(ledger), [Symbol.asyncDispose]: async () => ledger.close() };
   } catch (error) {
     ledger.close();

@@ -63,7 +63,7 @@ export async function openRetry(request: RetryRequest): Promise<Retry> {
   const only = RETRIABLE.filter((status) => request.only.length === 0 || request.only.includes(status));
   await using closing = new AsyncDisposableStack();
   const held = closing.adopt(holdNewest(request), ({ file }) => file.close());
-  held.ledger.check();
+  await held.ledger.check();
   const begun = isBegun(held, only, request.superseded);
   const origin = originOf(held, request);
   const file = request.file ?? origin.path;

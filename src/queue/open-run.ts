@@ -50,7 +50,7 @@ export function isOver(state: string | null | undefined): state is "complete" | 
 /** A damaged ledger would have rows sent again, or answered for by what nobody wrote. */
 async function checked(opened: OpenedRun): Promise<OpenedRun> {
   try {
-    opened.ledger.check();
+    await opened.ledger.check();
     return opened;
   } catch (error) {
     await opened.close();

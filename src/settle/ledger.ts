@@ -1,6 +1,7 @@
 // Outcomes in, one row of SQLite each: the run's ledger, the truth about what happened to every row.
 import { closeSync, fdatasync, openSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Fault } from "./entry.ts";
 import { asOurs, broken, guard, type LedgerFile, ledgerPath, openLedgerFile } from "./ledger-file.ts";
@@ -11,6 +12,7 @@ const datasync = promisify(fdatasync);
 
 /** Lines read at once: no read is open while the ledger is written. */
 const PAGE = 1_000;
+const PAUSE = 20_000;
 
 /** What has been tried for a row that has no outcome yet. */
 export interface Past {
@@ -53,8 +55,8 @@ export interface Ledger {
   history(row: number): { outcome: Outcome | null; faults: readonly Fault[]; past: Past };
   /** Of all rows, those without an outcome included. */
   requests(): { sent: number; retried: number; ambiguousUpdated: number };
-  /** Reads all of it: throws `ledger-broken` where it is not what was written. A second per million rows. */
-  check(): void;
+  /** Reads all of it: rejects with `ledger-broken` where it is not what was written. A second per million rows. */
+  check(): Promise<void>;
   close(): void;
 }
 
@@ -210,12 +212,18 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
           past: readPast(db.prepare("SELECT * FROM past WHERE row = ?").get(row)),
         };
       }),
-    check() {
-      guard(dir, () => {
+    async check() {
+      try {
         const verdict = Object.values(db.prepare("PRAGMA quick_check(1)").get() ?? {})[0];
         if (verdict !== "ok") throw broken(dir, "SQLite finds it inconsistent");
-        if (sum !== null && sum !== sumOf(db)) throw broken(dir, "its outcomes are not those that were written");
-      });
+        if (sum === null) return;
+        const summing = sumUp(db, "main");
+        let step = summing.next();
+        for (; !step.done; step = summing.next()) await setImmediate();
+        if (sum !== step.value) throw broken(dir, "its outcomes are not those that were written");
+      } catch (error) {
+        throw asOurs(dir, error);
+      }
     },
     requests() {
       const sums = db.prepare(
@@ -256,10 +264,20 @@ function readPast(record: Readonly<Record<string, unknown>> | undefined): Past {
 
 /** Of all outcomes in a schema of the database: what `sum` in its meta has to be. */
 export function sumOf(db: DatabaseSync, schema: "main" | "retry" = "main"): number {
+  const summing = sumUp(db, schema);
+  let step = summing.next();
+  while (!step.done) step = summing.next();
+  return step.value;
+}
+
+/** Pauses after some milliseconds of rows: a hold in Redis must be renewed meanwhile. */
+function* sumUp(db: DatabaseSync, schema: "main" | "retry"): Generator<void, number, undefined> {
   const all = db.prepare(`SELECT ${COLUMNS} FROM ${schema}.outcomes`);
   all.setReturnArrays(true);
   let sum = 0;
+  let rows = 0;
   for (const record of all.iterate()) {
+    if (++rows % PAUSE === 0) yield;
     const [row, status, attempts, http, at, ambiguous, latency, cause] = Object.values(record);
     const figures = [row, status, attempts, http, at, ambiguous, latency].map(Number);
     sum = addToSum(sum, figures, typeof cause === "string" ? cause : null);

@@ -325,15 +325,15 @@ describe("check", () => {
   test("finds nothing wrong with a ledger of several spells, rows that were said twice and a write that failed", async () => {
     const dir = await folder.dir();
     const ledger = keep(openLedger(dir));
-    ledger.check();
+    await ledger.check();
     ledger.write(written.slice(0, 300));
     expect(() => ledger.write([outcome(350), outcome(351, { at: 1.5 })])).toThrow();
     ledger.close();
     const again = keep(openLedger(dir));
     again.write([outcome(3, { status: "unknown" }), ...written.slice(200)]);
-    again.check();
+    await again.check();
     again.close();
-    keep(openLedger(dir)).check();
+    await keep(openLedger(dir)).check();
   });
 
   test("whatever bytes of the file are overwritten, says so or gives the outcomes that were written", async () => {
@@ -344,11 +344,11 @@ describe("check", () => {
     const whole = readFileSync(join(source, "ledger.db"));
     const dir = await folder.dir();
     let found = 0;
-    fc.assert(
-      fc.property(
+    await fc.assert(
+      fc.asyncProperty(
         fc.nat(whole.length - 1),
         fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 600 }), fc.integer({ min: 1, max: 3_000 })),
-        (at, bytes) => {
+        async (at, bytes) => {
           const damaged = Buffer.from(whole);
           const noise = typeof bytes === "number" ? new Uint8Array(bytes) : bytes;
           damaged.set(noise.subarray(0, damaged.length - at), at);
@@ -356,7 +356,7 @@ describe("check", () => {
           let opened: ReturnType<typeof openLedger> | null = null;
           try {
             opened = openLedger(dir);
-            opened.check();
+            await opened.check();
             expect([...opened.outcomes()]).toEqual(written);
           } catch (error) {
             if (!(error instanceof UpdraftError)) throw error;
@@ -379,6 +379,6 @@ describe("check", () => {
     ledger.close();
     const file = join(dir, "ledger.db");
     truncateSync(file, Math.floor(statSync(file).size * share));
-    expect(() => keep(openLedger(dir)).check()).toThrow(expect.objectContaining({ code: "ledger-broken", exit: 5 }));
+    await expect(async () => keep(openLedger(dir)).check()).rejects.toMatchObject({ code: "ledger-broken", exit: 5 });
   });
 });

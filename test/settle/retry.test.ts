@@ -101,7 +101,7 @@ describe("makeRetryLedger", () => {
             },
           ]);
         }
-        ledger.check();
+        await ledger.check();
         expect(ledger.size()).toBe(READ - sent.length);
       }),
       { numRuns: 100 },
