@@ -75,7 +75,8 @@ export function serveEpoch(context: ServeContext): Serving {
       if (!settled) return gone();
       const rows = batch.rows.filter((r) => !settled.has(r.row));
       const mark = settler.mark();
-      const wait = taken.stalls > batch.stalls ? afterCrash(rows) : await sendRows(rows, lease, taken.claim);
+      const left = taken.stalls > batch.stalls ? await restAfterCrash(rows) : 0;
+      const wait = left > 0 ? new Map(rows.map((row) => [row, left])) : await sendRows(rows, lease, taken.claim);
       await settler.flush(mark);
       if (!lease.valid()) return;
       const rest = rows.filter((r) => wait.has(r));
@@ -92,11 +93,15 @@ export function serveEpoch(context: ServeContext): Serving {
 
   /**
    * The worker that had these rows died with them or is cut off from Redis: any of them may have been sent. They wait out
-   * what is left of the quiet period: it began at the end of that worker's lease at the latest, and its lock has run out since.
+   * what is left of the quiet period: it began at the end of that worker's lease at the latest, and its lock has run out
+   * since. They do so in this worker's hands: given back, they would come after all that waits in the queue by then.
+   * Returns the milliseconds that are left of it when this worker is to stop.
    */
-  function afterCrash(rows: readonly QueuedRow[]): Map<QueuedRow, number> {
+  async function restAfterCrash(rows: readonly QueuedRow[]): Promise<number> {
     for (const row of rows) row.ambiguous = true;
-    return new Map(rows.map((row) => [row, Math.max(0, record.timeout - (LOCK_MS - STILL_MS))]));
+    const until = clock.now() + Math.max(0, record.timeout - (LOCK_MS - STILL_MS));
+    await clock.sleep(until - clock.now(), over.signal);
+    return over.signal.aborted ? Math.max(0, until - clock.now()) : 0;
   }
 
   /** The rows that must be tried again, each with its wait. */

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
 import { announceEpoch, type EpochRecord, endEpoch, endpointFingerprint, epochKeys } from "../../src/queue/epoch.ts";
 import { packBatch, unpackBatch } from "../../src/queue/payload.ts";
 import { makeBatchQueue } from "../../src/queue/put.ts";
 import { keyFingerprint, makeSealer } from "../../src/queue/seal.ts";
+import { makeTaker } from "../../src/queue/take.ts";
 import { unpackEntry } from "../../src/settle/entry.ts";
 import { useRedis } from "../support/redis.ts";
 import { until, usePipeline } from "./support.ts";
@@ -14,21 +16,25 @@ const KEY = "0123456789abcdef".repeat(4);
 const EPOCH = "feedfeedfeedfeed-1";
 const sealer = makeSealer(Buffer.from(KEY, "hex"), EPOCH);
 
-/** What a coordinator would put on the queue: one batch of rows for this endpoint. */
-async function announce(count: number, baseUrl: string) {
+/** What a coordinator would put on the queue: batches of so many rows for this endpoint. */
+async function announce(count: number, baseUrl: string, { timeout = 30_000, batches = 1 } = {}) {
   const record: EpochRecord = {
     ...{ v: 1, run: "feedfeedfeedfeed", epoch: EPOCH, contract: "condor", baseUrl, held: false },
-    ...{ timeout: 30_000, attempts: 5, rate: null, endpointRate: null },
+    ...{ timeout, attempts: 5, rate: null, endpointRate: null },
     endpoint: endpointFingerprint(baseUrl, "simulator"),
     key: keyFingerprint(Buffer.from(KEY, "hex")),
   };
   const client = redis.connect();
   const queue = makeBatchQueue(client, EPOCH);
-  const rows = Array.from({ length: count }, (_, i) => {
+  const rows = Array.from({ length: count * batches }, (_, i) => {
     const body = Buffer.from(JSON.stringify({ customerId: `csta_${i}`, firstName: "Jessie" }));
     return { row: i + 1, tries: 0, requests: 0, ambiguous: false, body };
   });
-  await queue.add([{ id: `${EPOCH}-1`, data: packBatch(sealer, EPOCH, `${EPOCH}-1`, 0, rows) }]);
+  const jobs = Array.from({ length: batches }, (_, n) => {
+    const id = `${EPOCH}-${n + 1}`;
+    return { id, data: packBatch(sealer, EPOCH, id, 0, rows.slice(n * count, (n + 1) * count)) };
+  });
+  await queue.add(jobs);
   await announceEpoch(client, record);
   return { client, queue };
 }
@@ -77,6 +83,35 @@ describe("a worker", () => {
     });
     expect(outcomes).toHaveLength(effects);
     expect(new Set([...outcomes, ...batch.rows].map(({ row }) => row)).size).toBe(100);
+    await queue.close();
+  });
+
+  test("sends the rows of one that died before those that wait in the queue, when their quiet period is over", async () => {
+    const simulator = await path.simulate({ latency: 300 });
+    // Something is left of the quiet period when the lock has run out.
+    const { client, queue } = await announce(10, simulator.url, { timeout: 3_500, batches: 20 });
+    const dead = makeTaker(redis.connect(), EPOCH, 6_000, systemClock, () => {});
+    const taken = await dead.next();
+    await dead.close();
+    await client.del(taken?.claim.lock ?? "");
+
+    const { stop } = worker({ CONNECTFI_BASE_URL: simulator.url }, ["--concurrency", "2"]);
+    await until(() => [...simulator.requests()].some(({ customerId }) => customerId === "csta_0"));
+    simulator.setFaults({ latency: 0 });
+    await until(() => simulator.stats().effects === 200);
+    const order = [...simulator.requests()].map(({ customerId }) => Number(customerId?.slice("csta_".length)));
+    expect(order).toHaveLength(200);
+    // The look for stalled batches comes once in a second; the whole queue would take half a minute.
+    expect(order.slice(-20).filter((row) => row < 10)).toEqual([]);
+    expect(order.indexOf(0)).toBeGreaterThan(0);
+    expect((await stop()).code).toBe(0);
+    const entries = await client.xrangeBuffer(epochKeys(EPOCH).outcomes, "-", "+");
+    const outcomes = entries.flatMap(([, fields]) => {
+      const plain = sealer.unseal(`outcomes:${EPOCH}`, fields[1] ?? Buffer.alloc(0));
+      return unpackEntry(plain.toString("utf8")).outcomes;
+    });
+    for (const { row, ambiguous } of outcomes) expect({ row, ambiguous }).toEqual({ row, ambiguous: row <= 10 });
+    await endEpoch(client, EPOCH);
     await queue.close();
   });
 
