@@ -17,7 +17,7 @@ const outcomes = file.map(({ row }) => ({ row, status: "updated" }));
 const killed: Instant = { at: at(6) + 10, before: 50, after: 0 };
 
 const well: Evidence = {
-  ...{ file, requests, ledger: outcomes, reported: outcomes, exitCode: 0, odd: [], quiet: QUIET },
+  ...{ file, requests, ledger: outcomes, reported: outcomes, exitCode: 0, odd: [], quiet: QUIET, stood: 0 },
   customers: new Map(file.map(({ customerId, email }) => [customerId, email])),
   summary: { state: "complete", read: 12, counts: { updated: 12, unchanged: 0, failed: 0 } },
   verify: { agrees: true, text: "" },
@@ -55,6 +55,17 @@ describe("a trial in which all is well", () => {
     const moment = at(1) + 2 * QUIET;
     const again = request(1, { at: moment, endedAt: moment + 20, effectAt: moment + 20 });
     expect(found({ ...sent(1, late, [again]), instants: [] })).toEqual([]);
+  });
+
+  test("may have a request that seems early to an endpoint that stood still", () => {
+    const reset = {
+      at: at(after) - 1_200,
+      ending: "reset",
+      endedAt: at(after) - 900,
+      effectAt: at(after) - 900,
+    } as const;
+    expect(found(sent(before, reset))).toHaveLength(1);
+    expect(found({ ...sent(before, reset), stood: 30 })).toEqual([]);
   });
 
   test("may have a request that a stopped client never hung up on", () => {

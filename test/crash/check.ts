@@ -46,10 +46,9 @@ export interface Evidence {
   readonly odd: readonly string[];
   /** `--timeout` of the run in milliseconds: also its quiet period. */
   readonly quiet: number;
+  /** The longest that the endpoint stood still, in milliseconds: the machine had no time for it. */
+  readonly stood: number;
 }
-
-/** The endpoint hears of a connection that was given up this much later, at most: it shares two cores with all of this. */
-const HEARD_LATE_MS = 250;
 
 export function findViolations(evidence: Evidence): string[] {
   return [
@@ -146,8 +145,13 @@ function overtaken(requests: readonly Sent[]): number[] {
   });
 }
 
+const HEARD_LATE_MS = 50;
+export const ROUNDS = 3;
+
 /** No request of a customer comes while another is under way: until its answer, or until its quiet period is over. */
-function oneAtATime({ requests, quiet }: Evidence): string[] {
+function oneAtATime({ requests, quiet, stood }: Evidence): string[] {
+  // A connection that was closed is heard of later, and a request may wait for a round or two before it is even read.
+  const heardLate = HEARD_LATE_MS + ROUNDS * stood;
   const busyUntil = new Map<string, number>();
   const quietUntil = new Map<string, number>();
   const together: number[] = [];
@@ -156,7 +160,7 @@ function oneAtATime({ requests, quiet }: Evidence): string[] {
     times.set(customer, Math.max(times.get(customer) ?? 0, at));
   for (const { row, customerId, at, endedAt, ending, effectAt } of requests) {
     if (at < (busyUntil.get(customerId) ?? 0)) together.push(row);
-    else if (at < (quietUntil.get(customerId) ?? 0) - HEARD_LATE_MS) early.push(row);
+    else if (at < (quietUntil.get(customerId) ?? 0) - heardLate) early.push(row);
     // A client that is stopped cannot hang up: its patience is over all the same.
     const over =
       typeof ending === "number" ? (endedAt ?? at) : Math.min(endedAt ?? Number.POSITIVE_INFINITY, at + quiet);

@@ -10,9 +10,10 @@ import { STATUSES } from "../../src/settle/outcome.ts";
 import type { Verdict } from "../../src/write/verify.ts";
 import type { Evidence, Outcome, Sent } from "./check.ts";
 import type { Story } from "./kinds.ts";
+import type { Plan } from "./plan.ts";
 import { marked } from "./processes.ts";
 import { rowOf } from "./rows.ts";
-import { MARK, type Site, sleep, TIMEOUT_MS } from "./site.ts";
+import { MARK, type Site, sleep } from "./site.ts";
 
 const summaryShape = z.looseObject({
   run: z.string(),
@@ -28,7 +29,7 @@ const PATIENCE_MS = 10_000;
 const KEPT = /^(runs\/[0-9a-f]{16}\/(ledger\.(db|input)|success\.csv|errors\.csv|summary\.json))$/;
 
 /** Call it when every process was told to end. */
-export async function gather(site: Site, story: Story): Promise<Evidence> {
+export async function gather(site: Site, plan: Plan, story: Story, stood: number): Promise<Evidence> {
   const { folder, file, simulator, redis } = site;
   const { ended, dataDir, instants, odd } = story;
   const summary = summaryShape.safeParse(readJson(ended.stdout)).data ?? null;
@@ -39,7 +40,7 @@ export async function gather(site: Site, story: Story): Promise<Evidence> {
   const keys = await redis.client.keys("*");
   const verdict = summary && (await recount(summary.run, join(folder, dataDir)));
   return {
-    ...{ file, instants, odd, quiet: TIMEOUT_MS, summary, exitCode: ended.code },
+    ...{ file, instants, odd, quiet: plan.timeout, stood, summary, exitCode: ended.code },
     requests: [...simulator.requests()].map((record): Sent => {
       const { value, customerId, at, wall, endedAt, ending, effectAt, fault } = record;
       const onWall = (moment: number | null) => (moment === null ? null : wall + moment - at);

@@ -22,8 +22,6 @@ process.once("exit", () => {
 process.on("message", async (message) => {
   const order = z.custom<Order>((m) => typeof m === "object" && m !== null && "plan" in m).parse(message);
   folder = order.folder;
-  // Of the same trial, which is repeated.
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   const result = await runTrial(order.plan, folder);
   if (result.violations.length === 0) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   folder = null;

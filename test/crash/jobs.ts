@@ -37,7 +37,7 @@ export async function runTrials(
     for (const plan of waiting) {
       for (let attempt = 1; !stop.aborted; attempt++) {
         const answer = once(job, "message");
-        job.send({ plan, folder: join(folder, `${plan.kind}-${plan.seed}`) });
+        job.send({ plan, folder: join(folder, [plan.kind, plan.seed, ...(attempt > 1 ? [attempt] : [])].join("-")) });
         const [message] = await Promise.race([answer, gone]);
         const result = resultShape.parse(message);
         const isVoid = provesNothing(result) && attempt < ATTEMPTS;

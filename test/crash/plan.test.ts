@@ -10,7 +10,7 @@ import { makeRows, rowOf, toCsv } from "./rows.ts";
 import { lineOf, resultTable, summarize } from "./table.ts";
 import type { Result } from "./trial.ts";
 
-const SIZE = { rows: 10_000, customers: 1_000 };
+const SIZE = { rows: 10_000, customers: 1_000, timeout: 700 };
 const seeds = Array.from({ length: 60 }, (_, seed) => seed);
 
 describe("a seed", () => {
@@ -116,7 +116,7 @@ describe("what is told", () => {
     expect(lines).toMatch(/^FAIL worker/);
     expect(lines).toContain("1 row without an outcome in the ledger: 17");
     expect(lineOf(result(4, { violations: ["x"] }), true)).toMatch(/^void worker/);
-    expect(lines).toContain("npm run torture -- --kind worker --trials 1 --seed 4 --rows 10000");
+    expect(lines).toContain("npm run torture -- --kind worker --trials 1 --seed 4 --rows 10000 --timeout 700");
   });
 
   test("is a table of each kind that was tried", () => {

@@ -16,7 +16,12 @@ export interface Size {
   readonly customers: number;
 }
 
-export interface Plan extends Size {
+export interface Scale extends Size {
+  /** `--timeout` of the run in milliseconds, and so its quiet period, too. */
+  readonly timeout: number;
+}
+
+export interface Plan extends Scale {
   readonly kind: Kind;
   readonly seed: number;
   /** How many requests the endpoint has received when it happens; several for a coordinator that is killed again. */
@@ -61,14 +66,14 @@ const CHANCES: Readonly<Record<Kind, Chance>> = {
   network: { when: NOT_LATE, lasts: { from: 500, to: 8_500 } },
 };
 
-export function planTrial(kind: Kind, seed: number, size: Size): Plan {
+export function planTrial(kind: Kind, seed: number, scale: Scale): Plan {
   const draw = makeRandom(`${kind} ${seed}`);
   const between = ({ from, to }: Range) => from + draw() * (to - from);
   const { when, lasts } = CHANCES[kind];
   const kills = kind === "coordinator" ? 1 + Math.floor(draw() * 3) : 1;
-  const instants = Array.from({ length: kills }, () => Math.round(between(when) * size.rows));
+  const instants = Array.from({ length: kills }, () => Math.round(between(when) * scale.rows));
   return {
-    ...{ kind, seed, ...size },
+    ...{ kind, seed, ...scale },
     instants: instants.toSorted((a, b) => a - b),
     after: Math.round(between({ from: 0, to: 20 })),
     victim: Math.floor(draw() * WORKERS),

@@ -12,15 +12,13 @@ import { type FileRow, makeRows, TOLD_BY, toCsv } from "./rows.ts";
 const MAIN = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
 /** In the environment of all processes of a trial, by which they are found again. */
 export const MARK = "UPDRAFT_TORTURE";
-/** Also the quiet period. */
-export const TIMEOUT_MS = 700;
 /** More than there are faults, and some that a busy machine adds: a row that ends otherwise than updated was given up too early. */
 const ATTEMPTS = 10;
 /** The endpoint is another machine in reality: what is tried gives way to it. */
 const NICE = 5;
 const LOGIN = "torture";
 /** Half of a start is reading libraries: what is compiled once serves all trials. */
-const CACHE = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "updraft");
+export const CACHE = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "updraft");
 
 export interface Ended {
   readonly code: number | null;
@@ -60,7 +58,7 @@ export async function openSite(plan: Plan, folder: string): Promise<Site> {
     ...{ seed: plan.seed, recordProperty: TOLD_BY, login: LOGIN, password: LOGIN, latency: "2-30" },
     ...{ share503: 0.05, resetAfterShare: 0.01, lateShare: 0.01, lateEnding: "silent", maxFaultsPerRow: 3 },
     // After the client has given up, and before its quiet period is over, with something left for a busy machine.
-    lateMs: { from: TIMEOUT_MS * 1.1, to: TIMEOUT_MS * 1.4 },
+    lateMs: { from: plan.timeout * 1.1, to: plan.timeout * 1.4 },
   });
   const redis = await startRedis(join(folder, "redis"));
   const procs: Proc[] = [];
@@ -78,7 +76,7 @@ export async function openSite(plan: Plan, folder: string): Promise<Site> {
     UPDRAFT_KEY: "ab".repeat(32),
     UPDRAFT_LOG_FILE: join(folder, `${name}.log`),
     UPDRAFT_CONCURRENCY: "16",
-    UPDRAFT_TIMEOUT: `${TIMEOUT_MS}ms`,
+    UPDRAFT_TIMEOUT: `${plan.timeout}ms`,
     UPDRAFT_ATTEMPTS: String(ATTEMPTS),
     [MARK]: folder,
   });
@@ -116,7 +114,7 @@ export async function openSite(plan: Plan, folder: string): Promise<Site> {
 }
 
 /** Its output goes into files of the folder, where it can be read when a trial has failed. */
-function startProc(folder: string, name: string, args: readonly string[], env: NodeJS.ProcessEnv): Proc {
+export function startProc(folder: string, name: string, args: readonly string[], env: NodeJS.ProcessEnv): Proc {
   const files = ["out", "err"].map((kind) => join(folder, `${name}.${kind}`));
   const [out, err] = files.map((file) => openSync(file, "a"));
   // A group of its own: what it started ends with it when the trial is given up.
@@ -156,7 +154,7 @@ process.once("exit", () => {
   for (const pid of leaders) killGroup(pid);
 });
 
-function killGroup(pid: number): void {
+export function killGroup(pid: number): void {
   leaders.delete(pid);
   try {
     process.kill(-pid, "SIGKILL");

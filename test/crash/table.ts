@@ -9,13 +9,13 @@ export function lineOf(result: Result, isVoid = false): string {
   const figures = `${seconds.toFixed(1).padStart(5)} s  request ${String(when).padStart(5)}  resent ${resent} of ${bound}`;
   const verdict = violations.length === 0 ? "ok  " : isVoid ? "void" : "FAIL";
   const line = `${verdict} ${plan.kind.padEnd(18)} seed ${String(plan.seed).padEnd(6)} ${figures}  ${told}`;
-  const again = `npm run torture -- --kind ${plan.kind} --trials 1 --seed ${plan.seed} --rows ${plan.rows}`;
+  const again = `npm run torture -- --kind ${plan.kind} --trials 1 --seed ${plan.seed} --rows ${plan.rows} --timeout ${plan.timeout}`;
   return violations.length === 0
     ? line
     : [
         line,
         ...violations.map((why) => `     ${why}`),
-        `     the endpoint stood still for up to ${Math.round(stood)} ms; again: ${again}`,
+        `     the endpoint stood still for up to ${stood} ms; again: ${again}`,
       ].join("\n");
 }
 

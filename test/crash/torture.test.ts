@@ -44,7 +44,7 @@ function torture(...flags: readonly string[]) {
 
 describe.skipIf(process.platform !== "linux")("npm run torture", () => {
   test("finds nothing in two trials of each kind, and leaves nothing behind", { timeout: 300_000 }, async () => {
-    const { ended, folder } = torture(..."--trials 2 --rows 1000 --jobs 7 --json".split(" "));
+    const { ended, folder } = torture(..."--trials 2 --rows 1000 --timeout 2000 --jobs 5 --json".split(" "));
     const { code, stdout, stderr } = await ended;
     expect(code, stderr).toBe(0);
     const { results } = shape.parse(JSON.parse(stdout));

@@ -16,6 +16,7 @@ const HELP = `Usage: npm run torture -- [flags]
   --seed <n>       seed of the first one, the next ones count on (1)
   --jobs <n>       trials side by side (2)
   --rows <n>       rows of the file, a tenth as many customers (10000)
+  --timeout <ms>   how long a request may take, and how long its quiet period is (700)
   --json           the results as one JSON object on stdout, the lines on stderr
   --write <file>   put the table into this Markdown file, between its markers
 `;
@@ -30,6 +31,7 @@ const flags = z.object({
   seed: whole.min(0).max(2 ** 31),
   jobs: whole.min(1).max(32),
   rows: whole.min(100).max(1_000_000),
+  timeout: whole.min(100).max(60_000),
   json: z.boolean(),
   write: z.string().optional(),
   help: z.boolean(),
@@ -37,18 +39,25 @@ const flags = z.object({
 const text = (fallback: string) => ({ type: "string", default: fallback }) as const;
 const flag = { type: "boolean", default: false } as const;
 const options = {
-  ...{ kind: text("all"), trials: text("2"), seed: text("1"), jobs: text("2"), rows: text("10000") },
+  ...{
+    kind: text("all"),
+    trials: text("2"),
+    seed: text("1"),
+    jobs: text("2"),
+    rows: text("10000"),
+    timeout: text("700"),
+  },
   ...{ json: flag, help: flag, write: { type: "string" } as const },
 };
-const { kind, trials, seed, jobs, rows, json, write, help } = flags.parse(parseArgs({ options }).values);
+const { kind, trials, seed, jobs, rows, timeout, json, write, help } = flags.parse(parseArgs({ options }).values);
 
 async function torture(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "updraft-torture-"));
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-  const size = { rows, customers: Math.max(1, Math.round(rows / 10)) };
+  const scale = { rows, timeout, customers: Math.max(1, Math.round(rows / 10)) };
   // Kinds in turn: those that wait and those that work are side by side.
-  const plans = Array.from({ length: trials }, (_, i) => kind.map((one) => planTrial(one, seed + i, size))).flat();
+  const plans = Array.from({ length: trials }, (_, i) => kind.map((one) => planTrial(one, seed + i, scale))).flat();
   const results: Result[] = [];
   const from = performance.now();
   await runTrials(plans, jobs, folder, stop.signal, (result, isVoid) => {
