@@ -50,7 +50,9 @@ export async function askRun(request: AskRequest, hooks: CancelHooks): Promise<A
   if (redis !== undefined && live !== undefined) {
     if (live.state === GRANTED[wish]) return { run, now: live.state, already: true };
     const granted = await askFor(redis, live, wish, clock);
-    return { run, now: granted?.state ?? "ended", already: false };
+    // A process that was killed is told of for some seconds more: what it left is cancelled here.
+    const left = granted === null && wish === "cancel" && toldBy(runFolder(dataDir, run)).state === "interrupted";
+    if (!left) return { run, now: granted?.state ?? "ended", already: false };
   }
   const folder = { run, dir: runFolder(dataDir, run) };
   const told = toldBy(folder.dir);

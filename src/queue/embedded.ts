@@ -27,6 +27,8 @@ export interface RedisHome {
 }
 
 const PATIENCE_MS = 5_000;
+/** A client that is told to end has no more than this for it. */
+const END_MS = 2_000;
 /** Longer than another process needs to start or stop the server. */
 const START_LOCK_MS = 90_000;
 
@@ -39,11 +41,12 @@ export async function openRedis({ redisUrl, dataDir, clock, onTrouble }: RedisOp
       false,
       async () => {},
       () => {},
+      clock,
     );
   }
   const server = await useServer(placeServer(dataDir), clock);
   const revive = () => void server.revive().catch((error) => onTrouble?.(error));
-  return makeHome({ socket: server.place.socket }, true, server.leave, revive);
+  return makeHome({ socket: server.place.socket }, true, server.leave, revive, clock);
 }
 
 /** The Redis of these settings where one runs; null where it would have to be started. Throws as openRedis does. */
@@ -57,6 +60,7 @@ function makeHome(
   embedded: boolean,
   leave: () => Promise<void>,
   onLost: () => void,
+  clock: Clock,
 ): RedisHome {
   const clients = new Set<Redis>();
   let closing: Promise<void> | null = null;
@@ -70,7 +74,10 @@ function makeHome(
   const close = async () => {
     const ended = [...clients].map((client) => new Promise((resolve) => client.once("end", resolve)));
     for (const client of clients) disconnect(client);
-    await Promise.all(ended);
+    // One that is told in the midst of connecting may never say that it ended; nothing is lost with it.
+    const patience = new AbortController();
+    await Promise.race([Promise.all(ended), clock.sleep(END_MS, patience.signal)]);
+    patience.abort();
     await leave();
   };
   return {
