@@ -75,8 +75,10 @@ export function serveEpoch(context: ServeContext): Serving {
       if (!settled) return gone();
       const rows = batch.rows.filter((r) => !settled.has(r.row));
       const mark = settler.mark();
-      const left = taken.stalls > batch.stalls ? await restAfterCrash(rows) : 0;
-      const wait = left > 0 ? new Map(rows.map((row) => [row, left])) : await sendRows(rows, lease, taken.claim);
+      const crashed = taken.stalls > batch.stalls;
+      const left = crashed ? await restAfterCrash(rows) : 0;
+      const wait =
+        left > 0 ? new Map(rows.map((row) => [row, left])) : await sendRows(rows, lease, taken.claim, crashed);
       await settler.flush(mark);
       if (!lease.valid()) return;
       const rest = rows.filter((r) => wait.has(r));
@@ -104,8 +106,13 @@ export function serveEpoch(context: ServeContext): Serving {
     return over.signal.aborted ? Math.max(0, until - clock.now()) : 0;
   }
 
-  /** The rows that must be tried again, each with its wait. */
-  async function sendRows(rows: readonly QueuedRow[], lease: Lease, claim: Claim): Promise<Map<QueuedRow, number>> {
+  /** The rows that must be tried again, each with its wait. With `first`, they are sent before what else is at hand. */
+  async function sendRows(
+    rows: readonly QueuedRow[],
+    lease: Lease,
+    claim: Claim,
+    first: boolean,
+  ): Promise<Map<QueuedRow, number>> {
     const back = new Map<QueuedRow, number>();
     const rowContext: RowContext = {
       lease,
@@ -125,7 +132,7 @@ export function serveEpoch(context: ServeContext): Serving {
       const wait = await sendRow(sender, row, rowContext);
       if (wait !== null) back.set(row, wait);
     };
-    await slots.run(rows, send);
+    await slots.run(rows, send, first);
     return back;
   }
 
