@@ -18,7 +18,7 @@ const HELP = `Usage: npm run torture -- [flags]
   --rows <n>       rows of the file, a tenth as many customers (10000)
   --timeout <ms>   how long a request may take, and how long its quiet period is (700)
   --json           the results as one JSON object on stdout, the lines on stderr
-  --write <file>   put the table into this Markdown file, between its markers
+  --write <file>   put the table into this Markdown file, between its markers; repeatable
 `;
 
 const whole = z.coerce.number().int();
@@ -33,7 +33,7 @@ const flags = z.object({
   rows: whole.min(100).max(1_000_000),
   timeout: whole.min(100).max(60_000),
   json: z.boolean(),
-  write: z.string().optional(),
+  write: z.array(z.string()),
   help: z.boolean(),
 });
 const text = (fallback: string) => ({ type: "string", default: fallback }) as const;
@@ -47,7 +47,7 @@ const options = {
     rows: text("10000"),
     timeout: text("700"),
   },
-  ...{ json: flag, help: flag, write: { type: "string" } as const },
+  ...{ json: flag, help: flag, write: { type: "string", multiple: true, default: [] as string[] } as const },
 };
 const { kind, trials, seed, jobs, rows, timeout, json, write, help } = flags.parse(parseArgs({ options }).values);
 
@@ -69,7 +69,7 @@ async function torture(): Promise<void> {
   const minutes = ((performance.now() - from) / 60_000).toFixed(1);
   const last = `${results.length} trials, ${jobs} side by side, seeds from ${seed}, in ${minutes} minutes`;
   process.stdout.write(json ? `${JSON.stringify({ figures, results })}\n` : `\n${table}\n\n${last}\n`);
-  if (write !== undefined) writeBetween(write, "torture", `${table}\n\n${last}`);
+  for (const page of write) writeBetween(page, "torture", `${table}\n\n${last}`);
   if (readdirSync(folder).length === 0) rmSync(folder, { recursive: true });
   else process.stderr.write(`what was found is kept in ${folder}\n`);
   if (results.some(({ violations }) => violations.length > 0)) process.exitCode = 1;
