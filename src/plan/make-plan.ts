@@ -1,6 +1,7 @@
 // A file's columns and a job's settings in; the plan that turns each of its rows into an update or a rejection out.
 import { createHash } from "node:crypto";
 import type { Row } from "../parse/row.ts";
+import { makeAccept } from "./accept.ts";
 import { makeDraft } from "./draft.ts";
 import { type Mapping, makeMapping, type PlanInput } from "./mapping.ts";
 import type { Plan, Planned, Problem } from "./plan.ts";
@@ -20,6 +21,7 @@ export function makePlan(input: PlanInput): MappedPlan {
   const { contract, columns } = mapping;
   const draft = makeDraft(mapping, input.format);
   const schema = contract.updateSchema(input.today);
+  const accept = makeAccept(schema);
   const { identity } = contract;
   const identityColumn = mapping.uses.findIndex((use) => use.kind === "slot" && use.slot.property.name === identity);
   const identityName = columns[identityColumn] ?? identity;
@@ -29,7 +31,7 @@ export function makePlan(input: PlanInput): MappedPlan {
     draft.fill(row);
     if (draft.given > 0 && draft.problems.length === 0) {
       const { body } = draft;
-      if (schema.safeParse(body).success)
+      if (accept(body) || schema.safeParse(body).success)
         return {
           kind: "update",
           row: row.row,

@@ -1,5 +1,5 @@
 // One request in, what came back out: the process's keep-alive connections to the endpoint.
-import { type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
+import { buildConnector, Client, type Dispatcher, EnvHttpProxyAgent } from "undici";
 import type { Clock } from "../clock.ts";
 import type { Silence } from "../settle/classify.ts";
 import { findProxy } from "./proxy.ts";
@@ -66,33 +66,75 @@ export function makeHttpClient(baseUrl: string, connections: number, connectTime
   const url = new URL(baseUrl);
   const prefix = url.pathname === "/" ? "" : url.pathname.replace(/\/$/, "");
   const options = {
-    connections,
     pipelining: 1,
     allowH2: false,
-    connect: { timeout: connectTimeout },
-    // The same for the way through a proxy.
-    connectTimeout,
     // Every request has a deadline of its own.
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: 4_000,
   };
-  // The proxy agent looks the origin up for every request, so it is taken only where a proxy is set.
-  const dispatcher: Dispatcher = findProxy(baseUrl) ? new EnvHttpProxyAgent(options) : new Pool(url.origin, options);
+  const connect = buildConnector({ timeout: connectTimeout, allowH2: false });
+  const lines = findProxy(baseUrl)
+    ? makeProxiedLines(new EnvHttpProxyAgent({ ...options, connections, connectTimeout }))
+    : makeLines(connections, () => new Client(url.origin, { ...options, connect }));
   return {
     post(path, headers, body, timeout, may, abort) {
       return new Promise((resolve) => {
         const call = new Call(resolve, may, abort, timeout, clock);
-        dispatcher.dispatch({ origin: url.origin, path: prefix + path, method: "POST", headers, body }, call);
+        lines.dispatch({ origin: url.origin, path: prefix + path, method: "POST", headers, body }, call);
       });
     },
-    close: () => dispatcher.destroy(),
+    close: lines.close,
   };
 }
+
+/** What requests are written to. */
+interface Lines {
+  dispatch(options: Dispatcher.DispatchOptions, call: Call): void;
+  close(): Promise<void>;
+}
+
+/**
+ * The connection that became free last is used next. A pool would look through all of its connections for every request.
+ * @param kept how many stay open; as many are made as there are requests at once
+ */
+function makeLines(kept: number, make: () => Client): Lines {
+  const all = new Set<Client>();
+  const free: Client[] = [];
+
+  function release(line: Client): void {
+    if (all.size <= kept) free.push(line);
+    else {
+      all.delete(line);
+      void line.close();
+    }
+  }
+
+  return {
+    dispatch(options, call) {
+      const line = free.pop() ?? make();
+      all.add(line);
+      call.over = () => release(line);
+      line.dispatch(options, call);
+    },
+    close: async () => {
+      await Promise.all(Array.from(all, (line) => line.destroy()));
+    },
+  };
+}
+
+/** The agent keeps connections by itself, and finds the proxy's for every request. */
+function makeProxiedLines(agent: EnvHttpProxyAgent): Lines {
+  return { dispatch: (options, call) => agent.dispatch(options, call), close: () => agent.destroy() };
+}
+
+const nothing = () => {};
 
 class Call implements Dispatcher.DispatchHandler {
   /** Among the aborter's requests. */
   place = 0;
+  /** Told when its connection is free again. */
+  over: () => void = nothing;
   readonly #resolve: (reply: Reply) => void;
   readonly #may: () => boolean;
   readonly #abort: Aborter;
@@ -151,6 +193,7 @@ class Call implements Dispatcher.DispatchHandler {
     const [first, second] = this.#chunks;
     const body = first && !second ? first : Buffer.concat(this.#chunks);
     this.#answer(body.toString("utf8"));
+    this.over();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -160,6 +203,7 @@ class Call implements Dispatcher.DispatchHandler {
     const timedOut = this.#ended === "timeout" || code === "UND_ERR_CONNECT_TIMEOUT";
     const fault = timedOut ? "timeout" : this.#ended === "aborted" ? "aborted" : written ? "reset" : "refused";
     this.#finish({ kind: "silence", fault, written, latency: this.#clock.now() - this.#from });
+    this.over();
   }
 
   #answer(body: string | null): void {

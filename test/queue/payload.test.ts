@@ -62,7 +62,7 @@ describe("a packed batch", () => {
 
   test("is a header of figures, a line end and the bodies one after the other", () => {
     const rows = [{ row: 7, tries: 1, requests: 2, ambiguous: true, body: Buffer.from("x") }];
-    expect(unpackBatch(sealer, EPOCH, "b1", seal('{"stalls":3,"rows":[[7,1,2,1,1]]}\nx'))).toEqual({ stalls: 3, rows });
+    expect(unpackBatch(sealer, EPOCH, "b1", seal('{"stalls":3,"rows":[7,1,2,1,1]}\nx'))).toEqual({ stalls: 3, rows });
   });
 
   test.each([
@@ -72,13 +72,13 @@ describe("a packed batch", () => {
     ["nothing", null],
     ["a header that is no JSON", seal("rows\n")],
     ["no line end after the header", seal('{"stalls":0,"rows":[]}')],
-    ["rows of another shape", seal('{"stalls":0,"rows":[[1,0,0,0]]}\n')],
-    ["row 0", seal('{"stalls":0,"rows":[[0,0,0,0,1]]}\nx')],
-    ["a negative number of tries", seal('{"stalls":0,"rows":[[1,-1,0,0,1]]}\nx')],
-    ["a flag that is neither 0 nor 1", seal('{"stalls":0,"rows":[[1,0,0,2,1]]}\nx')],
+    ["rows of another shape", seal('{"stalls":0,"rows":[1,0,0,0]}\n')],
+    ["row 0", seal('{"stalls":0,"rows":[0,0,0,0,1]}\nx')],
+    ["a negative number of tries", seal('{"stalls":0,"rows":[1,-1,0,0,1]}\nx')],
+    ["a flag that is neither 0 nor 1", seal('{"stalls":0,"rows":[1,0,0,2,1]}\nx')],
     ["no number of stalls", seal('{"rows":[]}\n')],
-    ["bodies shorter than the header says", seal('{"stalls":0,"rows":[[1,0,0,0,9]]}\nx')],
-    ["bodies longer than the header says", seal('{"stalls":0,"rows":[[1,0,0,0,1]]}\nxyz')],
+    ["bodies shorter than the header says", seal('{"stalls":0,"rows":[1,0,0,0,9]}\nx')],
+    ["bodies longer than the header says", seal('{"stalls":0,"rows":[1,0,0,0,1]}\nxyz')],
   ])("is refused with %s", (_, data) => {
     expect(() => unpackBatch(sealer, EPOCH, "b1", data)).toThrow();
   });

@@ -32,12 +32,17 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
     requests.push({ path: request.url, body, headers: request.headers });
     answer(request, response, body);
   });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   const port = await listen(server);
   opened.push(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${port}`, requests };
+  return { url: `http://127.0.0.1:${port}`, requests, sockets };
 }
 
 /** A TCP server that keeps what it is sent. */
@@ -88,6 +93,21 @@ describe("an answer", () => {
     expect(reply.kind === "answer" && reply.headers["retry-after"]).toBe("7");
     expect(reply.latency).toBeGreaterThan(0);
     expect(requests).toMatchObject([{ path: "/update", body: '{"firstName":"Dvořák"}' }]);
+  });
+
+  test("does not wait for another one: each request in flight has a connection, and no more than were asked for stay open", async () => {
+    const waiting: ServerResponse[] = [];
+    const all = Promise.withResolvers<void>();
+    const { url, sockets } = await serve((_request, response) => {
+      if (waiting.push(response) === 5) all.resolve();
+    });
+    const http = client(url, 2);
+    const replies = Promise.all(Array.from({ length: 5 }, () => post(http)));
+    await all.promise;
+    expect(sockets.size).toBe(5);
+    for (const response of waiting.splice(0)) response.end();
+    expect(await replies).toMatchObject(Array.from({ length: 5 }, () => ({ kind: "answer" })));
+    await vi.waitFor(() => expect(sockets.size).toBe(2));
   });
 
   test("is asked for below the path of the base URL", async () => {
@@ -148,21 +168,6 @@ describe("silence", () => {
   test("an answer that breaks off in time is a timeout too: its status alone says nothing", async () => {
     const { url } = await serve((_request, response) => void response.writeHead(200).write('{"code":"0"'));
     expect(await post(client(url), { timeout: 50 })).toMatchObject({ fault: "timeout", written: true });
-  });
-
-  test("no free connection in time is a timeout before writing, and the request is never written", async () => {
-    const { url, requests } = await serve((_request, response, body) => {
-      if (body === '"free"') response.end();
-    });
-    const http = client(url, 1);
-    const abort = new Aborter();
-    const first = post(http, { abort });
-    const second = await post(http, { body: '"late"', timeout: 50 });
-    expect(second).toMatchObject({ kind: "silence", fault: "timeout", written: false });
-    abort.abort();
-    await first;
-    await post(http, { body: '"free"' });
-    expect(requests.map((request) => request.body)).toEqual(["{}", '"free"']);
   });
 
   test("a connection that is not made in time is a timeout before writing", async () => {
@@ -243,17 +248,13 @@ describe("the right to send", () => {
     expect(tcp.received()).not.toContain("POST");
   });
 
-  test("is asked once a connection is free, not when the request is made", async () => {
-    const arrived = Promise.withResolvers<ServerResponse>();
-    const { url, requests } = await serve((_request, response) => arrived.resolve(response));
-    const http = client(url, 1);
+  test("is asked once there is a connection, not when the request is made", async () => {
+    const { url, requests } = await serve((_request, response) => response.end());
     let mine = true;
-    const replies = Promise.all([post(http), post(http, { may: () => mine })]);
-    const first = await arrived.promise;
+    const reply = post(client(url), { may: () => mine });
     mine = false;
-    first.end();
-    expect(await replies).toMatchObject([{ kind: "answer" }, { kind: "silence", fault: "aborted", written: false }]);
-    expect(requests).toHaveLength(1);
+    expect(await reply).toMatchObject({ kind: "silence", fault: "aborted", written: false });
+    expect(requests).toHaveLength(0);
   });
 
   test("taken away in flight ends the requests that belong together, and only those", async () => {
