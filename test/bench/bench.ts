@@ -65,6 +65,8 @@ async function withEndpoint<T>(args: readonly string[], use: (base: string) => P
 }
 
 async function measured(variant: Variant, base: string, file: string, count: number): Promise<Measured> {
+  // What the run before left to be written to the disk is not this one's.
+  execFileSync("sync");
   const result = await measure(variant, { base, file, folder, rows: count });
   const wrong = figures.miscounted(variant, result);
   if (wrong !== null) throw new Error(wrong);
