@@ -12,7 +12,7 @@ const MAX_ROWS = 8_000;
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 /** A batch is about a quarter of a second of rows. */
 const BATCH_S = 0.25;
-const MAX_BATCH = 250;
+const MAX_BATCH = 500;
 const MAX_BATCH_CHARACTERS = 512 * 1024;
 /** Until the speed is known. */
 const FIRST_GUESS = 4_000;

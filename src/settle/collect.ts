@@ -6,7 +6,7 @@ import { type Entry, unpackEntry } from "./entry.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** Entries per read: 250 rows each at most, so a transaction holds a few thousand rows at most. */
+/** Entries per read: 500 rows each at most, so a transaction holds some thousand rows at most. */
 const ENTRIES = 20;
 
 export interface Collected {

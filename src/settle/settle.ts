@@ -8,9 +8,9 @@ import type { Claim } from "../queue/take.ts";
 import { type Fault, packEntry } from "./entry.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** A row waits at most this long for its bit: what a crash can cause to be sent again. */
+/** A row waits at most this long for its bit, and for as many others: what a crash can cause to be sent again. */
 const INTERVAL_MS = 20;
-const ROWS = 250;
+const ROWS = 500;
 /** Redis settles within a few milliseconds; after this it is not taken for granted any more that it will. */
 const BEHIND_MS = 100;
 
@@ -117,7 +117,7 @@ interface Said {
   readonly faults: Fault[];
 }
 
-/** Holds what is said for at most 20 ms or 250 rows. Order of entries is the order of the calls. */
+/** Holds what is said for at most 20 ms or 500 rows. Order of entries is the order of the calls. */
 export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: Clock): Settler {
   const keys: EpochKeys = epochKeys(epoch);
   let said: Said[] = [];

@@ -127,15 +127,15 @@ describe("makeWindow", () => {
     expect(window.hasRoom()).toBe(true);
   });
 
-  test("gives batches of about a quarter of a second of rows, at most 250, and what fills none only when asked", () => {
+  test("gives batches of about a quarter of a second of rows, at most 500, and what fills none only when asked", () => {
     const { window } = windowOf(20);
     for (let row = 1; row <= 12; row++) window.put(update(row));
     expect(window.takeBatches(false).map((batch) => batch.length)).toEqual([5, 5]);
     expect(window.takeBatches(false)).toEqual([]);
     expect(rowsOf(window.takeBatches(true))).toEqual([11, 12]);
     const fast = windowOf(100_000).window;
-    for (let row = 1; row <= 600; row++) fast.put(update(row));
-    expect(fast.takeBatches(true).map((batch) => batch.length)).toEqual([250, 250, 100]);
+    for (let row = 1; row <= 1_100; row++) fast.put(update(row));
+    expect(fast.takeBatches(true).map((batch) => batch.length)).toEqual([500, 500, 100]);
     const slow = windowOf(0.1).window;
     for (let row = 1; row <= 3; row++) slow.put(update(row));
     expect(slow.takeBatches(false).map((batch) => batch.length)).toEqual([1, 1, 1]);

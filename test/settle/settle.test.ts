@@ -113,7 +113,7 @@ describe("makeSettler", () => {
     await settler.flush(from);
     const written = await entries(client);
     expect(written.length).toBeLessThanOrEqual(1_010 / 25 + 1);
-    expect(Math.max(...written.map((entry) => entry.outcomes.length))).toBeLessThanOrEqual(250);
+    expect(Math.max(...written.map((entry) => entry.outcomes.length))).toBeLessThanOrEqual(500);
     expect(written.flatMap((entry) => entry.outcomes.map((o) => o.row))).toEqual(
       Array.from({ length: 1_010 }, (_, i) => i + 1),
     );
