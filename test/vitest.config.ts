@@ -1,13 +1,22 @@
 // What `npm test` runs: every test file in processes of its own, then the closing line that a CI counts by.
 import { defineConfig } from "vitest/config";
 
+const ALONE = "test/crash/torture.test.ts";
+
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     // Most of a test's time is waiting for processes and servers: vitest's default on two cores is a single worker.
     maxWorkers: 3,
-    include: ["test/**/*.test.ts"],
     pool: "forks",
+    // What measures how a busy machine is survived needs one that is busy with nothing else.
+    projects: [
+      {
+        extends: true,
+        test: { name: "all", include: ["test/**/*.test.ts"], exclude: [ALONE], sequence: { groupOrder: 0 } },
+      },
+      { extends: true, test: { name: "alone", include: [ALONE], sequence: { groupOrder: 1 } } },
+    ],
     reporters: ["default", new URL("./support/closing-line.ts", import.meta.url).pathname],
     // Real processes and a real Redis on a shared machine: a limit is there to end what hangs, not to judge speed.
     testTimeout: 60_000,

@@ -25,7 +25,7 @@ const BLOCK_MS = 500;
 /** What fills no batch goes out after this. */
 const LINGER_MS = 5;
 /** The speed of the first moments says little. */
-const TUNE_AFTER_MS = 3_000;
+const TUNE_AFTER_MS = 1_500;
 /** A Redis that does not answer at the end is given up after this, beside the time that rows in flight may take. */
 const END_MS = 10_000;
 /** Rejections wait for the next read of the stream, so that they share its fsync. */

@@ -14,8 +14,9 @@ const MAX_CHARACTERS = 16 * 1024 * 1024;
 const BATCH_S = 0.25;
 const MAX_BATCH = 500;
 const MAX_BATCH_CHARACTERS = 512 * 1024;
-/** Until the speed is known. */
+/** Until the speed is known: a short file is for several workers, too. */
 const FIRST_GUESS = 4_000;
+const FIRST_BATCH = 200;
 
 export interface WindowRow extends Omit<QueuedRow, "body"> {
   readonly customerId: string;
@@ -72,8 +73,9 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
   let calm: number | null = null;
   let resting: (() => void)[] = [];
   let speed = rate ?? FIRST_GUESS;
+  let most = rate === null ? FIRST_BATCH : MAX_BATCH;
 
-  const batchSize = () => clamp(Math.round(speed * BATCH_S), 1, MAX_BATCH);
+  const batchSize = () => clamp(Math.round(speed * BATCH_S), 1, most);
 
   function release(row: WindowRow): void {
     const { next } = row;
@@ -190,6 +192,7 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
     },
     tune(rowsPerSecond) {
       if (rate === null) speed = rowsPerSecond;
+      most = MAX_BATCH;
     },
     close: () => over.abort(),
   };

@@ -43,12 +43,12 @@ function torture(...flags: readonly string[]) {
 }
 
 describe.skipIf(process.platform !== "linux")("npm run torture", () => {
-  test("finds nothing in two trials of each kind, and leaves nothing behind", { timeout: 300_000 }, async () => {
-    const { ended, folder } = torture(..."--trials 2 --rows 1000 --timeout 2000 --jobs 5 --json".split(" "));
+  test("finds nothing in a trial of each kind, and leaves nothing behind", { timeout: 300_000 }, async () => {
+    const { ended, folder } = torture(..."--trials 1 --rows 1000 --timeout 2000 --jobs 2 --json".split(" "));
     const { code, stdout, stderr } = await ended;
     expect(code, stderr).toBe(0);
     const { results } = shape.parse(JSON.parse(stdout));
-    expect(results.map(({ plan }) => plan.kind).sort()).toEqual(KINDS.flatMap((kind) => [kind, kind]).sort());
+    expect(results.map(({ plan }) => plan.kind).sort()).toEqual([...KINDS].sort());
     expect(results.flatMap(({ violations }) => violations)).toEqual([]);
     for (const { requests } of results) expect(requests).toBeGreaterThan(1_000);
     expect(readdirSync(folder)).toEqual([]);

@@ -20,16 +20,16 @@ const { setUp, newLedger } = useCoordinators(redis);
 describe("openCoordinator", () => {
   test("carries rows through the queue into the ledger, and leaves no key in Redis", async () => {
     const { coordinator, client, ledger, worker, end } = await setUp();
-    for (let row = 1; row <= 600; row++) coordinator.put(update(row));
-    coordinator.reject(outcome(601, { status: "rejected", attempts: 0 }));
+    for (let row = 1; row <= 300; row++) coordinator.put(update(row));
+    coordinator.reject(outcome(301, { status: "rejected", attempts: 0 }));
     await coordinator.room();
-    expect(coordinator.underway).toBe(600);
+    expect(coordinator.underway).toBe(300);
     const drained = coordinator.drain();
     const { take, ...hands } = worker();
     const served = [...(await serve({ take, ...hands })), ...(await serve({ take, ...hands }))];
     await drained;
-    expect(served.sort((a, b) => a - b)).toEqual(Array.from({ length: 600 }, (_, i) => i + 1));
-    expect(ledger.counts()).toMatchObject({ updated: 600, rejected: 1 });
+    expect(served.sort((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+    expect(ledger.counts()).toMatchObject({ updated: 300, rejected: 1 });
     expect(coordinator.underway).toBe(0);
     await end();
     expect(await ours(client)).toEqual([]);

@@ -136,6 +136,12 @@ describe("makeWindow", () => {
     const fast = windowOf(100_000).window;
     for (let row = 1; row <= 1_100; row++) fast.put(update(row));
     expect(fast.takeBatches(true).map((batch) => batch.length)).toEqual([500, 500, 100]);
+    const { window: unknown } = windowOf();
+    for (let row = 1; row <= 500; row++) unknown.put(update(row));
+    expect(unknown.takeBatches(true).map((batch) => batch.length)).toEqual([200, 200, 100]);
+    unknown.tune(50_000);
+    for (let row = 501; row <= 1_001; row++) unknown.put(update(row));
+    expect(unknown.takeBatches(true).map((batch) => batch.length)).toEqual([500, 1]);
     const slow = windowOf(0.1).window;
     for (let row = 1; row <= 3; row++) slow.put(update(row));
     expect(slow.takeBatches(false).map((batch) => batch.length)).toEqual([1, 1, 1]);
