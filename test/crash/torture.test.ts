@@ -44,7 +44,7 @@ function torture(...flags: readonly string[]) {
 
 describe.skipIf(process.platform !== "linux")("npm run torture", () => {
   test("finds nothing in a trial of each kind, and leaves nothing behind", { timeout: 300_000 }, async () => {
-    const { ended, folder } = torture(..."--trials 1 --rows 1000 --timeout 2000 --jobs 2 --json".split(" "));
+    const { ended, folder } = torture(..."--trials 1 --rows 1000 --timeout 2000 --jobs 4 --json".split(" "));
     const { code, stdout, stderr } = await ended;
     expect(code, stderr).toBe(0);
     const { results } = shape.parse(JSON.parse(stdout));
