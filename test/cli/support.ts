@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach } from "vitest";
 
+/** Where the program keeps its compiled code: told ahead, a process finds its first file there, too, and starts a fifth sooner. */
+const COMPILED = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "updraft");
+
 const MAIN = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
 
 export interface Ended {
@@ -57,7 +60,7 @@ export function useCli(): Cli {
   const begin = (program: string, args: readonly string[], cwd: string, { env = {}, input }: Options = {}): Running => {
     const child = spawn(program, args, {
       cwd,
-      env: { PATH: process.env.PATH, HOME: folder, ...env },
+      env: { PATH: process.env.PATH, HOME: folder, NODE_COMPILE_CACHE: COMPILED, ...env },
       stdio: ["pipe", "pipe", "pipe"],
       // A process group of its own, so that workers it leaves behind end with the test.
       detached: true,
