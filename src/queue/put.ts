@@ -25,6 +25,11 @@ export interface BatchQueue {
   active(): Promise<number>;
   /** Which of these exist no more, or have failed. */
   lost(ids: readonly string[]): Promise<string[]>;
+  /**
+   * Locks of these batches, and of the look for stalled ones, end within `ms`, the longest they are ever given: after the
+   * clock of Redis' machine went back they would hold a batch that nobody works on for as long as it went back.
+   */
+  curb(ids: readonly string[], ms: number): Promise<void>;
   /** The milliseconds a batch was told to wait, and until when by the wall clock; null while it waits for no delay. */
   delayOf(id: string): Promise<{ readonly wait: number; readonly due: number } | null>;
   /** Makes a batch that waits for its delay due at once. */
@@ -55,6 +60,14 @@ export function makeBatchQueue(redis: Redis, epoch: string): BatchQueue {
       for (const id of ids) asked.exists(queue.toKey(id)).zscore(queue.toKey("failed"), id);
       const answers = (await asked.exec()) ?? [];
       return ids.filter((_, i) => answers[2 * i]?.[1] === 0 || typeof answers[2 * i + 1]?.[1] === "string");
+    },
+    async curb(ids, ms) {
+      const keys = [...ids.map((id) => `${queue.toKey(id)}:lock`), queue.toKey("stalled-check")];
+      const asked = redis.pipeline();
+      for (const key of keys) asked.pttl(key);
+      const answers = (await asked.exec()) ?? [];
+      const late = keys.filter((_, i) => Number(answers[i]?.[1]) > ms);
+      for (const key of late) await redis.pexpire(key, ms);
     },
     async delayOf(id) {
       const [due, wait] = await Promise.all([

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import { type Conveyor, type Sent, SILENT_MS } from "./conveyor.ts";
-import { readEpoch } from "./epoch.ts";
+import { LOCK_MS, readEpoch } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
 import { doubtAll, type RetireContext, retireEpoch } from "./retire.ts";
 
@@ -35,6 +35,10 @@ export async function reconcile(context: ReconcileContext): Promise<void> {
   const now = clock.now();
   const silent = [...conveyor.sent].filter(([, batch]) => now >= batch.quietUntil);
   if (silent.length === 0) return;
+  await conveyor.queue.curb(
+    silent.map(([id]) => id),
+    LOCK_MS,
+  );
   const lost = new Set(await conveyor.queue.lost(silent.map(([id]) => id)));
   // A batch is settled before it is completed: after this read a missing one was answered, or never will be.
   if (lost.size > 0) await context.collectNow();

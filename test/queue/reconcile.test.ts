@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { STILL_MS } from "../../src/queue/epoch.ts";
+import { LOCK_MS, STILL_MS } from "../../src/queue/epoch.ts";
 import { useRedis } from "../support/redis.ts";
 import { ours, serve, useCoordinators } from "./coordinators.ts";
 import { RECORD, RUN, type TestWorker, waiting } from "./epochs.ts";
@@ -110,6 +110,21 @@ describe("a coordinator", () => {
     await hands.giveBack(taken, taken.rows, 25_000);
     expect(await serve(hands)).toEqual([1]);
     expect(clock.now() - from).toBeGreaterThan(25_000);
+    await drained;
+  });
+
+  test("lets no lock outlive what it can have been given, as when the clock of Redis goes back an hour", async () => {
+    const { coordinator, client, worker } = await setUp();
+    coordinator.put(update(1));
+    const drained = coordinator.drain();
+    const hands = worker();
+    const taken = await hands.take();
+    const keys = (await client.keys("*:lock")).concat(`updraft:${RUN}-1:stalled-check`);
+    expect(keys).toHaveLength(2);
+    for (const key of keys) await client.pexpire(key, 3_600_000);
+    for (const key of keys) await expect.poll(() => client.pttl(key)).toBeLessThanOrEqual(LOCK_MS);
+    await hands.settle(1);
+    await taken.complete();
     await drained;
   });
 
