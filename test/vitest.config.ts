@@ -1,4 +1,4 @@
-// What `npm test` runs: every test file in processes of its own, then the closing line that a CI counts by.
+// What `npm test` runs: every test file, several at a time, then the closing line that a CI counts by.
 import { defineConfig } from "vitest/config";
 
 const ALONE = "test/crash/torture.test.ts";
@@ -7,8 +7,10 @@ export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     // Most of a test's time is waiting for processes and servers: vitest's default on two cores is a single worker.
-    maxWorkers: 3,
+    maxWorkers: 4,
     pool: "forks",
+    // A worker process reads the libraries once, not for each file.
+    isolate: false,
     // What measures how a busy machine is survived needs one that is busy with nothing else.
     projects: [
       {
