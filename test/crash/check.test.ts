@@ -1,7 +1,7 @@
 // The harness proves that it can fail: a record in which all is well, and each thing that can be wrong with one, found.
 import { describe, expect, test } from "vitest";
 import { type Evidence, findViolations, type Sent } from "./check.ts";
-import { countResent, type Instant, resentBound } from "./resent.ts";
+import { countResent, type Instant, readLate, resentBound } from "./resent.ts";
 import { makeRows } from "./rows.ts";
 
 const QUIET = 1_000;
@@ -17,7 +17,7 @@ const outcomes = file.map(({ row }) => ({ row, status: "updated" }));
 const killed: Instant = { at: at(6) + 10, before: 50, after: 0 };
 
 const well: Evidence = {
-  ...{ file, requests, ledger: outcomes, reported: outcomes, exitCode: 0, odd: [], quiet: QUIET, stood: 0 },
+  ...{ file, requests, ledger: outcomes, reported: outcomes, exitCode: 0, odd: [], quiet: QUIET, lag: 0, stood: 0 },
   customers: new Map(file.map(({ customerId, email }) => [customerId, email])),
   summary: { state: "complete", read: 12, counts: { updated: 12, unchanged: 0, failed: 0 } },
   verify: { agrees: true, text: "" },
@@ -166,12 +166,22 @@ describe("the requests sent again", () => {
 
   test("may be those in flight at the instant, and within the settle interval before and after it", () => {
     const bound = (moment: number, settle = { before: 0, after: 0 }) =>
-      resentBound(requests, [{ at: moment, ...settle }]);
+      resentBound(requests, [{ at: moment, ...settle }], 0);
     expect(bound(at(6) + 10)).toBe(1);
     expect(bound(at(6) + 30)).toBe(0);
     expect(bound(at(6) + 30, { before: 20, after: 0 })).toBe(1);
     expect(bound(at(6) - 30)).toBe(0);
     expect(bound(at(6) - 30, { before: 0, after: 40 })).toBe(1);
-    expect(resentBound(requests, [killed, killed])).toBe(2);
+    expect(resentBound(requests, [killed, killed], 0)).toBe(2);
+  });
+
+  test("may be more where answers are read late; those read by a worker that was paused do not count", () => {
+    const [first, second] = [request(2), request(6)];
+    const read = (late: number) =>
+      new Map([...requests.map(({ row }) => [row, at(row) + 20] as const), [2, at(2) + 20 + late]]);
+    expect(readLate(requests, read(180), [killed])).toBe(180);
+    expect(readLate([first, second], new Map([[6, at(7)]]), [{ ...killed, at: at(6) + 30 }])).toBe(0);
+    expect(resentBound(requests, [{ ...killed, at: at(6) + 150 }], 0)).toBe(0);
+    expect(resentBound(requests, [{ ...killed, at: at(6) + 150 }], 180)).toBe(1);
   });
 });

@@ -46,6 +46,8 @@ export interface Evidence {
   readonly odd: readonly string[];
   /** `--timeout` of the run in milliseconds: also its quiet period. */
   readonly quiet: number;
+  /** How late an answer was read, at most, in milliseconds. */
+  readonly lag: number;
   /** The longest that the endpoint stood still, in milliseconds: the machine had no time for it. */
   readonly stood: number;
 }
@@ -173,9 +175,9 @@ function oneAtATime({ requests, quiet, stood }: Evidence): string[] {
   ];
 }
 
-function sentAgain({ requests, quiet, instants }: Evidence): string[] {
+function sentAgain({ requests, quiet, instants, lag }: Evidence): string[] {
   const again = countResent(requests, quiet);
-  const bound = resentBound(requests, instants);
+  const bound = resentBound(requests, instants, lag);
   return again <= bound ? [] : [`${again} requests sent again, more than the ${bound} that were open at that instant`];
 }
 

@@ -12,6 +12,7 @@ import type { Evidence, Outcome, Sent } from "./check.ts";
 import type { Story } from "./kinds.ts";
 import type { Plan } from "./plan.ts";
 import { marked } from "./processes.ts";
+import { readLate } from "./resent.ts";
 import { rowOf } from "./rows.ts";
 import { MARK, type Site, sleep } from "./site.ts";
 
@@ -39,16 +40,17 @@ export async function gather(site: Site, plan: Plan, story: Story, stood: number
   const files = filesOf(folder, "tmp").concat(filesOf(folder, dataDir).filter((name) => !KEPT.test(name)));
   const keys = await redis.client.keys("*");
   const verdict = summary && (await recount(summary.run, join(folder, dataDir)));
+  const requests = [...simulator.requests()].map((record): Sent => {
+    const { value, customerId, at, wall, endedAt, ending, effectAt, fault } = record;
+    const onWall = (moment: number | null) => (moment === null ? null : wall + moment - at);
+    const times = { at: wall, endedAt: onWall(endedAt), effectAt: onWall(effectAt) };
+    return { row: rowOf(value), customerId: customerId ?? "", ending, fault, ...times };
+  });
+  const ledger = readLedger(join(dir, "ledger.db"));
+  const lag = readLate(requests, new Map(ledger.map(({ row, at }) => [row, at])), instants);
   return {
-    ...{ file, instants, odd, quiet: plan.timeout, stood, summary, exitCode: ended.code },
-    requests: [...simulator.requests()].map((record): Sent => {
-      const { value, customerId, at, wall, endedAt, ending, effectAt, fault } = record;
-      const onWall = (moment: number | null) => (moment === null ? null : wall + moment - at);
-      const times = { at: wall, endedAt: onWall(endedAt), effectAt: onWall(effectAt) };
-      return { row: rowOf(value), customerId: customerId ?? "", ending, fault, ...times };
-    }),
+    ...{ file, requests, ledger, lag, instants, odd, quiet: plan.timeout, stood, summary, exitCode: ended.code },
     customers: new Map([...simulator.customers()].map(({ customerId, email }) => [customerId, email])),
-    ledger: readLedger(join(dir, "ledger.db")),
     reported: ["success", "errors", "unsent"].flatMap((name) => readReport(join(dir, `${name}.csv`))),
     verify: { agrees: verdict?.agrees === true, text: JSON.stringify(verdict?.differences ?? "there is no run") },
     left: { processes, keys, files },
@@ -78,12 +80,14 @@ function filesOf(folder: string, name: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1));
 }
 
-function readLedger(file: string): Outcome[] {
+function readLedger(file: string): (Outcome & { readonly at: number })[] {
   if (!existsSync(file)) return [];
   const db = new DatabaseSync(file, { readOnly: true });
   try {
-    const found = db.prepare("SELECT row, status FROM outcomes ORDER BY row").all();
-    return found.map(({ row, status }) => ({ row: Number(row), status: STATUSES[Number(status)] ?? "?" }));
+    const found = db.prepare("SELECT row, status, at FROM outcomes ORDER BY row").all();
+    return found.map(({ row, status, at }) => ({
+      ...{ row: Number(row), status: STATUSES[Number(status)] ?? "?", at: Number(at) },
+    }));
   } finally {
     db.close();
   }

@@ -1,7 +1,7 @@
 // A site and a plan in; the run under way, disturbed as the kind says and put right again, to its end out.
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { type Plan, WORKERS } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { childOf } from "./processes.ts";
 import { startProxy } from "./proxy.ts";
 import { type Instant, LOST } from "./resent.ts";
@@ -25,8 +25,8 @@ interface Cast {
 }
 
 /** Starts everything; the workers' ways to Redis may differ. */
-function start(site: Site, redisUrl: (worker: number) => string = () => site.redis.url): Cast {
-  const workers = Array.from({ length: WORKERS - 1 }, (_, i) => site.worker(`worker-${i + 1}`, redisUrl(i + 1)));
+function start(site: Site, plan: Plan, redisUrl: (worker: number) => string = () => site.redis.url): Cast {
+  const workers = Array.from({ length: plan.workers - 1 }, (_, i) => site.worker(`worker-${i + 1}`, redisUrl(i + 1)));
   return { run: site.run("run"), workers };
 }
 
@@ -46,7 +46,7 @@ const now = (lost: keyof typeof LOST): Instant => ({ at: Date.now(), ...LOST[los
 const nothing = async (run: Proc) => story(await run.ended, "the run ended before", []);
 
 async function coordinator(site: Site, plan: Plan): Promise<Story> {
-  let { run } = start(site);
+  let { run } = start(site, plan);
   const instants: Instant[] = [];
   for (const [i, requests] of plan.instants.entries()) {
     if (!(await site.reached(requests, run))) break;
@@ -62,7 +62,7 @@ async function coordinator(site: Site, plan: Plan): Promise<Story> {
 }
 
 async function worker(site: Site, plan: Plan): Promise<Story> {
-  const { run, workers } = start(site);
+  const { run, workers } = start(site, plan);
   if (!(await instant(site, plan, run))) return nothing(run);
   const victim = workers[plan.victim - 1];
   const at = now("worker");
@@ -75,7 +75,7 @@ async function worker(site: Site, plan: Plan): Promise<Story> {
 }
 
 async function redis(site: Site, plan: Plan): Promise<Story> {
-  const { run } = start(site);
+  const { run } = start(site, plan);
   if (!(await instant(site, plan, run))) return nothing(run);
   const at = now("nothing");
   await site.redis.kill();
@@ -85,7 +85,7 @@ async function redis(site: Site, plan: Plan): Promise<Story> {
 }
 
 async function redisEmptied(site: Site, plan: Plan): Promise<Story> {
-  const { run } = start(site);
+  const { run } = start(site, plan);
   if (!(await instant(site, plan, run))) return nothing(run);
   const at = now("redis");
   if (plan.other) {
@@ -99,7 +99,7 @@ async function redisEmptied(site: Site, plan: Plan): Promise<Story> {
 }
 
 async function workerPaused(site: Site, plan: Plan): Promise<Story> {
-  const { run, workers } = start(site);
+  const { run, workers } = start(site, plan);
   if (!(await instant(site, plan, run))) return nothing(run);
   const victim = workers[plan.victim - 1];
   const pid = victim?.pid ?? childOf(run.pid);
@@ -115,7 +115,7 @@ async function workerPaused(site: Site, plan: Plan): Promise<Story> {
  * as another machine would have one, where it takes over. Then the first one wakes up.
  */
 async function coordinatorPaused(site: Site, plan: Plan): Promise<Story> {
-  const { run } = start(site);
+  const { run } = start(site, plan);
   if (!(await instant(site, plan, run))) return nothing(run);
   run.kill("SIGSTOP");
   const instants = [now("nothing")];
@@ -147,7 +147,7 @@ async function network(site: Site, plan: Plan): Promise<Story> {
   const proxy = await startProxy(join(site.folder, "proxy"), site.redis.socket);
   try {
     const victim = Math.max(1, plan.victim);
-    const { run } = start(site, (worker) => (worker === victim ? proxy.url : site.redis.url));
+    const { run } = start(site, plan, (worker) => (worker === victim ? proxy.url : site.redis.url));
     if (!(await instant(site, plan, run))) return await nothing(run);
     const at = now("worker's way");
     await proxy.cut(plan.other);

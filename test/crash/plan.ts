@@ -17,6 +17,8 @@ export interface Size {
 }
 
 export interface Scale extends Size {
+  /** Worker processes, the run's own among them; at least 2. */
+  readonly workers: number;
   /** `--timeout` of the run in milliseconds, and so its quiet period, too. */
   readonly timeout: number;
 }
@@ -36,8 +38,6 @@ export interface Plan extends Scale {
   readonly other: boolean;
 }
 
-/** Worker processes of a trial, the run's own among them. */
-export const WORKERS = 4;
 interface Range {
   readonly from: number;
   readonly to: number;
@@ -76,7 +76,7 @@ export function planTrial(kind: Kind, seed: number, scale: Scale): Plan {
     ...{ kind, seed, ...scale },
     instants: instants.toSorted((a, b) => a - b),
     after: Math.round(between({ from: 0, to: 20 })),
-    victim: Math.floor(draw() * WORKERS),
+    victim: Math.floor(draw() * scale.workers),
     lasts: Math.round(between(lasts)),
     other: draw() < 0.5,
   };

@@ -10,7 +10,7 @@ export interface Instant {
   readonly after: number;
 }
 
-/** Answers wait 20 ms in their worker, and Redis takes them within a few; as much again for a machine that is busy. */
+/** Answers wait 20 ms in their worker, once it has read them, and Redis takes them within a few; as much again for a machine that is busy. */
 const IN_WORKER_MS = 50;
 /** Then they lie in the stream until the coordinator reads it: within 40 ms, later while it is busy reading the file. */
 const IN_REDIS_MS = 450;
@@ -45,11 +45,29 @@ function timedOut({ ending, at, endedAt }: Sent, timeout: number): boolean {
   return ending === "none" && endedAt !== null && endedAt - at >= timeout / 2;
 }
 
-/** Requests in flight at these instants, or within the settle interval around them. */
-export function resentBound(requests: readonly Sent[], instants: readonly Instant[]): number {
+/**
+ * How late workers read an answer, at most, in milliseconds: they are cold, and share the machine. What was answered before an
+ * instant and read after it says nothing: its worker may have been paused.
+ * @param settled when the answer of each row was read
+ */
+export function readLate(
+  requests: readonly Sent[],
+  settled: ReadonlyMap<number, number>,
+  instants: readonly Instant[],
+): number {
+  const last = new Map(requests.map(({ row, endedAt }) => [row, endedAt ?? Number.POSITIVE_INFINITY]));
+  const late = [...settled].map(([row, at]) => {
+    const endedAt = last.get(row) ?? at;
+    return instants.some((instant) => endedAt <= instant.at && instant.at <= at) ? 0 : at - endedAt;
+  });
+  return late.reduce((most, ms) => Math.max(most, ms), 0);
+}
+
+/** Requests in flight at these instants, or within the settle interval around them, `lag` longer because answers were read so late. */
+export function resentBound(requests: readonly Sent[], instants: readonly Instant[], lag: number): number {
   const open = ({ at: moment, before, after }: Instant) =>
     requests.filter(
-      ({ at, endedAt }) => at <= moment + after && (endedAt ?? Number.POSITIVE_INFINITY) >= moment - before,
+      ({ at, endedAt }) => at <= moment + after && (endedAt ?? Number.POSITIVE_INFINITY) >= moment - before - lag,
     ).length;
   return instants.reduce((sum, instant) => sum + open(instant), 0);
 }

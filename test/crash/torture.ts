@@ -15,6 +15,7 @@ const HELP = `Usage: npm run torture -- [flags]
   --trials <n>     trials of each kind (2)
   --seed <n>       seed of the first one, the next ones count on (1)
   --jobs <n>       trials side by side (2)
+  --workers <n>    worker processes, the run's own among them (4)
   --rows <n>       rows of the file, a tenth as many customers (10000)
   --timeout <ms>   how long a request may take, and how long its quiet period is (700)
   --json           the results as one JSON object on stdout, the lines on stderr
@@ -30,6 +31,7 @@ const flags = z.object({
   trials: whole.min(1),
   seed: whole.min(0).max(2 ** 31),
   jobs: whole.min(1).max(32),
+  workers: whole.min(2).max(32),
   rows: whole.min(100).max(1_000_000),
   timeout: whole.min(100).max(60_000),
   json: z.boolean(),
@@ -44,18 +46,21 @@ const options = {
     trials: text("2"),
     seed: text("1"),
     jobs: text("2"),
+    workers: text("4"),
     rows: text("10000"),
     timeout: text("700"),
   },
   ...{ json: flag, help: flag, write: { type: "string", multiple: true, default: [] as string[] } as const },
 };
-const { kind, trials, seed, jobs, rows, timeout, json, write, help } = flags.parse(parseArgs({ options }).values);
+const { kind, trials, seed, jobs, workers, rows, timeout, json, write, help } = flags.parse(
+  parseArgs({ options }).values,
+);
 
 async function torture(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "updraft-torture-"));
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-  const scale = { rows, timeout, customers: Math.max(1, Math.round(rows / 10)) };
+  const scale = { workers, rows, timeout, customers: Math.max(1, Math.round(rows / 10)) };
   // Kinds in turn: those that wait and those that work are side by side.
   const plans = Array.from({ length: trials }, (_, i) => kind.map((one) => planTrial(one, seed + i, scale))).flat();
   const results: Result[] = [];

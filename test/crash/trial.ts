@@ -77,13 +77,13 @@ async function carryOut(site: Site, plan: Plan, delay: Delay) {
     { ...story, odd: [...story.odd, ...unwilling] },
     stoodStill(delay),
   );
-  const { requests, quiet, instants } = evidence;
+  const { requests, quiet, instants, lag } = evidence;
   const violations = findViolations(evidence);
   if (violations.length > 0) {
     const lines = requests.map((request) => `${JSON.stringify(request)}\n`);
     writeFileSync(join(site.folder, "requests.ndjson"), lines.join(""));
   }
-  const [resent, bound] = [countResent(requests, quiet), resentBound(requests, instants)];
+  const [resent, bound] = [countResent(requests, quiet), resentBound(requests, instants, lag)];
   return { violations, resent, bound, requests: requests.length, told: story.told };
 }
 
