@@ -54,7 +54,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   await ledger.sync();
   const settings = noted.parse(JSON.parse(ledger.meta("settings") ?? ""));
   const patience = settings.timeoutMs + STILL_MS;
-  await retireLeft({ redis, key, ledger, clock, log, patience, answered: () => {} }, run);
+  await retireLeft({ redis, holder: opened.holder, key, ledger, clock, log, patience, answered: () => {} }, run);
   const reporting = startReport({ ...opened, ...input, clock, progress }, () => 1);
   try {
     const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, clock);

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import { announceEpoch, holdEpoch, type RunRecord } from "./epoch.ts";
-import type { Holder } from "./holder.ts";
+import type { Hold } from "./fence.ts";
 import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
 import { type BatchQueue, makeBatchQueue } from "./put.ts";
 import { makeSealer, type Sealer } from "./seal.ts";
@@ -36,7 +36,7 @@ export interface ConveyorContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly record: RunRecord;
-  readonly holder: Pick<Holder, "token">;
+  readonly holder: Hold;
 }
 
 export interface Conveyor {
@@ -111,7 +111,7 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
       sealer = makeSealer(context.key, epoch);
       queue = makeBatchQueue(redis, epoch);
       epochs.push(epoch);
-      await announceEpoch(redis, { v: 1, epoch, held, ...record }, context.holder.token);
+      await announceEpoch(redis, context.holder, { v: 1, epoch, held, ...record });
       log.info({ epoch }, "epoch opened");
       lost = false;
     },

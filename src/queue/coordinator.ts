@@ -114,8 +114,13 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     if (clock.now() - opened > TUNE_AFTER_MS) window.tune(speed.perSecond());
   }
 
+  const streamOf = (connection: Redis) => {
+    const { epoch, sealer } = conveyor;
+    return { redis: connection, hold: context.holder, epoch, sealer, ledger };
+  };
+
   async function collectOnce(block: number): Promise<number> {
-    const found = await collect(stream, conveyor.epoch, conveyor.sealer, ledger, rejections, {}, block);
+    const found = await collect(streamOf(stream), rejections, block);
     rejections = rejections.slice(found.own);
     settle(found.outcomes);
     for (const fault of found.faults) {
@@ -158,7 +163,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   /** Reads the stream on the other connection: the loop's own read may be blocking. */
   async function collectNow(): Promise<void> {
     for (;;) {
-      const found = await collect(redis, conveyor.epoch, conveyor.sealer, ledger, [], {}, 0);
+      const found = await collect(streamOf(redis));
       settle(found.outcomes);
       blocked ||= found.blocked;
       if (found.entries === 0) return;
@@ -178,8 +183,16 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   const patience = record.timeout + STILL_MS;
-  const retirement = { redis, key: context.key, ledger, clock, log, patience, answered: settle };
-  await context.holder.check();
+  const retirement = {
+    redis,
+    holder: context.holder,
+    key: context.key,
+    ledger,
+    clock,
+    log,
+    patience,
+    answered: settle,
+  };
   const newest = await retireLeft({ ...retirement, answered: () => {} }, record.run);
   const conveyor = makeConveyor(context, window, newest, ending.signal);
   await conveyor.open();

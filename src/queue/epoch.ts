@@ -2,12 +2,10 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import * as z from "zod";
-import { UpdraftError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
-import { makeScript } from "./script.ts";
+import { type Hold, makeFenced } from "./fence.ts";
+import { PREFIX } from "./script.ts";
 import { keyFingerprint } from "./seal.ts";
-
-export const PREFIX = "updraft";
 
 /** The set of epochs that have work, watched by every worker. */
 export const EPOCHS = `${PREFIX}:epochs`;
@@ -78,28 +76,24 @@ export function epochKeys(epoch: string): EpochKeys {
 /** The clock of a run's own rate, shared by all workers. */
 export const runClock = (run: string) => `${PREFIX}:pace:run:${run}`;
 
-/** Holds who may coordinate a run. */
-export const holdKey = (run: string) => `${PREFIX}:holder:${run}`;
-
-// KEYS: hold, record, epochs. ARGV: token, record, epoch, channel. A process that slept through a takeover announces nothing:
-// the epoch of that name is another's by now.
-const announceScript = makeScript(`
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+// KEYS: record, epochs. ARGV: record, epoch, channel.
+const announceScript = makeFenced(`
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SADD', KEYS[3], ARGV[3])
-redis.call('PUBLISH', ARGV[4], ARGV[3])
-return 1`);
+redis.call('PUBLISH', ARGV[4], ARGV[3])`);
 
-/**
- * Writes the record, then announces the epoch.
- * @param token what the process holds the run with; throws `run-taken-over` where another has it by now
- */
-export async function announceEpoch(redis: Redis, record: EpochRecord, token = ""): Promise<void> {
-  const { run, epoch } = record;
-  const keys = [holdKey(run), epochKeys(epoch).record, EPOCHS];
-  const announced = await announceScript(redis, keys, [token, JSON.stringify(record), epoch, NEWS]);
-  if (announced !== 1) throw new UpdraftError("run-taken-over", { run });
+/** Writes the record, then announces the epoch. Throws `run-taken-over`: an epoch of that name is another's by now. */
+export async function announceEpoch(redis: Redis, hold: Hold, record: EpochRecord): Promise<void> {
+  const { epoch } = record;
+  await announceScript(redis, hold, [epochKeys(epoch).record, EPOCHS], [JSON.stringify(record), epoch, NEWS]);
+}
+
+// KEYS: record.
+const closeScript = makeFenced("redis.call('DEL', KEYS[2])");
+
+/** From here on nothing is settled in the epoch, and no worker takes of it. Throws `run-taken-over`. */
+export async function closeEpoch(redis: Redis, hold: Hold, epoch: string): Promise<void> {
+  await closeScript(redis, hold, [epochKeys(epoch).record], []);
 }
 
 /** Holds or releases an epoch for all workers. False when its record is gone. */
@@ -122,8 +116,14 @@ export async function readEpoch(redis: Redis, epoch: string): Promise<EpochRecor
   return text === null ? null : epochRecord.parse(JSON.parse(text));
 }
 
-/** Removes everything of an epoch but its queue, and tells the workers. */
-export async function endEpoch(redis: Redis, epoch: string): Promise<void> {
-  const keys = epochKeys(epoch);
-  await redis.multi().srem(EPOCHS, epoch).del(keys.record, keys.settled, keys.outcomes).publish(NEWS, epoch).exec();
+// KEYS: epochs, record, settled, outcomes. ARGV: epoch, channel.
+const endScript = makeFenced(`
+redis.call('SREM', KEYS[2], ARGV[2])
+redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
+redis.call('PUBLISH', ARGV[3], ARGV[2])`);
+
+/** Removes everything of an epoch but its queue, and tells the workers. Throws `run-taken-over`. */
+export async function endEpoch(redis: Redis, hold: Hold, epoch: string): Promise<void> {
+  const { record, settled, outcomes } = epochKeys(epoch);
+  await endScript(redis, hold, [EPOCHS, record, settled, outcomes], [epoch, NEWS]);
 }

@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
-import { holdKey } from "./epoch.ts";
+import { type Hold, holdKey } from "./fence.ts";
 import { asRefusal } from "./redis.ts";
 import { makeScript } from "./script.ts";
 
@@ -25,9 +25,7 @@ const releaseScript = makeScript(
 
 const holderShape = z.object({ host: z.string(), pid: z.number(), since: z.string(), boot: z.number() });
 
-export interface Holder {
-  /** What its hold says in Redis: scripts ask whether it is still there. */
-  readonly token: string;
+export interface Holder extends Hold {
   /** Takes the hold again where Redis lost it. Throws `run-taken-over` when another process has it by now. */
   check(): Promise<void>;
   release(): Promise<void>;
@@ -58,6 +56,7 @@ export async function holdRun(redis: Redis, run: string, clock: Clock): Promise<
   // A renewal that fails is tried again; check() decides.
   const renewal = setInterval(() => void take().catch(() => {}), RENEW_MS);
   return {
+    run,
     token: mine,
     async check() {
       if ((await take()) !== mine) throw new UpdraftError("run-taken-over", { run });

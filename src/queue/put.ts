@@ -1,8 +1,8 @@
 // The coordinator's side of an epoch's queue: batches in, and what became of them when nobody answers.
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
-import { PREFIX } from "./epoch.ts";
 import type { SealedBatch } from "./payload.ts";
+import { PREFIX } from "./script.ts";
 
 export interface BatchJob {
   readonly id: string;

@@ -5,7 +5,9 @@ import type { Clock } from "../clock.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { endEpoch, epochKeys, epochsOf, holdEpoch, readEpoch } from "./epoch.ts";
+import { closeEpoch, endEpoch, epochsOf, holdEpoch, readEpoch } from "./epoch.ts";
+import type { Hold } from "./fence.ts";
+import type { Holder } from "./holder.ts";
 import { unpackBatch } from "./payload.ts";
 import { type LeftBatch, makeBatchQueue } from "./put.ts";
 import { keyFingerprint, makeSealer, type Sealer } from "./seal.ts";
@@ -14,6 +16,7 @@ const LOOK_MS = 20;
 
 export interface RetireContext {
   readonly redis: Redis;
+  readonly holder: Pick<Holder, keyof Hold | "check">;
   readonly key: Buffer;
   readonly ledger: Ledger;
   readonly clock: Clock;
@@ -26,10 +29,12 @@ export interface RetireContext {
 /**
  * Holds the epoch for all workers, waits until no batch is in a worker's hands (or its lease must be over), drains the
  * stream into the ledger, keeps what was tried for rows that are left, and deletes the epoch. An epoch whose record is
- * gone leaves every row in doubt that it may have sent, one that another key has sealed leaves all.
+ * gone leaves every row in doubt that it may have sent, one that another key has sealed leaves all. Throws `run-taken-over`:
+ * what is in Redis is another's by then, and is left to it.
  */
 export async function retireEpoch(context: RetireContext, epoch: string): Promise<void> {
-  const { redis, key, ledger, clock, log, patience } = context;
+  const { redis, holder, key, ledger, clock, log, patience } = context;
+  await holder.check();
   const sealer = makeSealer(key, epoch);
   const queue = makeBatchQueue(redis, epoch);
   try {
@@ -41,10 +46,10 @@ export async function retireEpoch(context: RetireContext, epoch: string): Promis
     const deadline = clock.now() + patience;
     while ((await queue.active()) > 0 && clock.now() < deadline) await clock.sleep(LOOK_MS);
     // From here on nothing more is settled, so that what the stream and the queue say now is all.
-    await redis.del(epochKeys(epoch).record);
+    await closeEpoch(redis, holder, epoch);
     for (;;) {
       if (!readable) break;
-      const found = await collect(redis, epoch, sealer, ledger, [], {}, 0);
+      const found = await collect({ redis, hold: holder, epoch, sealer, ledger });
       context.answered(found.outcomes);
       if (found.entries === 0) break;
     }
@@ -53,7 +58,7 @@ export async function retireEpoch(context: RetireContext, epoch: string): Promis
       ledger.write([], [], { highest: "0" });
     } else doubtAll(ledger, readable ? 0 : Number.MAX_SAFE_INTEGER);
     await ledger.sync();
-    await endEpoch(redis, epoch);
+    await endEpoch(redis, holder, epoch);
     await queue.destroy();
     log.info({ epoch }, "epoch ended");
   } finally {

@@ -2,6 +2,9 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 
+/** Of every key that is ours. */
+export const PREFIX = "updraft";
+
 export type Script = (
   redis: Redis,
   keys: readonly string[],

@@ -3,8 +3,8 @@ import type { Redis } from "ioredis";
 import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
-import { holdKey, PREFIX } from "./epoch.ts";
-import { makeScript } from "./script.ts";
+import { holdKey } from "./fence.ts";
+import { makeScript, PREFIX } from "./script.ts";
 
 /** A status that is not renewed for this long is that of a coordinator that is gone. */
 const STATUS_MS = 10_000;

@@ -2,9 +2,9 @@
 import { type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Clock } from "../clock.ts";
-import { epochKeys, PREFIX } from "./epoch.ts";
+import { epochKeys } from "./epoch.ts";
 import type { SealedBatch } from "./payload.ts";
-import { makeScript } from "./script.ts";
+import { makeScript, PREFIX } from "./script.ts";
 
 /** A worker that died: its batches are found this often, and come back however often that happens. */
 const STALLED_CHECK_MS = 1_000;

@@ -2,8 +2,8 @@
 import type { Redis } from "ioredis";
 import * as z from "zod";
 import type { Clock } from "../clock.ts";
-import { PREFIX, runClock } from "../queue/epoch.ts";
-import { makeScript } from "../queue/script.ts";
+import { runClock } from "../queue/epoch.ts";
+import { makeScript, PREFIX } from "../queue/script.ts";
 
 /** Slots are reserved at most this far ahead. */
 const HORIZON_MS = 250;

@@ -54,9 +54,10 @@ export function serveEpoch(context: ServeContext): Serving {
   );
   const batches = new Set<Promise<void>>();
   const inFlight = new Set<Lease>();
-  const open = () => !over.signal.aborted && !held && !refused;
+  const open = () => !over.signal.aborted && !held && !refused && !settler.gone();
 
   function gone(): void {
+    if (over.signal.aborted) return;
     log.info({ epoch }, "epoch is gone");
     over.abort();
   }

@@ -1,6 +1,7 @@
 // The outcome stream of an epoch in; its entries in the ledger, and only then deleted from the stream, out.
 import type { Redis } from "ioredis";
 import { epochKeys } from "../queue/epoch.ts";
+import { type Hold, makeFenced } from "../queue/fence.ts";
 import type { Sealer } from "../queue/seal.ts";
 import { type Entry, unpackEntry } from "./entry.ts";
 import type { Ledger } from "./ledger.ts";
@@ -21,18 +22,26 @@ export interface Collected {
   readonly entries: number;
 }
 
+// KEYS: outcomes. ARGV: ids of entries. What another coordinator has not read yet is its own.
+const forgetScript = makeFenced("redis.call('XDEL', KEYS[2], unpack(ARGV, 2))");
+
+export interface CollectContext {
+  readonly redis: Redis;
+  readonly hold: Hold;
+  readonly epoch: string;
+  readonly sealer: Sealer;
+  readonly ledger: Ledger;
+}
+
 /**
  * Reads what is there (waits up to `block` milliseconds if nothing is; 0: does not wait), writes it in one transaction
  * together with `own` (rejections, which never travelled), deletes it from the stream, and tells what it was.
+ * Throws `run-taken-over`.
  */
 export async function collect(
-  redis: Redis,
-  epoch: string,
-  sealer: Sealer,
-  ledger: Ledger,
-  own: readonly Outcome[],
-  meta: Readonly<Record<string, string>>,
-  block: number,
+  { redis, hold, epoch, sealer, ledger }: CollectContext,
+  own: readonly Outcome[] = [],
+  block = 0,
 ): Promise<Collected> {
   const key = epochKeys(epoch).outcomes;
   const found =
@@ -45,9 +54,15 @@ export async function collect(
   const outcomes = [...own, ...read.flatMap((e) => e.outcomes)];
   const written = own.length;
   const faults = read.flatMap((e) => e.faults);
-  ledger.write(outcomes, faults, meta);
+  ledger.write(outcomes, faults);
   await ledger.sync();
-  if (entries.length > 0) await redis.xdel(key, ...entries.map(([id]) => id));
+  if (entries.length > 0)
+    await forgetScript(
+      redis,
+      hold,
+      [key],
+      entries.map(([id]) => id),
+    );
   return {
     outcomes,
     own: written,

@@ -101,6 +101,8 @@ export interface Settler {
    * more than can be said in that while.
    */
   behind(): boolean;
+  /** Redis has said that the epoch is gone: nothing that is sent from here on will be settled. */
+  gone(): boolean;
   /** Where a batch begins: its flush answers for what is said from here on. */
   mark(): number;
   /**
@@ -128,6 +130,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
   /** When the writes that Redis has not answered began, the oldest first. */
   const unanswered: number[] = [];
   let written: Promise<void> = Promise.resolve();
+  let gone = false;
   let lost: { readonly write: number; readonly error: unknown } | null = null;
 
   function about(claim: Claim | undefined): Said {
@@ -166,6 +169,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
     written = settle(said, refused)
       .catch((error: unknown) => {
         lost = { write: number, error };
+        gone ||= error instanceof EpochGone;
       })
       .finally(() => unanswered.shift())
       .then(() => before);
@@ -194,6 +198,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
       write();
     },
     behind: () => clock.now() - (unanswered[0] ?? Number.POSITIVE_INFINITY) > BEHIND_MS,
+    gone: () => gone,
     mark: () => writes,
     async flush(since) {
       write();

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { announceEpoch, type EpochRecord, endEpoch, endpointFingerprint, epochKeys } from "../../src/queue/epoch.ts";
@@ -13,13 +14,15 @@ const redis = useRedis();
 const path = usePipeline(() => redis.url);
 
 const KEY = "0123456789abcdef".repeat(4);
-const EPOCH = "feedfeedfeedfeed-1";
+const RUN = "feedfeedfeedfeed";
+const EPOCH = `${RUN}-1`;
+const HOLD = { run: RUN, token: "mine" };
 const sealer = makeSealer(Buffer.from(KEY, "hex"), EPOCH);
 
 /** What a coordinator would put on the queue: batches of so many rows for this endpoint. */
 async function announce(count: number, baseUrl: string, { timeout = 30_000, batches = 1 } = {}) {
   const record: EpochRecord = {
-    ...{ v: 1, run: "feedfeedfeedfeed", epoch: EPOCH, contract: "condor", baseUrl, held: false },
+    ...{ v: 1, run: RUN, epoch: EPOCH, contract: "condor", baseUrl, held: false },
     ...{ timeout, attempts: 5, rate: null, endpointRate: null },
     endpoint: endpointFingerprint(baseUrl, "simulator"),
     key: keyFingerprint(Buffer.from(KEY, "hex")),
@@ -35,7 +38,7 @@ async function announce(count: number, baseUrl: string, { timeout = 30_000, batc
     return { id, data: packBatch(sealer, EPOCH, id, 0, rows.slice(n * count, (n + 1) * count)) };
   });
   await queue.add(jobs);
-  await announceEpoch(client, record);
+  await announceEpoch(client, HOLD, record);
   return { client, queue };
 }
 
@@ -47,6 +50,7 @@ function worker(env: Readonly<Record<string, string>>, args: readonly string[] =
     said += text;
   });
   return {
+    log,
     said: () => said,
     async stop() {
       running.child.kill("SIGTERM");
@@ -111,7 +115,20 @@ describe("a worker", () => {
       return unpackEntry(plain.toString("utf8")).outcomes;
     });
     for (const { row, ambiguous } of outcomes) expect({ row, ambiguous }).toEqual({ row, ambiguous: row <= 10 });
-    await endEpoch(client, EPOCH);
+    await endEpoch(client, HOLD, EPOCH);
+    await queue.close();
+  });
+
+  test("sends nothing more as soon as Redis says that the epoch is gone", async () => {
+    const simulator = await path.simulate({ latency: 20 });
+    const { client, queue } = await announce(400, simulator.url);
+    const { stop, log } = worker({ CONNECTFI_BASE_URL: simulator.url }, ["--concurrency", "4"]);
+    await until(() => simulator.stats().requests >= 40);
+    await client.flushall();
+    await until(() => readFileSync(log, "utf8").includes("epoch is gone"));
+    // What was in flight, and what was begun until the first answer could not be settled: not its batch to the end.
+    expect(simulator.stats().requests).toBeLessThan(140);
+    expect((await stop()).code).toBe(0);
     await queue.close();
   });
 
@@ -136,7 +153,7 @@ describe("a worker", () => {
     expect(simulator.stats().logins).toBe(1);
     const ends = await Promise.all([fits, ...strangers.map((stranger) => stranger.worker)].map((one) => one.stop()));
     expect(ends.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
-    await endEpoch(client, EPOCH);
+    await endEpoch(client, HOLD, EPOCH);
     await queue.close();
   });
 });

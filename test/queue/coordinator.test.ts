@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import { makeConveyor } from "../../src/queue/conveyor.ts";
-import { announceEpoch, holdEpoch, holdKey, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
+import { announceEpoch, holdEpoch, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
+import { holdKey } from "../../src/queue/fence.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import { makeWindow } from "../../src/queue/window.ts";
 import type { Ledger } from "../../src/settle/ledger.ts";
@@ -124,7 +125,7 @@ describe("openCoordinator", () => {
 
   test("announces an epoch held where the run is paused, so that no worker takes anything of it", async () => {
     const client = redis.connect();
-    const about = { key: KEY, clock: systemClock, log: silent, record: RECORD, holder: { token: "mine" } };
+    const about = { key: KEY, clock: systemClock, log: silent, record: RECORD, holder: { run: RUN, token: "mine" } };
     const context = { redis: client, ledger: await newLedger(), ...about };
     const window = makeWindow(0, null, systemClock, () => {});
     const conveyor = makeConveyor(context, window, 8, new AbortController().signal);
@@ -204,7 +205,9 @@ describe("openCoordinator", () => {
     await openEpoch(client, `${RUN}-1`, []);
     await client.set(holdKey(RUN), "another");
     const record = { v: 1, epoch: `${RUN}-1`, held: true, ...RECORD } as const;
-    await expect(announceEpoch(client, record, "mine")).rejects.toMatchObject({ code: "run-taken-over" });
+    await expect(announceEpoch(client, { run: RUN, token: "mine" }, record)).rejects.toMatchObject({
+      code: "run-taken-over",
+    });
     expect((await readEpoch(client, `${RUN}-1`))?.held).toBe(false);
   });
 

@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import { expect, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { announceEpoch, type RunRecord } from "../../src/queue/epoch.ts";
+import type { Hold } from "../../src/queue/fence.ts";
 import { type Batch, packBatch, type QueuedRow, unpackBatch } from "../../src/queue/payload.ts";
 import { makeBatchQueue } from "../../src/queue/put.ts";
 import { keyFingerprint, makeSealer } from "../../src/queue/seal.ts";
@@ -12,6 +13,9 @@ import type { TestRedis } from "../support/redis.ts";
 import { KEY, outcome } from "./support.ts";
 
 export const RUN = "0123456789abcdef";
+
+/** Of a process that has it while nobody else does. */
+export const HOLD: Hold = { run: RUN, token: "mine" };
 
 export const RECORD: RunRecord = {
   run: RUN,
@@ -81,7 +85,7 @@ export async function openEpoch(
   key = KEY,
   record = RECORD,
 ) {
-  await announceEpoch(redis, { v: 1, epoch, held: false, ...record, key: keyFingerprint(key) });
+  await announceEpoch(redis, HOLD, { v: 1, epoch, held: false, ...record, key: keyFingerprint(key) });
   const queue = makeBatchQueue(redis, epoch);
   const sealer = makeSealer(key, epoch);
   const jobs = batches.map((rows, i) => ({

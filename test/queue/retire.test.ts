@@ -1,14 +1,16 @@
 // The end of an epoch: what its workers know is taken into the ledger, what is left keeps its past, and Redis is left empty.
 import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
-import { describe, expect, test } from "vitest";
-import type { Clock } from "../../src/clock.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { epochKeys, NEWS, readEpoch } from "../../src/queue/epoch.ts";
+import { holdKey } from "../../src/queue/fence.ts";
+import { holdRun } from "../../src/queue/holder.ts";
 import { retireEpoch } from "../../src/queue/retire.ts";
 import { type Ledger, openLedger } from "../../src/settle/ledger.ts";
 import type { Outcome } from "../../src/settle/outcome.ts";
 import { useRedis } from "../support/redis.ts";
-import { openEpoch, queued, RUN, workerOf } from "./epochs.ts";
+import { HOLD, openEpoch, queued, RUN, workerOf } from "./epochs.ts";
 import { KEY, makeFakeClock, outcome, silent, useFolder } from "./support.ts";
 
 const EPOCH = `${RUN}-1`;
@@ -34,10 +36,12 @@ function patientClock(look: () => Promise<void> = async () => {}): Clock {
   };
 }
 
-async function retire(client: Redis, ledger: Ledger, clock = patientClock(), epoch = EPOCH): Promise<Outcome[]> {
+const NOBODY_ELSE = { ...HOLD, check: async () => {} };
+
+async function retire(client: Redis, ledger: Ledger, clock = patientClock(), holder = NOBODY_ELSE): Promise<Outcome[]> {
   const answered: Outcome[] = [];
-  const context = { redis: client, key: KEY, ledger, clock, log: silent, patience: PATIENCE };
-  await retireEpoch({ ...context, answered: (outcomes) => void answered.push(...outcomes) }, epoch);
+  const context = { redis: client, holder, key: KEY, ledger, clock, log: silent, patience: PATIENCE };
+  await retireEpoch({ ...context, answered: (outcomes) => void answered.push(...outcomes) }, EPOCH);
   return answered;
 }
 
@@ -186,6 +190,28 @@ describe("retireEpoch", () => {
     await retire(client, ledger);
     expect(Number(ledger.meta("doubtful"))).toBeGreaterThan(1_000_000_000);
     expect(await ours(client)).toEqual([]);
+  });
+
+  test("leaves all of it to the one that has taken the run over, whenever that was", async () => {
+    const { client, ledger } = await setUp();
+    await openEpoch(client, EPOCH, [[queued(1)], [queued(2)]]);
+    const worker = workerOf(redis, EPOCH);
+    await worker.take();
+    await worker.settle(1);
+    const holder = await holdRun(client, RUN, systemClock);
+    onTestFinished(() => holder.release());
+    const takeOver = async () => void (await client.set(holdKey(RUN), "another"));
+    // It slept while it waited for the workers, and before it began.
+    await expect(retire(client, ledger, patientClock(takeOver), holder)).rejects.toMatchObject({
+      code: "run-taken-over",
+    });
+    expect(await readEpoch(client, EPOCH)).not.toBeNull();
+    const left = await ours(client);
+    await expect(retire(client, ledger, patientClock(), holder)).rejects.toMatchObject({ code: "run-taken-over" });
+    expect((await ours(client)).toSorted()).toEqual(left.toSorted());
+    expect(ledger.size()).toBe(0);
+    await client.del(holdKey(RUN));
+    expect(await retire(client, ledger)).toEqual([outcome(1)]);
   });
 
   test("can be done again after a crash in its midst", async () => {

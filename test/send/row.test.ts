@@ -63,6 +63,7 @@ function send(row: QueuedRow, { tokens = tokensOf(), http: client = http, ...how
       mark: () => 0,
       flush: async () => {},
       behind: () => behind,
+      gone: () => false,
     },
     claim: { lock: "lock", token: "token", job: "job", stalls: 0 },
     attempts: 5,

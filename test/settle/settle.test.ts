@@ -99,7 +99,9 @@ describe("makeSettler", () => {
     const settler = makeSettler(client, EPOCH, sealer, systemClock);
     const from = settler.mark();
     settler.outcome(outcome(1));
+    expect(settler.gone()).toBe(false);
     await expect(settler.flush(from)).rejects.toThrow(EpochGone);
+    expect(settler.gone()).toBe(true);
     settler.blocked();
     await expect(settler.flush(settler.mark() - 1)).rejects.toThrow(EpochGone);
     expect(await client.keys("*")).toEqual([]);
