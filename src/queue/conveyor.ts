@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import { announceEpoch, holdEpoch, type RunRecord } from "./epoch.ts";
-import type { Hold } from "./fence.ts";
+import type { Holder } from "./holder.ts";
 import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
 import { type BatchQueue, makeBatchQueue } from "./put.ts";
 import { makeSealer, type Sealer } from "./seal.ts";
@@ -36,7 +36,7 @@ export interface ConveyorContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly record: RunRecord;
-  readonly holder: Hold;
+  readonly holder: Holder;
 }
 
 export interface Conveyor {
@@ -137,8 +137,10 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
         ledger.write([], [], { highest: String(highest) });
         adding = adding.then(() => ledger.sync());
       }
-      // What does not arrive is found missing by the reconcile loop.
+      // What does not arrive is found missing by the reconcile loop. A queue that another coordinator has removed must not be
+      // made anew, and BullMQ asks nobody.
       adding = adding
+        .then(() => context.holder.check())
         .then(() => target.add(jobs))
         .catch((error: unknown) => {
           log.warn({ epoch, reason: error instanceof Error ? error.name : "unknown" }, "batches not added");

@@ -1,11 +1,13 @@
 // The coordinator against a real Redis, with workers that do only what a test tells them: every row put ends in the
 // ledger or is left with its past, in the order of its customer, and Redis is left as it was.
-import { describe, expect, test } from "vitest";
+import type { Redis } from "ioredis";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import { makeConveyor } from "../../src/queue/conveyor.ts";
 import { announceEpoch, holdEpoch, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
 import { holdKey } from "../../src/queue/fence.ts";
+import { holdRun } from "../../src/queue/holder.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import { makeWindow } from "../../src/queue/window.ts";
 import type { Ledger } from "../../src/settle/ledger.ts";
@@ -17,6 +19,15 @@ import { KEY, outcome, silent, update } from "./support.ts";
 
 const redis = useRedis();
 const { setUp, newLedger } = useCoordinators(redis);
+
+async function newConveyor(client: Redis) {
+  const holder = await holdRun(client, RUN, systemClock);
+  onTestFinished(() => holder.release());
+  const about = { key: KEY, clock: systemClock, log: silent, record: RECORD, holder };
+  const window = makeWindow(0, null, systemClock, () => {});
+  const context = { redis: client, ledger: await newLedger(), ...about };
+  return { window, conveyor: makeConveyor(context, window, 8, new AbortController().signal) };
+}
 
 describe("openCoordinator", () => {
   test("carries rows through the queue into the ledger, and leaves no key in Redis", async () => {
@@ -125,14 +136,26 @@ describe("openCoordinator", () => {
 
   test("announces an epoch held where the run is paused, so that no worker takes anything of it", async () => {
     const client = redis.connect();
-    const about = { key: KEY, clock: systemClock, log: silent, record: RECORD, holder: { run: RUN, token: "mine" } };
-    const context = { redis: client, ledger: await newLedger(), ...about };
-    const window = makeWindow(0, null, systemClock, () => {});
-    const conveyor = makeConveyor(context, window, 8, new AbortController().signal);
+    const { conveyor } = await newConveyor(client);
     await conveyor.hold(true);
     await conveyor.open();
     expect([conveyor.epoch, (await readEpoch(client, `${RUN}-9`))?.held]).toEqual([`${RUN}-9`, true]);
     await conveyor.queue.close();
+  });
+
+  test("adds nothing to a queue when another has taken the run over, and may have removed it", async () => {
+    const client = redis.connect();
+    const { conveyor, window } = await newConveyor(client);
+    await conveyor.open();
+    // BullMQ writes of itself what it knows of a queue, once.
+    await expect.poll(() => client.exists(`updraft:${RUN}-9:meta`)).toBe(1);
+    await client.flushall();
+    await client.set(holdKey(RUN), "another");
+    window.put(update(1));
+    conveyor.send(true);
+    await conveyor.added();
+    await conveyor.queue.close();
+    expect(await ours(client)).toEqual([holdKey(RUN)]);
   });
 
   test("stays paused in the epoch that replaces one that Redis lost", async () => {

@@ -22,8 +22,8 @@ afterEach(async () => {
   processes = [];
 });
 
-async function hold(client: Redis): Promise<Holder> {
-  const holder = await holdRun(client, "run", systemClock);
+async function hold(client: Redis, clock = systemClock): Promise<Holder> {
+  const holder = await holdRun(client, "run", clock);
   holders.push(holder);
   return holder;
 }
@@ -103,6 +103,18 @@ describe("a holder", () => {
     await client.flushall();
     await holder.check();
     expect(await client.get(KEY)).toContain(`"pid":${process.pid},`);
+  });
+
+  test("does not believe an answer that it slept over, and asks again", async () => {
+    const client = redis.connect();
+    let slept = 0;
+    const holder = await hold(client, { ...systemClock, now: () => systemClock.now() + slept });
+    const checked = holder.check();
+    slept = 60_000;
+    await Promise.all([
+      expect(checked).rejects.toMatchObject({ code: "run-taken-over" }),
+      heldBy(client, "another-machine", 7),
+    ]);
   });
 
   test("knows that another has taken the run over, and leaves that one's hold alone", async () => {
