@@ -10,8 +10,11 @@ export interface Instant {
   readonly after: number;
 }
 
-/** Answers wait 20 ms in their worker, once it has read them, and Redis takes them within a few; as much again for a machine that is busy. */
-const IN_WORKER_MS = 50;
+/**
+ * Answers wait 20 ms in their worker, once it has read them. Redis takes them within a few more, but a worker that has just begun,
+ * on a machine that is busy, relies on it for 100 ms: then it starts nothing more.
+ */
+const IN_WORKER_MS = 120;
 /** Then they lie in the stream until the coordinator reads it: within 40 ms, later while it is busy reading the file. */
 const IN_REDIS_MS = 450;
 /** A worker starts nothing more when Redis has not taken for 100 ms what was gathered for 20 ms. */
