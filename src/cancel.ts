@@ -58,7 +58,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   const reporting = startReport({ ...opened, ...input, clock, progress }, () => 1);
   try {
     const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, clock);
-    const how = { read, finished: false, blocked: false, cancelled: true, answeredBefore: opened.answered };
+    const how = { read, finished: false, blocked: null, cancelled: true, answeredBefore: opened.answered };
     const ended = { ...opened, ...input, ...origin, ...how, settings, start, began, clock, progress };
     const summary = await conclude(ended, reporting);
     await redis.del(runClock(run));

@@ -6,6 +6,7 @@ import { UpdraftError } from "../errors.ts";
 import { makeSpeed } from "../events.ts";
 import type { Update } from "../plan/plan.ts";
 import { collect } from "../settle/collect.ts";
+import type { Refusal } from "../settle/entry.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import { makeConveyor, SILENT_MS } from "./conveyor.ts";
@@ -64,8 +65,8 @@ export interface Coordinator {
   /** Does what a person wishes of the run; nothing when it is over. */
   grant(wish: Wish): Promise<void>;
   readonly state: LiveState;
-  /** The credentials were refused: nothing more will be sent. */
-  readonly blocked: boolean;
+  /** Why nothing more will be sent: the credentials were refused. Null while it may be. */
+  readonly blocked: Refusal | null;
   /** Blocked, cancelled, or told to stop. */
   readonly over: boolean;
   /** The first row of the file that was put or rejected and is not yet in the ledger; null where there is none. */
@@ -87,7 +88,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const speed = makeSpeed(clock);
   let rejections: Outcome[] = [];
   let state: LiveState = "running";
-  let blocked = false;
+  let blocked: Refusal | null = null;
   let failure: unknown = null;
   let closed = false;
   const ending = new AbortController();
@@ -128,7 +129,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       if (batch) batch.quietUntil = Math.max(batch.quietUntil, clock.now() + fault.wait + SILENT_MS);
     }
     retries.add(found.faults.length);
-    blocked ||= found.blocked;
+    blocked ??= found.blocked;
     wakeAll();
     return found.entries;
   }
@@ -165,7 +166,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     for (;;) {
       const found = await collect(streamOf(redis));
       settle(found.outcomes);
-      blocked ||= found.blocked;
+      blocked ??= found.blocked;
       if (found.entries === 0) return;
     }
   }
@@ -202,7 +203,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const reconciling = reconcileLoop();
   context.stop.addEventListener("abort", wakeAll, { signal: ending.signal });
 
-  const over = () => blocked || state === "cancelled" || context.stop.aborted;
+  const over = () => blocked !== null || state === "cancelled" || context.stop.aborted;
 
   async function until(done: () => boolean): Promise<void> {
     while (!failure && !over() && !done()) await new Promise<void>((resolve) => wake.push(resolve));

@@ -5,6 +5,7 @@ import type { Source } from "../open/source.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Settings } from "../settings.ts";
+import type { Refusal } from "../settle/entry.ts";
 import { type Ledger, pastByRow } from "../settle/ledger.ts";
 import { type Outcome, unsent } from "../settle/outcome.ts";
 import { readRetry } from "../settle/retry.ts";
@@ -14,8 +15,11 @@ import { type Histogram, makeHistogram } from "./latency.ts";
 import { type ReportResult, writeReport } from "./report.ts";
 import { makeSummary, type State, type Summary, writeSummary } from "./summary.ts";
 
-const CREDENTIALS_REFUSED =
-  "the endpoint refused the credentials: check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, then run the same command again; it goes on where it stopped";
+const GO_ON = "then run the same command again; it goes on where it stopped";
+const REFUSED: Readonly<Record<Refusal, string>> = {
+  credentials: `the endpoint refused the credentials (401): check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, ${GO_ON}`,
+  forbidden: `the endpoint forbids this login every update (403): have it allowed to update customers, or check CONNECTFI_LOGIN and the base URL, ${GO_ON}`,
+};
 
 export interface EndedRun {
   readonly job: string;
@@ -33,7 +37,8 @@ export interface EndedRun {
   readonly read: number;
   /** The file, or `--limit`, was read to its end. */
   readonly finished: boolean;
-  readonly blocked: boolean;
+  /** Why the credentials were refused; null where they were not. */
+  readonly blocked: Refusal | null;
   readonly cancelled: boolean;
   readonly start: number;
   /** The same moment on the monotonic clock: the other may be set anew meanwhile. */
@@ -87,7 +92,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
   // A retry leaves rows unsent that it was not asked for: what was cancelled before it still is.
   const complete = answered && counts.unsent === 0;
   const over = cancelled || answered;
-  const state: State = complete ? "complete" : over ? "cancelled" : blocked ? "blocked" : "interrupted";
+  const state: State = complete ? "complete" : over ? "cancelled" : blocked !== null ? "blocked" : "interrupted";
   counts.unsent += read - ledger.size();
   const past = pastByRow(ledger);
   const restUnsent = (row: number) => unsent(row, past(row)?.requests ?? 0);
@@ -111,7 +116,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     superseded,
     durationMs: clock.now() - ended.began,
     settings,
-    warnings: [...plan.warnings, ...(blocked ? [CREDENTIALS_REFUSED] : [])],
+    warnings: [...plan.warnings, ...(blocked === null ? [] : [REFUSED[blocked]])],
     baseUrl: ended.baseUrl,
     start: begun,
     end,

@@ -33,6 +33,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   timeout: "timeout",
   reset: "connection lost",
   refused: "connection refused",
+  tls: "TLS failed",
   aborted: "request broken off",
   "unreadable-answer": "an answer that could not be read",
 };

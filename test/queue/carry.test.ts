@@ -50,7 +50,7 @@ function carry(
     end: async () => {},
     grant: async () => {},
     state: "running",
-    blocked: false,
+    blocked: null,
     get over() {
       return calls.length >= overAfter;
     },

@@ -92,9 +92,9 @@ describe("openCoordinator", () => {
     coordinator.put(update(1));
     const drained = coordinator.drain();
     const settler = makeSettler(client, `${RUN}-1`, makeSealer(KEY, `${RUN}-1`), systemClock);
-    settler.blocked();
+    settler.blocked("credentials");
     await drained;
-    expect([coordinator.blocked, coordinator.over]).toEqual([true, true]);
+    expect([coordinator.blocked, coordinator.over]).toEqual(["credentials", true]);
   });
 
   test("keeps what is answered while it ends, and sends nothing more: not the next row of that customer either", async () => {

@@ -35,7 +35,7 @@ async function progress(given: Given): Promise<Progress> {
     grant: async () => {},
     ...{
       state: "running",
-      blocked: false,
+      blocked: null,
       over: false,
       underway: 10,
       retrying: 0,

@@ -112,7 +112,7 @@ async function makeRun(
       answeredBefore: 0,
       read: 10,
       finished: state === "complete",
-      blocked: false,
+      blocked: null,
       cancelled: state === "cancelled",
     },
     reporting,
