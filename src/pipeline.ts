@@ -164,12 +164,13 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   }
   const gone = worker.stop();
   const { finished } = carrying;
-  const { blocked } = coordinator;
+  const { blocked, stopped } = coordinator;
   const cancelled = coordinator.state === "cancelled";
-  const read = cancelled ? await leaveRows(reader, plan, ledger, limit, clock) : carrying.read;
-  const ended = { ...opened, ...origin, settings: told, source, reader, plan, read, finished, blocked, cancelled };
-  const how = { start, began, clock, answeredBefore: opened.answered, progress: hooks.progress };
-  const summary = await conclude({ ...ended, ...how }, reporting);
+  const whole = cancelled || stopped !== null;
+  const read = whole ? await leaveRows(reader, plan, ledger, limit, cancelled, clock) : carrying.read;
+  const how = { read, finished, blocked, stopped, cancelled, answeredBefore: opened.answered };
+  const ended = { ...opened, ...origin, settings: told, source, reader, plan, ...how };
+  const summary = await conclude({ ...ended, start, began, clock, progress: hooks.progress }, reporting);
   await gone;
   return summary;
 }

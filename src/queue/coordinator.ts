@@ -8,6 +8,7 @@ import type { Update } from "../plan/plan.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
+import type { Stopped } from "../settle/stop.ts";
 import { makeConveyor, SILENT_MS } from "./conveyor.ts";
 import { type RunRecord, STILL_MS } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
@@ -63,10 +64,14 @@ export interface Coordinator {
   end(): Promise<void>;
   /** Does what a person wishes of the run; nothing when it is over. */
   grant(wish: Wish): Promise<void>;
+  /** Ends the run before its end, by a rule: requests in flight end, nothing more is sent. Nothing when it is over. */
+  halt(stop: Stopped): void;
   readonly state: LiveState;
+  /** Null for a run that was not halted. */
+  readonly stopped: Stopped | null;
   /** The credentials were refused: nothing more will be sent. */
   readonly blocked: boolean;
-  /** Blocked, cancelled, or told to stop. */
+  /** Blocked, halted, cancelled, or told to stop. */
   readonly over: boolean;
   /** The first row of the file that was put or rejected and is not yet in the ledger; null where there is none. */
   firstOpen(): number | null;
@@ -87,6 +92,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const speed = makeSpeed(clock);
   let rejections: Outcome[] = [];
   let state: LiveState = "running";
+  let stopped: Stopped | null = null;
   let blocked = false;
   let failure: unknown = null;
   let closed = false;
@@ -202,7 +208,17 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const reconciling = reconcileLoop();
   context.stop.addEventListener("abort", wakeAll, { signal: ending.signal });
 
-  const over = () => blocked || state === "cancelled" || context.stop.aborted;
+  const over = () => blocked || stopped !== null || state === "cancelled" || context.stop.aborted;
+
+  function halt(stop: Stopped): void {
+    if (over() || closed) return;
+    stopped = stop;
+    state = "stopped";
+    log.warn({ epoch: conveyor.epoch, rule: stop.rule, rows: stop.rows }, stop.message);
+    wakeAll();
+    // At once: until the epoch is retired, workers would go on with what is in the queue.
+    conveyor.hold(true).catch((error: unknown) => warn(error, "cannot hold the workers"));
+  }
 
   async function until(done: () => boolean): Promise<void> {
     while (!failure && !over() && !done()) await new Promise<void>((resolve) => wake.push(resolve));
@@ -266,8 +282,12 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
         fail(error);
       }
     },
+    halt,
     get state() {
       return state;
+    },
+    get stopped() {
+      return stopped;
     },
     get blocked() {
       return blocked;

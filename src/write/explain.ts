@@ -86,7 +86,8 @@ function place(column: string | null, property: string | null): string {
   return property && property !== column ? `${name} (${property}): ` : `${name}: `;
 }
 
-function codeOf(cause: Cause): string {
+/** `code`, or `code/subCode`. */
+export function codeOf(cause: Cause): string {
   return cause.subCode === undefined ? safe(cause.code) : `${safe(cause.code)}/${safe(cause.subCode)}`;
 }
 

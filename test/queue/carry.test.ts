@@ -49,7 +49,9 @@ function carry(
     drain: async () => void calls.push("drain"),
     end: async () => {},
     grant: async () => {},
+    halt: () => {},
     state: "running",
+    stopped: null,
     blocked: false,
     get over() {
       return calls.length >= overAfter;

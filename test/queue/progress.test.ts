@@ -33,8 +33,10 @@ async function progress(given: Given): Promise<Progress> {
     drain: async () => {},
     end: async () => {},
     grant: async () => {},
+    halt() {},
     ...{
       state: "running",
+      stopped: null,
       blocked: false,
       over: false,
       underway: 10,
