@@ -124,6 +124,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
       holder: opened.holder,
       clock,
       log: hooks.log,
+      limits: { ...settings.stopAfter, same: settings.stopAfterSame },
       stop,
     },
     record: recordOf(run, contract.name, settings, key),

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import { makeSpeed } from "../events.ts";
 import type { Update } from "../plan/plan.ts";
+import { type Limits, makeBudget } from "../settle/budget.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
@@ -43,6 +44,8 @@ export interface CoordinatorContext {
   readonly log: Logger;
   /** All of the epoch's record but what changes from epoch to epoch. */
   readonly record: RunRecord;
+  /** Of bad rows: what is more than that halts the run. */
+  readonly limits: Limits;
   /** Ends every wait: the run is to be stopped. */
   readonly stop: AbortSignal;
 }
@@ -90,6 +93,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const { redis, stream, ledger, clock, log, record } = context;
   const window = makeWindow(record.timeout, record.rate, clock, nudge);
   const speed = makeSpeed(clock);
+  const budget = makeBudget(context.limits);
   let rejections: Outcome[] = [];
   let state: LiveState = "running";
   let stopped: Stopped | null = null;
@@ -115,7 +119,11 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   function settle(outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) conveyor.settle(outcome);
+    for (const outcome of outcomes) {
+      // What is read from the stream a second time is under way no more.
+      const stop = conveyor.settle(outcome) ? budget.add(outcome) : null;
+      if (stop !== null) halt(stop);
+    }
     speed.add(outcomes.length);
     if (clock.now() - opened > TUNE_AFTER_MS) window.tune(speed.perSecond());
   }

@@ -208,6 +208,24 @@ describe("openCoordinator", () => {
     expect(await ours(client)).toEqual([]);
   });
 
+  test("is halted by more bad rows than its limit, each of them counted once", async () => {
+    const limits = { rows: 2, percent: null, same: null };
+    const { coordinator, worker, ledger } = await setUp({ limits });
+    for (const row of [1, 2, 3, 4]) coordinator.put(update(row));
+    coordinator.reject(outcome(5, { status: "rejected", attempts: 0 }));
+    const drained = coordinator.drain();
+    const hands = worker();
+    await hands.take();
+    const failed = outcome(2, { status: "failed", cause: { code: "extCondor" } });
+    await hands.end(outcome(1), failed);
+    await hands.end(failed, outcome(3));
+    await expect.poll(() => ledger.size()).toBe(4);
+    expect([coordinator.underway, coordinator.stopped]).toEqual([1, null]);
+    await hands.end(outcome(4, { status: "unknown", cause: { code: "no-definite-answer" } }));
+    await drained;
+    expect(coordinator.stopped).toMatchObject({ rule: "stop-after", rows: [2, 4] });
+  });
+
   test("that was told to stop before is not halted", async () => {
     const { coordinator, stop } = await setUp();
     stop.abort();
