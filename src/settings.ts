@@ -222,6 +222,14 @@ const localSettings = z.object({
     secret: false,
     effect: "Stops the run when so many rows one after the other fail or end unknown with the same code; or none.",
   }),
+  canary: wholeOrNone(1, 1_000).prefault("none").register(docs, {
+    flag: "--canary <n>",
+    env: "UPDRAFT_CANARY",
+    envFile: false,
+    secret: false,
+    effect:
+      "Sends the first n valid rows alone; stops if any of them failed or ended unknown, else asks on a terminal before it sends the others; 1 to 1000, or none.",
+  }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

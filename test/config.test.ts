@@ -274,6 +274,7 @@ describe("values", () => {
     ["concurrency", ["0", "1001", "1.5", "-1", "1e2", "many"]],
     ["attempts", ["0", "101", ""]],
     ["stopAfter", ["0", "-1", "abc", "1e9%", "101%", "0%", "%", "5%,6%", "1,2", "100,", "1.5", "none,5%", "1e3", ""]],
+    ["canary", ["0", "1001", "-1", "5%", ""]],
     ["stopAfterSame", ["0", "-1", "100001", "5%", "all", ""]],
     ["logLevel", ["trace", "INFO"]],
   ] satisfies [SettingName, string[]][])("%s takes what its help says and nothing else", (name, wrong) => {

@@ -76,6 +76,8 @@ export interface Coordinator {
   readonly blocked: boolean;
   /** Blocked, halted, cancelled, or told to stop. */
   readonly over: boolean;
+  /** Aborted when it is over, or has failed. */
+  readonly stopping: AbortSignal;
   /** The first row of the file that was put or rejected and is not yet in the ledger; null where there is none. */
   firstOpen(): number | null;
   /** Rows without an outcome. */
@@ -101,6 +103,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   let failure: unknown = null;
   let closed = false;
   const ending = new AbortController();
+  const stopping = new AbortController();
   const wake: (() => void)[] = [];
   let linger: NodeJS.Timeout | null = null;
   const retries = makeSpeed(clock);
@@ -167,6 +170,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   function wakeAll(): void {
+    if (failure || over()) stopping.abort();
     for (const go of wake.splice(0)) go();
   }
 
@@ -303,6 +307,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     get over() {
       return over();
     },
+    stopping: AbortSignal.any([context.stop, stopping.signal]),
     firstOpen() {
       const open = [window.first(), rejections[0]?.row ?? null].filter((row) => row !== null);
       return open.length === 0 ? null : Math.min(...open);

@@ -1,7 +1,7 @@
 // Runs that stop before their end because of what they see, with real processes: what is answered for, and how they go on.
 import { describe, expect, test } from "vitest";
 import { useRedis } from "../support/redis.ts";
-import { customersAfter, customersOf, makeRows, recordsOf, toCsv, usePipeline } from "./support.ts";
+import { customersAfter, customersOf, makeRows, recordsOf, summaryOf, toCsv, until, usePipeline } from "./support.ts";
 
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
@@ -58,5 +58,37 @@ describe("--stop-after", () => {
     expect(await ask("verify", run)).toMatchObject({ code: 0, stderr: "" });
     const well = rows.filter((_, i) => i !== 850 && !failed.has(i + 1));
     expect(customersOf(simulator)).toEqual(customersAfter(well));
+  });
+});
+
+describe("--canary", () => {
+  test("sends so many rows alone: stops when one failed, ends with Ctrl-C, sends all others when they were updated", async () => {
+    const simulator = await path.simulate({ codeShare: 0.5, maxFaultsPerRow: "none", seed: 5 });
+    const rows = makeRows(400, 400);
+    const file = path.file("in.csv", toCsv(rows));
+    const args = [file, "--canary", "20"];
+    const first = await path.run(args);
+    expect(simulator.stats().requests).toBe(20);
+    const { run, counts, stopped } = first.summary;
+    const message = `${counts.failed} of the first 20 rows ended failed or unknown: --canary 20`;
+    expect(stopped).toMatchObject({ rule: "canary", message });
+    expect(first.summary).toMatchObject({ state: "stopped", read: 400, balanced: true, counts: { unsent: 380 } });
+    expect([first.code, counts.failed > 0]).toEqual([3, true]);
+    expect(await ask("verify", run)).toMatchObject({ code: 0 });
+
+    simulator.setFaults({ codeShare: 0, latency: 300 });
+    const second = path.start(["run", ...args, "--json"]);
+    await until(() => simulator.stats().inFlight === 20);
+    second.child.kill("SIGINT");
+    expect(summaryOf(await second.ended)).toMatchObject({
+      code: 130,
+      summary: { state: "interrupted", stopped: null },
+    });
+    expect(simulator.stats().requests).toBe(40);
+
+    simulator.setFaults({ latency: 0 });
+    const third = await path.run(args);
+    expect(third.summary).toMatchObject({ run, state: "complete", counts: { failed: counts.failed, unsent: 0 } });
+    expect(simulator.stats().requests).toBe(400);
   });
 });

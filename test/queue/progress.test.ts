@@ -39,6 +39,7 @@ async function progress(given: Given): Promise<Progress> {
       stopped: null,
       blocked: false,
       over: false,
+      stopping: new AbortController().signal,
       underway: 10,
       retrying: 0,
       windowFull: false,
