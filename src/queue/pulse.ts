@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Progress } from "../events.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { runClock } from "./epoch.ts";
-import { forgetStatus, type LiveState, tellStatus, type Wish } from "./status.ts";
+import { forgetStatus, GRANTED, type LiveState, tellStatus, type Wish } from "./status.ts";
 
 const BEAT_MS = 1_000;
 /** A Redis that has not answered for this long is told of. */
@@ -59,7 +59,8 @@ export function startPulse(context: PulseContext): () => Promise<void> {
     if (wish === null || over.signal.aborted) return;
     log.info({ run, wish }, "asked for");
     await coordinator.grant(wish);
-    if (coordinator.state !== state) context.notice(NOTICES[wish]);
+    // It may have stopped of itself instead.
+    if (coordinator.state !== state && coordinator.state === GRANTED[wish]) context.notice(NOTICES[wish]);
     await tellStatus(redis, status(), token);
   }
 

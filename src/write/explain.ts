@@ -1,7 +1,7 @@
 // A row and how it ended in; which column is to blame, a code and a sentence for people out. Never a value of the row.
 import type { Row } from "../parse/row.ts";
 import type { Plan, Problem } from "../plan/plan.ts";
-import type { Cause, Outcome, RefusedPart } from "../settle/outcome.ts";
+import { type Cause, codeOf, type Outcome, type RefusedPart, safe } from "../settle/outcome.ts";
 
 export interface Explanation {
   /** The source column's name as the file writes it; null where none is to blame. */
@@ -49,11 +49,6 @@ export function explain(row: Row, outcome: Outcome, plan: Plan): readonly Explan
   return [{ column: null, code: codeOf(cause), message: sentence(cause, outcome) }];
 }
 
-/** Untrusted text (a code, a keyword, a property's name from an endpoint) made harmless: at most 64 plain characters. */
-export function safe(text: string): string {
-  return text.slice(0, 64).replace(/[^\w.:/ -]/g, "?");
-}
-
 /** A name of the file's own (a column, a job) on one line of a terminal or a message: no control or direction characters. */
 export function printable(name: string): string {
   return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
@@ -85,10 +80,6 @@ function place(column: string | null, property: string | null): string {
   if (column === null) return property ? `${property}: ` : "";
   const name = `column "${printable(column).slice(0, 80)}"`;
   return property && property !== column ? `${name} (${property}): ` : `${name}: `;
-}
-
-function codeOf(cause: Cause): string {
-  return cause.subCode === undefined ? safe(cause.code) : `${safe(cause.code)}/${safe(cause.subCode)}`;
 }
 
 function sentence(cause: Cause, outcome: Outcome): string {

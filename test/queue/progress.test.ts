@@ -33,10 +33,13 @@ async function progress(given: Given): Promise<Progress> {
     drain: async () => {},
     end: async () => {},
     grant: async () => {},
+    halt() {},
     ...{
       state: "running",
+      stopped: null,
       blocked: null,
       over: false,
+      stopping: new AbortController().signal,
       underway: 10,
       retrying: 0,
       windowFull: false,
