@@ -133,7 +133,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
     { ...opened, reader, plan, source, clock, progress: hooks.progress },
     () => coordinator.firstOpen() ?? carrying.read + 1,
   );
-  const progress = () => progressOf(source, ledger, carrying, coordinator, settings.rate?.perSecond ?? null, limit);
+  const progress = () => progressOf(source, ledger, carrying, coordinator, limit);
   const begun = Number(ledger.meta("start") ?? start);
   closing.defer(
     startPulse({

@@ -37,11 +37,25 @@ function text<T>(expected: string, read: (text: string) => T | undefined) {
 const PER_SECOND: Readonly<Record<string, number>> = { s: 1, min: 1 / 60, h: 1 / 3600 };
 const MAX_RATE = 100_000;
 
-function parseRate(value: string): Rate | null | undefined {
+/** What parsePace reads, for people. */
+export const PACE = `a pace such as 50/s, 3000/min or 10/h (at most ${MAX_RATE}/s), or none`;
+
+export function parsePace(value: string): Rate | null | undefined {
   if (value === "none") return null;
   const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,6})?) ?\/ ?(s|min|h)$/.exec(value) ?? [];
   const perSecond = Number(count) * (PER_SECOND[unit] ?? 0);
   return perSecond > 0 && perSecond <= MAX_RATE ? { perSecond } : undefined;
+}
+
+/** Rows per second as people write them: in the first unit that needs no fraction. */
+export function paceText(perSecond: number | null): string {
+  if (perSecond === null) return "none";
+  for (const [unit, share] of Object.entries(PER_SECOND)) {
+    const count = perSecond / share;
+    const whole = Math.round(count);
+    if (whole > 0 && Math.abs(count - whole) < 1e-9 * whole) return `${whole}/${unit}`;
+  }
+  return `${Number(perSecond.toPrecision(3))}/s`;
 }
 
 const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
@@ -106,7 +120,7 @@ function parseKey(value: string): Buffer | undefined {
   return key?.length === 32 ? key : undefined;
 }
 
-const rate = text(`a pace such as 50/s, 3000/min or 10/h (at most ${MAX_RATE}/s), or none`, parseRate);
+const rate = text(PACE, parsePace);
 const path = text("a path", (value) => value || undefined);
 
 /** What every command may need; all of it has a default. */

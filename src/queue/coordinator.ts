@@ -64,6 +64,8 @@ export interface Coordinator {
   /** Does what a person wishes of the run; nothing when it is over. */
   grant(wish: Wish): Promise<void>;
   readonly state: LiveState;
+  /** Rows per second that the run may send; null for no limit of its own. */
+  readonly rate: number | null;
   /** The credentials were refused: nothing more will be sent. */
   readonly blocked: boolean;
   /** Blocked, cancelled, or told to stop. */
@@ -255,12 +257,17 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     async grant(wish) {
       if (over() || closed) return;
       try {
+        if (wish.kind === "rate") {
+          window.setRate(wish.rate);
+          return await conveyor.change({ rate: wish.rate });
+        }
+        const { kind } = wish;
         // Noted before it is shown: what was cancelled must not go on after a crash.
-        ledger.write([], [], wish === "cancel" ? { cancel: String(clock.wall()) } : { state: GRANTED[wish] });
+        ledger.write([], [], kind === "cancel" ? { cancel: String(clock.wall()) } : { state: GRANTED[kind] });
         await ledger.sync();
-        state = GRANTED[wish];
+        state = GRANTED[kind];
         wakeAll();
-        if (wish !== "cancel") await conveyor.hold(wish === "pause");
+        if (kind !== "cancel") await conveyor.change({ held: kind === "pause" });
       } catch (error) {
         if (!(error instanceof UpdraftError)) throw error;
         fail(error);
@@ -268,6 +275,9 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     },
     get state() {
       return state;
+    },
+    get rate() {
+      return conveyor.terms.rate;
     },
     get blocked() {
       return blocked;

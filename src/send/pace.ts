@@ -40,12 +40,16 @@ return {now, at, count, step}`);
 const reservation = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
 export interface Pace {
+  /** No rate is set: a row may be sent at any moment. */
+  readonly free: boolean;
   /** Milliseconds by which a row that got a slot may still be late: of rare slots none need be given up. */
   readonly slack: number;
   /** Resolves in the moment a row may be sent; false when the wait was ended. */
   slot(): Promise<boolean>;
   /** Ends every wait: the run is held. */
   release(): void;
+  /** The rates are others from now on: slots that were reserved before are given up, who waits goes on waiting. */
+  tune(rates: Pick<Rates, "endpointRate" | "rate">): void;
 }
 
 export interface Rates {
@@ -57,10 +61,14 @@ export interface Rates {
   readonly rate: number | null;
 }
 
-/** Null where no rate is set: nothing is asked then. */
-export function makePace(redis: Redis, rates: Rates, clock: Clock, signal: AbortSignal): Pace | null {
-  if (rates.rate === null && rates.endpointRate === null) return null;
-  const keys = [`${PREFIX}:pace:${rates.endpoint}`, runClock(rates.run)];
+/** Asks nothing of Redis while no rate is set. */
+export function makePace(redis: Redis, given: Rates, clock: Clock, signal: AbortSignal): Pace {
+  const keys = [`${PREFIX}:pace:${given.endpoint}`, runClock(given.run)];
+  let rates: Pick<Rates, "endpointRate" | "rate"> = given;
+  /** Ends with the rates that slots were reserved under. */
+  let term = new AbortController();
+  signal.addEventListener("abort", () => term.abort(), { once: true });
+  const free = () => rates.rate === null && rates.endpointRate === null;
   const interval = (rate: number | null) => (rate === null ? 0 : Math.ceil(1_000_000 / rate));
   const waiting: ((granted: boolean) => void)[] = [];
   let pumping = false;
@@ -89,10 +97,16 @@ export function makePace(redis: Redis, rates: Rates, clock: Clock, signal: Abort
     pumping = true;
     try {
       while (waiting.length > 0 && !signal.aborted) {
+        if (free()) {
+          for (const resolve of waiting.splice(0)) resolve(true);
+          break;
+        }
+        const { signal: over } = term;
         const { slots, wait } = await reserve();
-        if (slots.length === 0) await clock.sleep(Math.min(Math.max(1, wait), LONGEST_MS), signal);
+        if (slots.length === 0) await clock.sleep(Math.min(Math.max(1, wait), LONGEST_MS), over);
         for (const slot of slots) {
-          while (clock.now() < slot && !signal.aborted) await clock.sleep(slot - clock.now(), signal);
+          while (clock.now() < slot && !over.aborted) await clock.sleep(slot - clock.now(), over);
+          if (over.aborted) break;
           if (clock.now() - slot <= LATE_MS) waiting.shift()?.(true);
         }
       }
@@ -109,8 +123,19 @@ export function makePace(redis: Redis, rates: Rates, clock: Clock, signal: Abort
   }
 
   return {
-    slack: Math.max(LATE_MS, interval(rates.endpointRate) / 1000, interval(rates.rate) / 1000),
+    get free() {
+      return free();
+    },
+    get slack() {
+      return Math.max(LATE_MS, interval(rates.endpointRate) / 1000, interval(rates.rate) / 1000);
+    },
     release,
+    tune(now) {
+      if (now.rate === rates.rate && now.endpointRate === rates.endpointRate) return;
+      rates = now;
+      term.abort();
+      if (!signal.aborted) term = new AbortController();
+    },
     slot() {
       const granted = new Promise<boolean>((resolve) => waiting.push(resolve));
       if (!pumping) void pump();

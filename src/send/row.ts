@@ -28,7 +28,7 @@ export interface Sender {
 
 export interface RowContext {
   readonly lease: Lease;
-  readonly pace: Pace | null;
+  readonly pace: Pace;
   readonly settler: Settler;
   /** Of the batch that the row came in. */
   readonly claim: Claim;
@@ -52,7 +52,7 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
       continue;
     }
     let got = sender.tokens.current(stale) ?? (await sender.tokens.get(stale));
-    if (context.pace && got.kind === "token") {
+    if (!context.pace.free && got.kind === "token") {
       if (!(await context.pace.slot())) return 0;
       // Slots may be far apart: the token to send with is the one of this moment, unless asking for it misses the slot.
       const asked = clock.now();

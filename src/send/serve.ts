@@ -126,7 +126,7 @@ export function serveEpoch(context: ServeContext): Serving {
       refused() {
         if (!refused) settler.blocked();
         refused = true;
-        pace?.release();
+        pace.release();
       },
     };
     const send = async (row: QueuedRow) => {
@@ -164,7 +164,8 @@ export function serveEpoch(context: ServeContext): Serving {
     const now = await readEpoch(redis, epoch);
     if (!now) return gone();
     held = now.held;
-    if (held) pace?.release();
+    pace.tune(now);
+    if (held) pace.release();
   }
 
   async function serve(): Promise<void> {

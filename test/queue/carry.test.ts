@@ -49,6 +49,7 @@ function carry(
     drain: async () => void calls.push("drain"),
     end: async () => {},
     grant: async () => {},
+    rate: null,
     state: "running",
     blocked: false,
     get over() {

@@ -15,9 +15,7 @@ const RATES: Rates = { endpoint: "e", run: "r", endpointRate: null, rate: 500 };
 function pace(rates: Partial<Rates> = {}, clock: Clock = systemClock, client: Redis = redis.connect()): Pace {
   const stop = new AbortController();
   stops.push(stop);
-  const made = makePace(client, { ...RATES, ...rates }, clock, stop.signal);
-  if (!made) throw new Error("no pace");
-  return made;
+  return makePace(client, { ...RATES, ...rates }, clock, stop.signal);
 }
 
 /** Takes slots as fast as they are given, 64 waiting at a time, until `ms` have passed; when each was given. */
@@ -43,8 +41,51 @@ function busiest(times: readonly number[]): number {
   return most;
 }
 
-test("no rate is no pace: nothing is asked of Redis", () => {
-  expect(makePace(redis.connect(), { ...RATES, rate: null }, systemClock, new AbortController().signal)).toBeNull();
+test("without a rate a row may be sent at once, and nothing is asked of Redis", async () => {
+  const client = redis.connect();
+  client.disconnect();
+  const none = pace({ rate: null }, systemClock, client);
+  expect([none.free, await none.slot()]).toEqual([true, true]);
+});
+
+describe("another rate", () => {
+  const none = { endpointRate: null };
+
+  test("that is lower is obeyed at once: slots that were reserved at the higher one are given up", async () => {
+    const both = [pace(), pace()];
+    const running = both.map((one) => taken(one, 1_800));
+    await systemClock.sleep(700);
+    for (const one of both) one.tune({ ...none, rate: 20 });
+    const from = performance.now();
+    await systemClock.sleep(1_150);
+    for (const one of both) one.release();
+    const after = (await Promise.all(running)).flat().filter((at) => at > from);
+    expect(busiest(after)).toBeLessThanOrEqual(21);
+    expect(after.length).toBeGreaterThan(5);
+  });
+
+  test("that is higher, or none, is not kept waiting for by who waits for an hour's slot", async () => {
+    const slow = pace({ rate: 1 / 3_600 });
+    await slow.slot();
+    const waiting = [slow.slot(), slow.slot()];
+    slow.tune({ ...none, rate: 100 });
+    expect(await Promise.all(waiting)).toEqual([true, true]);
+    slow.tune({ ...none, rate: 1 / 3_600 });
+    expect([slow.free, slow.slack]).toEqual([false, 3_600_000]);
+    const last = [slow.slot(), slow.slot()];
+    slow.tune({ ...none, rate: null });
+    expect(await Promise.all(last)).toEqual([true, true]);
+    expect(slow.free).toBe(true);
+  });
+
+  test("is set for a run that had none, and for its endpoint", async () => {
+    const tuned = pace({ rate: null });
+    tuned.tune({ rate: null, endpointRate: 4 });
+    await tuned.slot();
+    const from = performance.now();
+    await tuned.slot();
+    expect(performance.now() - from).toBeGreaterThan(240);
+  });
 });
 
 describe("500 slots per second", () => {

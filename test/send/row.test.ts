@@ -12,6 +12,8 @@ import type { Fault } from "../../src/settle/entry.ts";
 import type { Outcome } from "../../src/settle/outcome.ts";
 import { AT, type FakeClock, makeFakeClock } from "../queue/support.ts";
 
+const FREE: Pace = { free: true, slack: 0, slot: async () => true, release() {}, tune() {} };
+
 /** Also the quiet period. Real time passes only where the simulator falls silent. */
 const TIMEOUT = 30_000;
 
@@ -55,7 +57,7 @@ function send(row: QueuedRow, { tokens = tokensOf(), http: client = http, ...how
   const sender: Sender = { http: client, tokens, contract: condor, clock };
   return sendRow(sender, row, {
     lease: { valid: () => true, aborter: new Aborter(), end: () => {} },
-    pace: null,
+    pace: FREE,
     settler: {
       outcome: (outcome) => void outcomes.push(outcome),
       fault: (fault) => void faults.push(fault),
@@ -307,7 +309,7 @@ describe("the right to send", () => {
 });
 
 describe("a pace", () => {
-  const paceOf = (slot: () => Promise<boolean>, slack = 100): Pace => ({ slot, slack, release: () => {} });
+  const paceOf = (slot: () => Promise<boolean>, slack = 100): Pace => ({ ...FREE, free: false, slot, slack });
 
   test("gives each request a slot, the one after a refused token too", async () => {
     simulator.setFaults({ revokeShare: 1, maxFaultsPerRow: 1 });
