@@ -63,6 +63,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
       finished: false,
       blocked: null,
       stopped: null,
+      notes: [],
       cancelled: true,
       answeredBefore: opened.answered,
     };

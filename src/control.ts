@@ -7,12 +7,15 @@ import { openInput } from "./input.ts";
 import { findRedis, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { isOver, openKnownRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
-import { askFor, GRANTED, type LiveState, readStatuses, type Wish } from "./queue/status.ts";
+import { askFor, isGranted, type LiveState, readStatuses, type Wish } from "./queue/status.ts";
 import { type KnownRun, toldBy } from "./runs.ts";
 import type { LocalSettings } from "./settings.ts";
 import { readOrigin } from "./settle/origin.ts";
 import { listRuns, pickRun, type RunFolder, runFolder } from "./settle/run-folder.ts";
 import type { Summary } from "./write/summary.ts";
+
+/** For errors: there is nothing left to … */
+const WORDS = { pause: "pause", resume: "resume", cancel: "cancel", rate: "change the rate of" } as const;
 
 export interface AskRequest {
   /** A run's name, or the beginning of it. */
@@ -48,22 +51,22 @@ export async function askRun(request: AskRequest, hooks: CancelHooks): Promise<A
 
   const live = statuses.find((status) => status.run === run);
   if (redis !== undefined && live !== undefined) {
-    if (live.state === GRANTED[wish]) return { run, now: live.state, already: true };
+    if (isGranted(wish, live)) return { run, now: live.state, already: true };
     const granted = await askFor(redis, live, wish, clock);
     // A process that was killed is told of for some seconds more, and one that stopped by itself hears of no wish: what they
     // left is cancelled here.
-    const left = granted === null && wish === "cancel" && isLeft(toldBy(runFolder(dataDir, run)).state);
+    const left = granted === null && wish.kind === "cancel" && isLeft(toldBy(runFolder(dataDir, run)).state);
     if (!left) return { run, now: granted?.state ?? "ended", already: false };
   }
   const folder = { run, dir: runFolder(dataDir, run) };
   const told = toldBy(folder.dir);
   if (isOver(told.state)) {
     const end = told.since ?? "";
-    throw new UpdraftError("run-ended", { run, state: told.state, end, wish, dir: folder.dir });
+    throw new UpdraftError("run-ended", { run, state: told.state, end, wish: WORDS[wish.kind], dir: folder.dir });
   }
   if (told.state === "running")
     throw new UpdraftError("run-held", { who: "a process that this Redis does not know", dir: folder.dir });
-  if (wish !== "cancel") throw new UpdraftError("run-not-live", { run, wish });
+  if (wish.kind !== "cancel") throw new UpdraftError("run-not-live", { run, wish: WORDS[wish.kind] });
   const home = found ?? (await join(openRedis({ ...settings, clock })));
   if (home === null) throw new Error("a Redis that was opened is there");
   return { run, now: await cancelHere(folder, home, request, hooks), already: false };

@@ -30,7 +30,7 @@ export interface KnownRun {
   /** Of a run that a process goes on with. */
   readonly live: Pick<
     RunStatus,
-    "epoch" | "host" | "pid" | "total" | "rowsPerSecond" | "secondsLeft" | "limitedBy"
+    "epoch" | "host" | "pid" | "total" | "rate" | "rowsPerSecond" | "secondsLeft" | "limitedBy"
   > | null;
   /** Its folder in this data folder. */
   readonly dir: string | null;
@@ -95,8 +95,9 @@ function about(run: string, status: RunStatus | undefined, here: boolean, dataDi
   const dir = here ? runFolder(dataDir, run) : null;
   const told = dir === null ? {} : toldBy(dir);
   if (status === undefined) return { run, state: "unreadable", ...nothing, ...told, dir };
-  const { state, start, since, read, counts, epoch, host, pid, total, rowsPerSecond, secondsLeft, limitedBy } = status;
-  const live = { epoch, host, pid, total, rowsPerSecond, secondsLeft, limitedBy };
+  const { state, start, since, read, counts, epoch, host, pid, total, rate, rowsPerSecond, secondsLeft, limitedBy } =
+    status;
+  const live = { epoch, host, pid, total, rate, rowsPerSecond, secondsLeft, limitedBy };
   return { run, ...nothing, ...told, state, start, since, read, counts, live, dir };
 }
 

@@ -37,17 +37,33 @@ function text<T>(expected: string, read: (text: string) => T | undefined) {
 const PER_SECOND: Readonly<Record<string, number>> = { s: 1, min: 1 / 60, h: 1 / 3600 };
 const MAX_RATE = 100_000;
 
-function parseRate(value: string): Rate | null | undefined {
+/** What parsePace reads, for people. */
+export const PACE = `a pace such as 50/s, 3000/min or 10/h (at most ${MAX_RATE}/s), or none`;
+
+export function parsePace(value: string): Rate | null | undefined {
   if (value === "none") return null;
   const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,6})?) ?\/ ?(s|min|h)$/.exec(value) ?? [];
   const perSecond = Number(count) * (PER_SECOND[unit] ?? 0);
   return perSecond > 0 && perSecond <= MAX_RATE ? { perSecond } : undefined;
 }
 
-const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
+/** Rows per second as people write them: in the first unit that needs no fraction. */
+export function paceText(perSecond: number | null): string {
+  if (perSecond === null) return "none";
+  for (const [unit, share] of Object.entries(PER_SECOND)) {
+    const count = perSecond / share;
+    const whole = Math.round(count);
+    if (whole > 0 && Math.abs(count - whole) < 1e-9 * whole) return `${whole}/${unit}`;
+  }
+  return `${Number(perSecond.toPrecision(3))}/s`;
+}
+
+const MILLISECONDS: Readonly<Record<string, number>> = {
+  ...{ ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 },
+};
 
 function parseDuration(value: string): number | undefined {
-  const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h)$/.exec(value) ?? [];
+  const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h|d)$/.exec(value) ?? [];
   const ms = Number(count) * (MILLISECONDS[unit] ?? 0);
   return ms > 0 ? ms : undefined;
 }
@@ -139,7 +155,7 @@ function parseKey(value: string): Buffer | undefined {
   return key?.length === 32 ? key : undefined;
 }
 
-const rate = text(`a pace such as 50/s, 3000/min or 10/h (at most ${MAX_RATE}/s), or none`, parseRate);
+const rate = text(PACE, parsePace);
 const path = text("a path", (value) => value || undefined);
 
 /** What every command may need; all of it has a default. */
@@ -230,6 +246,19 @@ const localSettings = z.object({
     effect:
       "Sends the first n valid rows alone; stops if any of them failed or ended unknown, else asks on a terminal before it sends the others; 1 to 1000, or none.",
   }),
+  giveUpAfter: text("a time from 1s to 30d, such as 90s, 30m or 12h", (value) => {
+    const ms = parseDuration(value);
+    return ms !== undefined && ms >= 1_000 && ms <= 30 * 86_400_000 ? ms : undefined;
+  })
+    .prefault("12h")
+    .register(docs, {
+      flag: "--give-up-after <time>",
+      env: "UPDRAFT_GIVE_UP_AFTER",
+      envFile: false,
+      secret: false,
+      fallback: "12h",
+      effect: "How long a run waits for an endpoint that is out before it is stopped, the rest unsent; 1s to 30d.",
+    }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

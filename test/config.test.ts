@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Given, loadLocalSettings, loadSettings } from "../src/config.ts";
 import { UpdraftError } from "../src/errors.ts";
-import { SETTINGS, type SettingName } from "../src/settings.ts";
+import { paceText, SETTINGS, type SettingName } from "../src/settings.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -239,6 +239,28 @@ describe("values", () => {
       expect(error.next).toBe('it can be set with --rate, UPDRAFT_RATE or "rate" in the configuration file');
     },
   );
+
+  test("a wrong pace is refused wherever it stands, also by what has no use for it", () => {
+    for (const text of ["0", "-5/s", "abc", "1e9/s"]) {
+      const error = refusal(() => loadSettings(given({}, { ...ENDPOINT, UPDRAFT_RATE: text })));
+      expect(error).toMatchObject({ code: "setting-invalid", exit: 2 });
+      expect(error.message).toMatch(/^UPDRAFT_RATE: expected a pace such as/);
+      const flag = refusal(() => loadSettings(given({ endpointRate: text }, ENDPOINT)));
+      expect(flag.message).toMatch(/^--endpoint-rate: expected a pace such as/);
+    }
+  });
+
+  test("a pace is told in the unit in which it needs no fraction, as it would be given", () => {
+    expect(
+      ["50/s", "20/min", "1000/min", "10/h", "0.5/s", "none"].map((text) => paceText(rate(text)?.perSecond ?? null)),
+    ).toEqual([...["50/s", "20/min", "1000/min", "10/h", "30/min", "none"]]);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100_000 }), fc.constantFrom("s", "min", "h"), (count, unit) => {
+        const perSecond = rate(`${count}/${unit}`)?.perSecond ?? 0;
+        expect(rate(paceText(perSecond))?.perSecond).toBeCloseTo(perSecond, 9);
+      }),
+    );
+  });
 
   test("every pace that is taken is a positive number of rows per second, and no text makes it throw anything else", () => {
     const near = fc.oneof(fc.string(), fc.stringMatching(/^[-+]?[0-9.e]{1,12} ?\/ ?(s|min|h|d)$/));

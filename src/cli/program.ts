@@ -5,7 +5,7 @@ import * as z from "zod";
 import { EXIT, UpdraftError } from "../errors.ts";
 import { describeError } from "../log.ts";
 import { checkCommand } from "./check.ts";
-import { cancelCommand, pauseCommand, resumeCommand } from "./control.ts";
+import { cancelCommand, pauseCommand, rateCommand, resumeCommand } from "./control.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
@@ -27,6 +27,7 @@ const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   statusCommand,
   pauseCommand,
   resumeCommand,
+  rateCommand,
   cancelCommand,
   retryCommand,
   explainCommand,

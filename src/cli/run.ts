@@ -44,6 +44,7 @@ export function runCommand(shell: Shell): Command {
       "concurrency",
       "attempts",
       "timeout",
+      "giveUpAfter",
       "stopAfter",
       "stopAfterSame",
       "canary",

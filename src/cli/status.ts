@@ -3,6 +3,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import type { KnownRun } from "../runs.ts";
+import { paceText } from "../settings.ts";
 import { STATUSES } from "../settle/outcome.ts";
 import { printable } from "../write/explain.ts";
 import { thousands } from "../write/render.ts";
@@ -72,11 +73,13 @@ function outcomesOf({ counts }: KnownRun): string | null {
 function paceOf({ live }: KnownRun): string | null {
   if (live === null) return null;
   const left = live.secondsLeft === null ? "" : `, ${clockTime(live.secondsLeft)} left`;
-  return `${thousands(live.rowsPerSecond)} rows/s${left}, limit: ${live.limitedBy}`;
+  const rate = live.rate === null ? "" : `, rate ${paceText(live.rate)}`;
+  return `${thousands(live.rowsPerSecond)} rows/s${rate}${left}, limit: ${live.limitedBy}`;
 }
 
 function next({ run, state, live }: KnownRun): string | null {
-  if (live !== null && state === "running") return `updraft pause ${run}, updraft cancel ${run}`;
+  if (live !== null && (state === "running" || state === "waiting"))
+    return `updraft pause ${run}, updraft rate ${run} <pace>, updraft cancel ${run}`;
   if (live !== null && state === "paused") return `updraft resume ${run}, updraft cancel ${run}`;
   if (live !== null || state === "running") return null;
   if (state === "interrupted" || state === "blocked" || state === "stopped")

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { announceEpoch, holdEpoch, type RunRecord } from "./epoch.ts";
+import { announceEpoch, changeEpoch, type EpochRecord, type RunRecord, type Terms } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
 import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
 import { type BatchQueue, makeBatchQueue } from "./put.ts";
@@ -47,10 +47,10 @@ export interface Conveyor {
   readonly queue: BatchQueue;
   /** Batches that have rows without an outcome. */
   readonly sent: ReadonlyMap<string, Sent>;
-  /** Workers start no request while this is so. */
-  readonly held: boolean;
-  /** Holds or releases the workers, for this epoch and those to come. */
-  hold(held: boolean): Promise<void>;
+  /** What the workers are to keep to. */
+  readonly terms: Terms;
+  /** Tells them what is different from now on, in this epoch and those to come. */
+  change(terms: Partial<Terms>): Promise<void>;
   /** Opens the next epoch and announces it to the workers. */
   open(): Promise<void>;
   /** Seals the batches that are due and adds them, one call after the other; with `all`, also what does not fill one. */
@@ -83,8 +83,10 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
   let highest = 0;
   /** The epoch is lost, and the next is not open yet. */
   let lost = true;
-  let held = false;
+  let terms: Terms = { held: false, rate: record.rate };
   let adding: Promise<void> = Promise.resolve();
+
+  const epochRecord = (): EpochRecord => ({ v: 1, epoch, ...record, ...terms });
 
   return {
     get epoch() {
@@ -98,12 +100,12 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
       return queue;
     },
     sent,
-    get held() {
-      return held;
+    get terms() {
+      return terms;
     },
-    async hold(now) {
-      held = now;
-      if (!ending.aborted) await holdEpoch(redis, epoch, held);
+    async change(changed) {
+      terms = { ...terms, ...changed };
+      if (!lost && !ending.aborted) await changeEpoch(redis, context.holder, epochRecord());
     },
     async open() {
       newest++;
@@ -112,7 +114,7 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
       sealer = makeSealer(context.key, epoch);
       queue = makeBatchQueue(redis, epoch);
       epochs.push(epoch);
-      await announceEpoch(redis, context.holder, { v: 1, epoch, held, ...record });
+      await announceEpoch(redis, context.holder, epochRecord());
       log.info({ epoch }, "epoch opened");
       lost = false;
     },

@@ -51,6 +51,9 @@ export interface CoordinatorContext {
   readonly stop: AbortSignal;
 }
 
+/** A rest that the endpoint asked for, or its outage. */
+export type Closed = "rest" | "outage";
+
 export interface Coordinator {
   put(update: Update, past?: Past): void;
   /** A row of this customer ended unknown in an earlier spell: its next row waits out the quiet period. */
@@ -70,12 +73,17 @@ export interface Coordinator {
   grant(wish: Wish): Promise<void>;
   /** Ends the run before its end, by a rule: requests in flight end, nothing more is sent. Nothing when it is over. */
   halt(stop: Stopped): void;
+  /** Told when workers send nothing to the endpoint for a while, and with null when they do again. */
+  close(by: Closed | null): void;
+  readonly closedBy: Closed | null;
   readonly state: LiveState;
   /** Null for a run that was not halted. */
   readonly stopped: Stopped | null;
   /** Why nothing more will be sent: the credentials were refused. Null while it may be. */
   readonly blocked: Refusal | null;
   /** Blocked, halted, cancelled, or told to stop. */
+  /** Rows per second that the run may send; null for no limit of its own. */
+  readonly rate: number | null;
   readonly over: boolean;
   /** Aborted when it is over, or has failed. */
   readonly stopping: AbortSignal;
@@ -99,6 +107,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const budget = makeBudget(context.limits);
   let rejections: Outcome[] = [];
   let state: LiveState = "running";
+  /** Why the endpoint may not be sent to now. */
+  let closedBy: Closed | null = null;
   let stopped: Stopped | null = null;
   let blocked: Refusal | null = null;
   let failure: unknown = null;
@@ -230,7 +240,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     log.warn({ epoch: conveyor.epoch, rule: stop.rule, rows: stop.rows }, stop.message);
     wakeAll();
     // At once: until the epoch is retired, workers would go on with what is in the queue.
-    conveyor.hold(true).catch((error: unknown) => warn(error, "cannot hold the workers"));
+    conveyor.change({ held: true }).catch((error: unknown) => warn(error, "cannot hold the workers"));
   }
 
   async function until(done: () => boolean): Promise<void> {
@@ -284,23 +294,37 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     async grant(wish) {
       if (over() || closed) return;
       try {
+        if (wish.kind === "rate") {
+          window.setRate(wish.rate);
+          return await conveyor.change({ rate: wish.rate });
+        }
+        const { kind } = wish;
         // Noted before it is shown: what was cancelled must not go on after a crash.
-        ledger.write([], [], wish === "cancel" ? { cancel: String(clock.wall()) } : { state: GRANTED[wish] });
+        ledger.write([], [], kind === "cancel" ? { cancel: String(clock.wall()) } : { state: GRANTED[kind] });
         await ledger.sync();
-        state = GRANTED[wish];
+        state = GRANTED[kind];
         wakeAll();
-        if (wish !== "cancel") await conveyor.hold(wish === "pause");
+        if (kind !== "cancel") await conveyor.change({ held: kind === "pause" });
       } catch (error) {
         if (!(error instanceof UpdraftError)) throw error;
         fail(error);
       }
     },
     halt,
+    close(by) {
+      closedBy = by;
+    },
     get state() {
-      return state;
+      return state === "running" && closedBy === "outage" ? "waiting" : state;
+    },
+    get closedBy() {
+      return closedBy;
     },
     get stopped() {
       return stopped;
+    },
+    get rate() {
+      return conveyor.terms.rate;
     },
     get blocked() {
       return blocked;

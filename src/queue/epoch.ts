@@ -9,7 +9,7 @@ import { keyFingerprint } from "./seal.ts";
 
 /** The set of epochs that have work, watched by every worker. */
 export const EPOCHS = `${PREFIX}:epochs`;
-/** Channel on which epochs are announced, held, released and ended; the message is the epoch's name. */
+/** Channel on which epochs are announced, changed and ended; the message is the epoch's name. */
 export const NEWS = `${PREFIX}:news`;
 
 /** A worker's lock on a batch: the rows of a worker that died come back after it. */
@@ -38,6 +38,9 @@ export const epochRecord = z.object({
 export type EpochRecord = z.infer<typeof epochRecord>;
 
 export type RunRecord = Omit<EpochRecord, "v" | "epoch" | "held">;
+
+/** What of an epoch's record changes while it is served. */
+export type Terms = Pick<EpochRecord, "held" | "rate">;
 
 /** What is the same for all epochs of a run. */
 export function recordOf(run: string, contract: string, settings: Settings, key: Buffer): RunRecord {
@@ -96,13 +99,15 @@ export async function closeEpoch(redis: Redis, hold: Hold, epoch: string): Promi
   await closeScript(redis, hold, [epochKeys(epoch).record], []);
 }
 
-/** Holds or releases an epoch for all workers. False when its record is gone. */
-export async function holdEpoch(redis: Redis, epoch: string, held: boolean): Promise<boolean> {
-  const record = await readEpoch(redis, epoch);
-  if (!record) return false;
-  const set = await redis.set(epochKeys(epoch).record, JSON.stringify({ ...record, held }), "XX");
-  await redis.publish(NEWS, epoch);
-  return set !== null;
+// KEYS: record. ARGV: record, epoch, channel.
+const changeScript = makeFenced(`
+redis.call('SET', KEYS[2], ARGV[2], 'XX')
+redis.call('PUBLISH', ARGV[4], ARGV[3])`);
+
+/** Writes the record anew, unless it is gone: all workers read it again. Throws `run-taken-over`. */
+export async function changeEpoch(redis: Redis, hold: Hold, record: EpochRecord): Promise<void> {
+  const { epoch } = record;
+  await changeScript(redis, hold, [epochKeys(epoch).record], [JSON.stringify(record), epoch, NEWS]);
 }
 
 /** Numbers of the epochs of a run that nobody has ended. */

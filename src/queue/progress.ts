@@ -15,7 +15,6 @@ export function progressOf(
   ledger: Ledger,
   carrying: Carrying,
   coordinator: Coordinator,
-  rate: number | null,
   limit: number | null,
 ): Progress {
   const { read, finished } = carrying;
@@ -33,13 +32,14 @@ export function progressOf(
     underway,
     rowsPerSecond,
     secondsLeft: rowsPerSecond > 0 ? left / rowsPerSecond : null,
-    limitedBy: limitedBy(coordinator, finished, rate),
+    limitedBy: limitedBy(coordinator, finished),
   };
 }
 
-function limitedBy(coordinator: Coordinator, finished: boolean, rate: number | null): Limit {
+function limitedBy(coordinator: Coordinator, finished: boolean): Limit {
   if (coordinator.state === "paused") return "paused";
-  const { rowsPerSecond, retrying, windowFull } = coordinator;
+  if (coordinator.closedBy !== null) return coordinator.closedBy;
+  const { rate, rowsPerSecond, retrying, windowFull } = coordinator;
   if (rate !== null && rowsPerSecond >= rate * AT_PACE) return "pace";
   if (retrying > rowsPerSecond * MANY_RETRIES) return "retries";
   return windowFull || finished ? "endpoint" : "reading";

@@ -4,9 +4,10 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Progress } from "../events.ts";
+import { paceText } from "../settings.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { runClock } from "./epoch.ts";
-import { forgetStatus, GRANTED, type LiveState, tellStatus, type Wish } from "./status.ts";
+import { forgetStatus, isGranted, type LiveState, tellStatus, type Wish } from "./status.ts";
 
 const BEAT_MS = 1_000;
 /** A Redis that has not answered for this long is told of. */
@@ -14,11 +15,20 @@ const SILENT_MS = 5_000;
 /** And one that does not answer at the end is not waited for: a status ends by itself. */
 const END_MS = 2_000;
 
-const NOTICES: Readonly<Record<Wish, string>> = {
-  pause: "paused, as asked for: requests in flight end, nothing more is sent until it is resumed",
-  resume: "resumed, as asked for",
-  cancel: "cancelled, as asked for: requests in flight end, all other rows end unsent",
-};
+function noticeOf(wish: Wish): string {
+  switch (wish.kind) {
+    case "pause":
+      return "paused, as asked for: requests in flight end, nothing more is sent until it is resumed";
+    case "resume":
+      return "resumed, as asked for";
+    case "cancel":
+      return "cancelled, as asked for: requests in flight end, all other rows end unsent";
+    case "rate":
+      return `the rate is now ${paceText(wish.rate)}, as asked for`;
+    default:
+      return wish satisfies never;
+  }
+}
 
 export interface PulseContext {
   readonly redis: Redis;
@@ -27,7 +37,7 @@ export interface PulseContext {
   readonly token: string;
   /** Wall clock: when the run began. */
   readonly start: number;
-  readonly coordinator: Pick<Coordinator, "state" | "epochs" | "grant">;
+  readonly coordinator: Pick<Coordinator, "state" | "rate" | "epochs" | "grant">;
   readonly clock: Clock;
   readonly log: Logger;
   progress(): Progress;
@@ -50,18 +60,32 @@ export function startPulse(context: PulseContext): () => Promise<void> {
     const { counts, read, total, rowsPerSecond, secondsLeft, limitedBy } = context.progress();
     const epoch = coordinator.epochs.at(-1) ?? run;
     const who = { host: hostname(), pid: process.pid };
-    const pace = { rowsPerSecond: Math.round(rowsPerSecond * 10) / 10, secondsLeft: round(secondsLeft), limitedBy };
-    return { v: 1 as const, run, state, epoch, start, since, ...who, counts, read, total, ...pace };
+    const speed = { rowsPerSecond: Math.round(rowsPerSecond * 10) / 10, secondsLeft: round(secondsLeft), limitedBy };
+    return {
+      v: 1 as const,
+      run,
+      state,
+      epoch,
+      start,
+      since,
+      ...who,
+      counts,
+      read,
+      total,
+      rate: coordinator.rate,
+      ...speed,
+    };
   }
 
   async function beat(): Promise<void> {
-    const wish = await tellStatus(redis, status(), token);
+    const before = status();
+    const wish = await tellStatus(redis, before, token);
     if (wish === null || over.signal.aborted) return;
     log.info({ run, wish }, "asked for");
     await coordinator.grant(wish);
-    // It may have stopped of itself instead.
-    if (coordinator.state !== state && coordinator.state === GRANTED[wish]) context.notice(NOTICES[wish]);
-    await tellStatus(redis, status(), token);
+    const after = status();
+    if (isGranted(wish, after) && !isGranted(wish, before)) context.notice(noticeOf(wish));
+    await tellStatus(redis, after, token);
   }
 
   /** Says so when Redis keeps it waiting: a run that stands still must not do so silently. */

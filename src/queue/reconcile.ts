@@ -31,7 +31,8 @@ export async function reconcile(context: ReconcileContext): Promise<void> {
   const known = await readEpoch(redis, conveyor.epoch);
   if (known === null) return replaceEpoch(context);
   // Redis failed when it was to be written.
-  if (known.held !== conveyor.held) await conveyor.hold(conveyor.held);
+  const { held, rate } = conveyor.terms;
+  if (known.held !== held || known.rate !== rate) await conveyor.change({});
   const now = clock.now();
   const silent = [...conveyor.sent].filter(([, batch]) => now >= batch.quietUntil);
   if (silent.length === 0) return;

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { closeEpoch, endEpoch, epochsOf, holdEpoch, readEpoch } from "./epoch.ts";
+import { changeEpoch, closeEpoch, endEpoch, epochsOf, readEpoch } from "./epoch.ts";
 import type { Hold } from "./fence.ts";
 import type { Holder } from "./holder.ts";
 import { unpackBatch } from "./payload.ts";
@@ -41,7 +41,7 @@ export async function retireEpoch(context: RetireContext, epoch: string): Promis
     const record = await readEpoch(redis, epoch);
     const readable = record === null || record.key === keyFingerprint(key);
     const known = record !== null && readable;
-    await holdEpoch(redis, epoch, true);
+    if (record !== null) await changeEpoch(redis, holder, { ...record, held: true });
     await queue.pause();
     const deadline = clock.now() + patience;
     while ((await queue.active()) > 0 && clock.now() < deadline) await clock.sleep(LOOK_MS);

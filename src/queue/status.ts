@@ -22,7 +22,7 @@ const count = z.number().int().min(0);
 const runStatus = z.object({
   v: z.literal(1),
   run: z.string(),
-  state: z.enum(["running", "paused", "stopped", "cancelled"]),
+  state: z.enum(["running", "paused", "waiting", "stopped", "cancelled"]),
   epoch: z.string(),
   /** ISO 8601: when the run began, and since when it is in its state. */
   start: z.string(),
@@ -39,6 +39,8 @@ const runStatus = z.object({
   }),
   read: count,
   total: count,
+  /** Rows per second that it may send; null for no limit of its own. */
+  rate: z.number().positive().nullable(),
   rowsPerSecond: z.number().min(0),
   secondsLeft: z.number().min(0).nullable(),
   limitedBy: z.string(),
@@ -46,14 +48,23 @@ const runStatus = z.object({
 export type RunStatus = z.infer<typeof runStatus>;
 export type LiveState = RunStatus["state"];
 
-const wish = z.enum(["pause", "resume", "cancel"]);
+const wish = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.enum(["pause", "resume", "cancel"]) }),
+  z.strictObject({ kind: z.literal("rate"), rate: runStatus.shape.rate }),
+]);
 export type Wish = z.infer<typeof wish>;
 
-/** The state that shows that a wish was granted. */
+/** The state that a wish asks for. */
 export const GRANTED = { pause: "paused", resume: "running", cancel: "cancelled" } as const satisfies Record<
-  Wish,
+  Exclude<Wish["kind"], "rate">,
   LiveState
 >;
+
+export function isGranted(wished: Wish, { state, rate }: Pick<RunStatus, "state" | "rate">): boolean {
+  if (wished.kind === "rate") return rate === wished.rate;
+  // A run that goes on may have to wait for its endpoint.
+  return state === GRANTED[wished.kind] || (wished.kind === "resume" && state === "waiting");
+}
 
 // KEYS: hold, status, wish, runs. ARGV: mine, status, milliseconds, run. Returns the wish, which is taken away; false for none.
 // A coordinator that was stopped while another took its run over has nothing to say of it.
@@ -78,7 +89,7 @@ const keysOf = (run: string) => [holdKey(run), statusKey(run), wishKey(run), RUN
 export async function tellStatus(redis: Redis, status: RunStatus, mine: string): Promise<Wish | null> {
   const args = [mine, JSON.stringify(status), STATUS_MS, status.run];
   const found = await tellScript(redis, keysOf(status.run), args);
-  return wish.safeParse(String(found)).data ?? null;
+  return found === null ? null : parse(wish, String(found));
 }
 
 /** Forgets a run's status, and with it a wish that comes too late, or is from an earlier spell. */
@@ -88,7 +99,8 @@ export async function forgetStatus(redis: Redis, run: string, mine: string): Pro
 
 /** Null for a run that has no living coordinator. */
 export async function readStatus(redis: Redis, run: string): Promise<RunStatus | null> {
-  return parse(await redis.get(statusKey(run)));
+  const text = await redis.get(statusKey(run));
+  return text === null ? null : parse(runStatus, text);
 }
 
 /** All runs that have a living coordinator. */
@@ -99,12 +111,16 @@ export async function readStatuses(redis: Redis): Promise<RunStatus[]> {
   // Their coordinators died; one that lives comes back by itself.
   const dead = runs.filter((_, i) => texts[i] === null);
   if (dead.length > 0) await redis.srem(RUNS, ...dead);
-  return texts.flatMap((text) => parse(text ?? null) ?? []);
+  return texts.flatMap((text) => (text === null ? [] : (parse(runStatus, text) ?? [])));
 }
 
-/** What another version wrote is not understood, and so not shown. */
-function parse(text: string | null): RunStatus | null {
-  return text === null ? null : (runStatus.safeParse(JSON.parse(text)).data ?? null);
+/** What another version wrote is not understood: such a status is not shown, such a wish not heard. */
+function parse<T>(schema: z.ZodType<T>, text: string): T | null {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
 }
 
 /**
@@ -113,11 +129,11 @@ function parse(text: string | null): RunStatus | null {
  */
 export async function askFor(redis: Redis, asked: RunStatus, wished: Wish, clock: Clock): Promise<RunStatus | null> {
   const { run, host, pid } = asked;
-  await redis.set(wishKey(run), wished, "PX", WISH_MS);
+  await redis.set(wishKey(run), JSON.stringify(wished), "PX", WISH_MS);
   const end = clock.now() + WISH_MS;
   for (;;) {
     const status = await readStatus(redis, run);
-    if (status === null || status.state === GRANTED[wished]) return status;
+    if (status === null || isGranted(wished, status)) return status;
     if (clock.now() >= end) break;
     await clock.sleep(LOOK_MS);
   }

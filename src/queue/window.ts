@@ -53,15 +53,17 @@ export interface Window {
   readonly deferred: number;
   /** Told by the coordinator: rows answered per second. */
   tune(rowsPerSecond: number): void;
+  /** Rows per second that are configured from now on; null for none. */
+  setRate(rate: number | null): void;
   close(): void;
 }
 
 /**
  * @param quiet milliseconds after an unknown row before its customer's next row may be sent: a request that got no answer may still take effect
- * @param rate configured rows per second; null for none
+ * @param firstRate configured rows per second to begin with; null for none
  * @param ready called when a row became due outside of put()
  */
-export function makeWindow(quiet: number, rate: number | null, clock: Clock, ready: () => void): Window {
+export function makeWindow(quiet: number, firstRate: number | null, clock: Clock, ready: () => void): Window {
   const rows = new Map<number, WindowRow>();
   const last = new Map<string, WindowRow>();
   const over = new AbortController();
@@ -72,6 +74,7 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
   /** When what was sent before this window can have no more effect: a quiet period after the first row that was put. */
   let calm: number | null = null;
   let resting: (() => void)[] = [];
+  let rate = firstRate;
   let speed = rate ?? FIRST_GUESS;
   let most = rate === null ? FIRST_BATCH : MAX_BATCH;
 
@@ -192,6 +195,12 @@ export function makeWindow(quiet: number, rate: number | null, clock: Clock, rea
     },
     tune(rowsPerSecond) {
       if (rate === null) speed = rowsPerSecond;
+      most = MAX_BATCH;
+    },
+    setRate(now) {
+      rate = now;
+      // Without one it is what was possible so far, until more is.
+      speed = rate ?? speed;
       most = MAX_BATCH;
     },
     close: () => over.abort(),

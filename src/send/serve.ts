@@ -128,7 +128,6 @@ export function serveEpoch(context: ServeContext): Serving {
       pace,
       settler,
       claim,
-      paced: record.rate !== null || record.endpointRate !== null,
       attempts: record.attempts,
       timeout: record.timeout,
       open: isOpen,
@@ -191,8 +190,8 @@ export function serveEpoch(context: ServeContext): Serving {
     const now = await readEpoch(redis, epoch);
     if (!now) return gone();
     held = now.held;
-    if (held) pace.release();
     pace.tune(now);
+    if (held) pace.release();
   }
 
   async function serve(): Promise<void> {

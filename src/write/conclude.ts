@@ -43,6 +43,8 @@ export interface EndedRun {
   /** A rule ended it before its end. */
   readonly stopped: Stopped | null;
   readonly cancelled: boolean;
+  /** What is to be told of the endpoint. */
+  readonly notes: readonly string[];
   readonly start: number;
   /** The same moment on the monotonic clock: the other may be set anew meanwhile. */
   readonly began: number;
@@ -120,7 +122,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     superseded,
     durationMs: clock.now() - ended.began,
     settings,
-    warnings: [...plan.warnings, ...(ended.blocked === null ? [] : [REFUSED[ended.blocked]])],
+    warnings: [...plan.warnings, ...ended.notes, ...(ended.blocked === null ? [] : [REFUSED[ended.blocked]])],
     baseUrl: ended.baseUrl,
     start: begun,
     end,

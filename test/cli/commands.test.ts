@@ -45,7 +45,8 @@ describe("a mistake on the command line", () => {
     [["run", "x.csv", "--set", "USA"], "--set expects property=value", "--set countryCodeA3=USA"],
     [["check", "x.csv", "--set", "a=1", "--set", "a=2"], "--set names a twice", ""],
     [["run", "x.csv", "--limit", "0"], '--limit: expected a whole number from 1, got "0"', ""],
-    [["run", "x.csv", "--rate", "fast"], "--rate: expected a pace", "UPDRAFT_RATE"],
+    [["run", "x.csv", "--rate", "-5/s"], "--rate: expected a pace", "UPDRAFT_RATE"],
+    [["rate", "1f0c", "abc"], "<pace>: expected a pace such as 50/s", "updraft <command> --help"],
   ])("%j is one sentence, what to do, and exit code 2", async (args, message, next) => {
     const { code, stdout, stderr } = await cli.run(args, { env: NOWHERE });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -131,6 +131,30 @@ describe("pause", () => {
   });
 });
 
+describe("rate", () => {
+  test("from another machine is changed while the run goes on, which its workers keep to and its screen tells", async () => {
+    const simulator = await path.simulate();
+    const running = path.start(["run", path.file("in.csv", toCsv(makeRows(200, 200))), "--json", "--rate", "10/s"]);
+    await until(() => simulator.stats().effects >= 3);
+    await until(async () => (await redis.connect().keys("updraft:status:*")).length === 1);
+    const [run = ""] = await redis.connect().smembers("updraft:runs");
+    expect(simulator.stats().maxPerSecond).toBeLessThanOrEqual(11);
+    const changed = await ask(["rate", run.slice(0, 6), "6000/min"], ELSEWHERE);
+    expect(changed).toEqual({ code: 0, stdout: `The rate of run ${run} is now 100/s.\n`, stderr: "" });
+    const { code, stderr, summary } = summaryOf(await running.ended);
+    expect({ code, state: summary.state, updated: summary.counts.updated }).toEqual({
+      ...{ code: 0, state: "complete", updated: 200 },
+    });
+    expect(simulator.stats().maxPerSecond).toBeGreaterThan(11);
+    expect(simulator.stats().maxPerSecond).toBeLessThanOrEqual(101);
+    expect(stderr).toContain("the rate is now 100/s, as asked for");
+    expect(await ours()).toEqual([]);
+    const late = await ask(["rate", run, "none"]);
+    expect(late).toMatchObject({ code: 2, stdout: "" });
+    expect(late.stderr).toContain("there is nothing left to change the rate of");
+  });
+});
+
 describe("cancel", () => {
   test("lets rows in flight end and answers for all others as unsent, in a file that can be run", async () => {
     const { simulator, rows, file, running, run, hurry } = await begin(
@@ -341,7 +365,7 @@ describe("runs and status", () => {
     expect(Object.keys(JSON.parse(text)).sort()).toEqual(
       [
         ...["v", "run", "state", "epoch", "start", "since", "host", "pid", "counts", "read", "total"],
-        ...["rowsPerSecond", "secondsLeft", "limitedBy"],
+        ...["rate", "rowsPerSecond", "secondsLeft", "limitedBy"],
       ].sort(),
     );
     expect(text).not.toMatch(/in\.csv|csta_|Holtsville/);

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import { makeConveyor } from "../../src/queue/conveyor.ts";
-import { announceEpoch, holdEpoch, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
+import { announceEpoch, epochKeys, NEWS, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
 import { holdKey } from "../../src/queue/fence.ts";
 import { holdRun } from "../../src/queue/holder.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
@@ -119,25 +119,50 @@ describe("openCoordinator", () => {
   test("holds the workers while it is paused, and lets them go on when it is resumed", async () => {
     const { coordinator, client, ledger } = await setUp();
     const held = async () => (await readEpoch(client, `${RUN}-1`))?.held;
-    await coordinator.grant("pause");
+    await coordinator.grant({ kind: "pause" });
     expect([coordinator.state, coordinator.over, ledger.meta("state"), await held()]).toEqual([
       ...["paused", false, "paused", true],
     ]);
-    await coordinator.grant("resume");
+    await coordinator.grant({ kind: "resume" });
     expect([coordinator.state, ledger.meta("state"), await held()]).toEqual(["running", "running", false]);
   });
 
   test("holds the workers again where Redis did not take it, or somebody else let them go", async () => {
     const { coordinator, client } = await setUp();
-    await coordinator.grant("pause");
-    await holdEpoch(client, `${RUN}-1`, false);
+    await coordinator.grant({ kind: "pause" });
+    const record = { ...(await readEpoch(client, `${RUN}-1`)), held: false };
+    await client.set(epochKeys(`${RUN}-1`).record, JSON.stringify(record));
     await expect.poll(async () => (await readEpoch(client, `${RUN}-1`))?.held).toBe(true);
+  });
+
+  test("tells the workers a new rate, in this epoch and in one that replaces it, and its window is as large as that allows", async () => {
+    const { coordinator, client, worker } = await setUp({ record: { ...RECORD, rate: 4 } });
+    const rates = async (epoch: number) => [coordinator.rate, (await readEpoch(client, `${RUN}-${epoch}`))?.rate];
+    expect(await rates(1)).toEqual([4, 4]);
+    const news = redis.connect();
+    const told: string[] = [];
+    news.on("message", (_channel: string, epoch: string) => told.push(epoch));
+    await news.subscribe(NEWS);
+    await coordinator.grant({ kind: "rate", rate: 1_000 / 60 });
+    expect(await rates(1)).toEqual([1_000 / 60, 1_000 / 60]);
+    await expect.poll(() => told).toEqual([`${RUN}-1`]);
+    for (let row = 1; row <= 9; row++) coordinator.put(update(row));
+    void coordinator.drain();
+    // A quarter of a second of rows.
+    expect((await worker().take()).rows).toHaveLength(4);
+
+    await coordinator.grant({ kind: "rate", rate: null });
+    await client.flushall();
+    await expect.poll(() => rates(2)).toEqual([null, null]);
+    await coordinator.grant({ kind: "cancel" });
+    await coordinator.grant({ kind: "rate", rate: 7 });
+    expect(await rates(2)).toEqual([null, null]);
   });
 
   test("announces an epoch held where the run is paused, so that no worker takes anything of it", async () => {
     const client = redis.connect();
     const { conveyor } = await newConveyor(client);
-    await conveyor.hold(true);
+    await conveyor.change({ held: true });
     await conveyor.open();
     expect([conveyor.epoch, (await readEpoch(client, `${RUN}-9`))?.held]).toEqual([`${RUN}-9`, true]);
     await conveyor.queue.close();
@@ -160,7 +185,7 @@ describe("openCoordinator", () => {
 
   test("stays paused in the epoch that replaces one that Redis lost", async () => {
     const { coordinator, client } = await setUp();
-    await coordinator.grant("pause");
+    await coordinator.grant({ kind: "pause" });
     await client.flushall();
     await expect.poll(async () => (await readEpoch(client, `${RUN}-2`))?.held).toBe(true);
   });
@@ -171,11 +196,11 @@ describe("openCoordinator", () => {
     const drained = coordinator.drain();
     const hands = worker();
     const taken = await hands.take();
-    await coordinator.grant("cancel");
+    await coordinator.grant({ kind: "cancel" });
     await drained;
     expect([coordinator.state, coordinator.over]).toEqual(["cancelled", true]);
     expect(ledger.meta("cancel")).toMatch(/^\d+$/);
-    await coordinator.grant("resume");
+    await coordinator.grant({ kind: "resume" });
     expect(coordinator.state).toBe("cancelled");
     const ended = end();
     await hands.settle(1);
@@ -198,7 +223,7 @@ describe("openCoordinator", () => {
     await expect.poll(async () => (await readEpoch(client, `${RUN}-1`))?.held).toBe(true);
     // What comes later changes nothing.
     coordinator.halt({ ...stop, rule: "canary" });
-    await coordinator.grant("cancel");
+    await coordinator.grant({ kind: "cancel" });
     expect([coordinator.state, coordinator.stopped, ledger.meta("cancel")]).toEqual(["stopped", stop, null]);
     const ended = end();
     await hands.settle(1);
@@ -247,7 +272,7 @@ describe("openCoordinator", () => {
     const drained = coordinator.drain();
     coordinator.put(update(1));
     full = true;
-    await coordinator.grant("cancel");
+    await coordinator.grant({ kind: "cancel" });
     full = false;
     expect(coordinator.state).toBe("running");
     await drained.catch(() => {});

@@ -17,12 +17,11 @@ interface Given {
   readonly finished?: boolean;
   readonly answered?: number;
   readonly coordinator?: Partial<Coordinator>;
-  readonly rate?: number | null;
   readonly limit?: number | null;
 }
 
 async function progress(given: Given): Promise<Progress> {
-  const { format = "csv", lines = 101, read = 50, finished = false, answered = 40, rate = null, limit = null } = given;
+  const { format = "csv", lines = 101, read = 50, finished = false, answered = 40, limit = null } = given;
   const ledger = folder.keep(openLedger(await folder.dir()));
   ledger.write(Array.from({ length: answered }, (_, i) => outcome(i + 1)));
   const coordinator: Coordinator = {
@@ -34,6 +33,8 @@ async function progress(given: Given): Promise<Progress> {
     end: async () => {},
     grant: async () => {},
     halt() {},
+    close: () => {},
+    closedBy: null,
     ...{
       state: "running",
       stopped: null,
@@ -43,6 +44,7 @@ async function progress(given: Given): Promise<Progress> {
       underway: 10,
       retrying: 0,
       windowFull: false,
+      rate: null,
       rowsPerSecond: 20,
       firstOpen: () => null,
       epochs: [],
@@ -50,7 +52,7 @@ async function progress(given: Given): Promise<Progress> {
     ...given.coordinator,
   };
   const carrying = { read, finished, done: Promise.resolve() };
-  return progressOf({ ...sourceOf("", format), lines }, ledger, carrying, coordinator, rate, limit);
+  return progressOf({ ...sourceOf("", format), lines }, ledger, carrying, coordinator, limit);
 }
 
 describe("progressOf", () => {
@@ -85,8 +87,8 @@ describe("progressOf", () => {
   });
 
   test.each<[Progress["limitedBy"], string, Given]>([
-    ["pace", "it goes at its rate", { rate: 20 }],
-    ["reading", "it goes below its rate with room in the window", { rate: 40 }],
+    ["pace", "it goes at its rate", { coordinator: { rate: 20 } }],
+    ["reading", "it goes below its rate with room in the window", { coordinator: { rate: 40 } }],
     ["retries", "many rows are tried again", { coordinator: { retrying: 6, windowFull: true } }],
     ["endpoint", "the window is full", { coordinator: { windowFull: true, retrying: 5 } }],
     ["endpoint", "all is read", { finished: true }],

@@ -1,8 +1,9 @@
 // A coordinator's pulse: its status is in Redis while it lives, wishes are granted and told, silence is noticed, the end is clean.
 import { describe, expect, test } from "vitest";
 import type { Progress } from "../../src/events.ts";
+import type { Coordinator } from "../../src/queue/coordinator.ts";
 import { startPulse } from "../../src/queue/pulse.ts";
-import { GRANTED, type LiveState, readStatus, type Wish } from "../../src/queue/status.ts";
+import { GRANTED, readStatus, type Wish } from "../../src/queue/status.ts";
 import { useRedis } from "../support/redis.ts";
 import { fasterClock, RUN } from "./epochs.ts";
 import { AT, silent } from "./support.ts";
@@ -16,7 +17,7 @@ const progress: Progress = {
 
 function begin(finished = false) {
   const client = redis.connect();
-  let state: LiveState = "running";
+  let shown: Pick<Coordinator, "state" | "rate"> = { state: "running", rate: 10 };
   const granted: Wish[] = [];
   const notices: string[] = [];
   const stop = startPulse({
@@ -24,11 +25,14 @@ function begin(finished = false) {
     coordinator: {
       epochs: [`${RUN}-1`, `${RUN}-2`],
       get state() {
-        return state;
+        return shown.state;
+      },
+      get rate() {
+        return shown.rate;
       },
       async grant(wish) {
         granted.push(wish);
-        state = GRANTED[wish];
+        shown = wish.kind === "rate" ? { ...shown, rate: wish.rate } : { ...shown, state: GRANTED[wish.kind] };
       },
     },
     progress: () => progress,
@@ -56,12 +60,27 @@ describe("startPulse", () => {
   test("grants what is wished, shows it, and tells the person at the run's screen", async () => {
     const { client, stop, granted, notices } = begin();
     await expect.poll(() => readStatus(client, RUN)).not.toBeNull();
-    await client.set(`updraft:wish:${RUN}`, "pause");
-    await expect.poll(async () => (await readStatus(client, RUN))?.state).toBe("paused");
-    await client.set(`updraft:wish:${RUN}`, "resume");
-    await expect.poll(async () => (await readStatus(client, RUN))?.state).toBe("running");
-    expect(granted).toEqual(["pause", "resume"]);
-    expect(notices).toEqual([expect.stringMatching(/^paused/), expect.stringMatching(/^resumed/)]);
+    const wish = (wished: Wish) => client.set(`updraft:wish:${RUN}`, JSON.stringify(wished));
+    const shown = async () => {
+      const status = await readStatus(client, RUN);
+      return [status?.state, status?.rate];
+    };
+    await wish({ kind: "pause" });
+    await expect.poll(shown).toEqual(["paused", 10]);
+    // A run that is paused has the new rate when it goes on.
+    await wish({ kind: "rate", rate: 0.5 });
+    await expect.poll(shown).toEqual(["paused", 0.5]);
+    await wish({ kind: "resume" });
+    await expect.poll(shown).toEqual(["running", 0.5]);
+    await wish({ kind: "rate", rate: null });
+    await expect.poll(shown).toEqual(["running", null]);
+    expect(granted.map(({ kind }) => kind)).toEqual(["pause", "rate", "resume", "rate"]);
+    expect(notices).toEqual([
+      expect.stringMatching(/^paused/),
+      "the rate is now 30/min, as asked for",
+      expect.stringMatching(/^resumed/),
+      "the rate is now none, as asked for",
+    ]);
     await stop();
   });
 
@@ -76,7 +95,7 @@ describe("startPulse", () => {
 
   test("does not grant what was wished of an earlier spell", async () => {
     const client = redis.connect();
-    await client.set(`updraft:wish:${RUN}`, "cancel");
+    await client.set(`updraft:wish:${RUN}`, JSON.stringify({ kind: "cancel" }));
     const { stop, granted } = begin();
     await expect.poll(() => readStatus(client, RUN)).not.toBeNull();
     await stop();
