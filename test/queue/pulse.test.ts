@@ -14,7 +14,7 @@ const progress: Progress = {
   counts: { updated: 5, unchanged: 0, rejected: 1, failed: 0, unknown: 0, unsent: 0 },
 };
 
-function begin(finished = false) {
+function begin(finished = false, stops = false) {
   const client = redis.connect();
   let state: LiveState = "running";
   const granted: Wish[] = [];
@@ -28,7 +28,7 @@ function begin(finished = false) {
       },
       async grant(wish) {
         granted.push(wish);
-        state = GRANTED[wish];
+        state = stops ? "stopped" : GRANTED[wish];
       },
     },
     progress: () => progress,
@@ -62,6 +62,15 @@ describe("startPulse", () => {
     await expect.poll(async () => (await readStatus(client, RUN))?.state).toBe("running");
     expect(granted).toEqual(["pause", "resume"]);
     expect(notices).toEqual([expect.stringMatching(/^paused/), expect.stringMatching(/^resumed/)]);
+    await stop();
+  });
+
+  test("of a run that stops by itself meanwhile shows that, and tells nobody that the wish was granted", async () => {
+    const { client, stop, notices } = begin(false, true);
+    await expect.poll(() => readStatus(client, RUN)).not.toBeNull();
+    await client.set(`updraft:wish:${RUN}`, "pause");
+    await expect.poll(async () => (await readStatus(client, RUN))?.state).toBe("stopped");
+    expect(notices).toEqual([]);
     await stop();
   });
 
