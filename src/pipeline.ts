@@ -199,7 +199,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<Summary> {
   const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir } = request.settings;
+  const { dataDir, rate, endpointRate } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
@@ -214,7 +214,7 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     stop,
     progress: hooks.progress,
   });
-  return summarizeCheck(checked, source, plan, dir, start, began, clock);
+  return summarizeCheck(checked, source, plan, dir, [rate, endpointRate], start, began, clock);
 }
 
 /** Sends rows of every run that these settings fit, until `soft` fires and what is in flight has ended. */
