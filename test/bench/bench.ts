@@ -1,11 +1,12 @@
 // `npm run bench`: flags in; every variant run in turn against one endpoint, the tables and bars of what was measured, out.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as z from "zod";
 import * as figures from "./figures.ts";
+import { machine } from "./machine.ts";
 import { startScript } from "./processes.ts";
 import { writeRows } from "./rows.ts";
 import { barTable, memoryTable, speedTable, writeBetween } from "./table.ts";
@@ -124,18 +125,11 @@ async function compareMemory(): Promise<{ markdown: string; bars: figures.Bar[] 
   return { markdown: memoryTable(sizes), bars: figures.memoryBars(small, large) };
 }
 
-function machine(): string {
-  const redis = /v=(\S+)/.exec(execFileSync("redis-server", ["--version"], { encoding: "utf8" }))?.[1];
-  const [first] = cpus();
-  const memoryGb = Math.round(totalmem() / 2 ** 30);
-  const size = memory ? "" : `${figures.count(rows)} rows, median of ${rounds}; `;
-  return `${size}${cpus().length} × ${first?.model.trim()}, ${memoryGb} GB, ${process.platform}, Node ${process.versions.node}, Redis ${redis}`;
-}
-
 if (values.help) process.stdout.write(HELP);
 else {
   const { markdown, bars } = await (memory ? compareMemory() : compareSpeeds());
-  const all = [machine(), markdown, ...(bars.length > 0 ? [barTable(bars)] : [])].join("\n\n");
+  const size = memory ? "" : `${figures.count(rows)} rows, median of ${rounds}; `;
+  const all = [size + machine(), markdown, ...(bars.length > 0 ? [barTable(bars)] : [])].join("\n\n");
   for (const file of values.write) writeBetween(file, memory ? "bench memory" : "bench", all);
   process.stdout.write(`${all}\n`);
   if (strict && bars.some((bar) => !bar.met)) process.exitCode = 1;

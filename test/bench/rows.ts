@@ -40,11 +40,11 @@ function two(number: number): string {
   return String(number).padStart(2, "0");
 }
 
-/** One cell of each row is quoted, for the comma in it. */
-export async function writeRows(file: string, rows: number): Promise<void> {
+/** Rows from number `from` on. One cell of each is quoted, for the comma in it. */
+export async function writeRows(file: string, rows: number, from = 0): Promise<void> {
   const out = createWriteStream(file, { highWaterMark: 1 << 20 });
   out.write(`${COLUMNS.join(",")}\n`);
-  for (let n = 0; n < rows; n += 1) {
+  for (let n = from; n < from + rows; n += 1) {
     const row = makeRow(n);
     const line = COLUMNS.map((name) => (name === "addressLine1" ? `"${row[name]}"` : row[name])).join(",");
     if (!out.write(`${line}\n`)) await once(out, "drain");
