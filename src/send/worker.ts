@@ -57,7 +57,14 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
       return context.notice(`run ${record.run} is not for this worker: ${difference}`);
     }
     log.info({ epoch }, "serving");
-    const serving = serveEpoch({ redis, record, sealer: makeSealer(context.key, epoch), sender, slots, log });
+    const serving = serveEpoch({
+      redis,
+      record,
+      sealer: makeSealer(context.key, epoch),
+      sender,
+      slots: slots.open(),
+      log,
+    });
     served.set(epoch, serving);
     void serving.done.finally(() => served.delete(epoch));
   }
