@@ -63,11 +63,20 @@ export function parseAge(value: string): number | undefined {
   return hours >= 1 ? hours * 3_600_000 : undefined;
 }
 
+function parseWhole(value: string, min: number, max: number): number | undefined {
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  return number >= min && number <= max ? number : undefined;
+}
+
 function whole(min: number, max: number) {
-  return text(`a whole number from ${min} to ${max}`, (value) => {
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-    return number >= min && number <= max ? number : undefined;
-  });
+  return text(`a whole number from ${min} to ${max}`, (value) => parseWhole(value, min, max));
+}
+
+/** Or the word that stands for what cannot be a number. */
+function wholeOr<T>(min: number, max: number, word: string, meaning: T) {
+  return text(`a whole number from ${min} to ${max}, or ${word}`, (value): number | T | undefined =>
+    value === word ? meaning : parseWhole(value, min, max),
+  );
 }
 
 export function isLoopback(hostname: string): boolean {
@@ -144,13 +153,16 @@ const localSettings = z.object({
     secret: false,
     effect: "Most requests to this endpoint and login, over all runs and workers that share a Redis.",
   }),
-  concurrency: whole(1, 1000).prefault("64").register(docs, {
-    flag: "--concurrency <n>",
-    env: "UPDRAFT_CONCURRENCY",
-    envFile: false,
-    secret: false,
-    effect: "Requests in flight at once, per worker process; 1 to 1000.",
-  }),
+  concurrency: wholeOr(1, 1000, "auto", "auto" as const)
+    .prefault("64")
+    .register(docs, {
+      flag: "--concurrency <n>",
+      env: "UPDRAFT_CONCURRENCY",
+      envFile: false,
+      secret: false,
+      effect:
+        "Requests in flight at once, per worker process; 1 to 1000, or auto: as many as the endpoint has use for.",
+    }),
   attempts: whole(1, 100).prefault("5").register(docs, {
     flag: "--attempts <n>",
     env: "UPDRAFT_ATTEMPTS",

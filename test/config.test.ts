@@ -44,6 +44,7 @@ describe("where a setting comes from", () => {
     expect(loadLocalSettings(given({}, env, config())).concurrency).toBe(20);
     expect(loadLocalSettings(given({}, {}, config())).concurrency).toBe(30);
     expect(loadLocalSettings(given()).concurrency).toBe(64);
+    expect(loadLocalSettings(given({ concurrency: "auto" })).concurrency).toBe("auto");
   });
 
   test("an empty variable counts as not set", () => {
@@ -261,7 +262,7 @@ describe("values", () => {
   });
 
   test.each([
-    ["concurrency", ["0", "1001", "1.5", "-1", "1e2", "many"]],
+    ["concurrency", ["0", "1001", "1.5", "-1", "1e2", "many", "Auto"]],
     ["attempts", ["0", "101", ""]],
     ["logLevel", ["trace", "INFO"]],
   ] satisfies [SettingName, string[]][])("%s takes what its help says and nothing else", (name, wrong) => {

@@ -6,7 +6,9 @@ import type { RedisHome } from "../queue/embedded.ts";
 import { EPOCHS, type EpochRecord, endpointFingerprint, NEWS, readEpoch } from "../queue/epoch.ts";
 import { keyFingerprint, makeSealer } from "../queue/seal.ts";
 import type { Settings } from "../settings.ts";
+import { MOST } from "./adapt.ts";
 import { makeHttpClient } from "./http.ts";
+import { makeObserver, observed } from "./observe.ts";
 import { type Serving, serveEpoch } from "./serve.ts";
 import { makeSlots } from "./slots.ts";
 import { makeTokens } from "./token.ts";
@@ -35,10 +37,14 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   const { clock, contract, log, settings } = context;
   const redis = context.redis.connect("worker");
   const news = context.redis.connect("worker-news");
-  const http = makeHttpClient(settings.baseUrl, settings.concurrency, settings.timeout, clock);
+  const auto = settings.concurrency === "auto";
+  const most = settings.concurrency === "auto" ? MOST : settings.concurrency;
+  const http = makeHttpClient(settings.baseUrl, most, settings.timeout, clock);
   const tokens = makeTokens(http, contract, settings, settings.timeout, clock);
-  const sender = { http, tokens, contract, clock };
-  const slots = makeSlots(settings.concurrency);
+  const slots = makeSlots(most);
+  // Logins are not observed: they tell nothing of updates.
+  const updates = auto ? observed(http, makeObserver(clock, slots.resize)) : http;
+  const sender = { http: updates, tokens, contract, clock };
   const served = new Map<string, Serving>();
   const refused = new Set<string>();
   const mine = endpointFingerprint(settings.baseUrl, settings.login);
