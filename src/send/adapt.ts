@@ -6,23 +6,23 @@ export const MOST = 1_000;
 /** From one window to the next there are at most so many times as many requests in flight. */
 const GROWTH = 1.25;
 /**
- * Another level is better if throughput follows it by this part: 25 % more in flight must bring 5 % more, and 10 % less may
- * cost 2 %. What is in flight beyond that only waits at the endpoint.
+ * Another level is better if throughput follows it by this part: 25 % more in flight must bring 5 % more, and 20 % less may
+ * cost 4 %. What is in flight beyond that only waits at the endpoint.
  */
 const WORTH = 0.2;
-const FEWER = 0.9;
-/** Latency that is so many times its running mean has risen. */
-const RISEN = 1.5;
+const FEWER = 0.8;
+/** Latency that is so many times its running mean has risen, unless answers differ so much that chance may do that. */
+const RISEN = 1.3;
+const CHANCE = 3.5;
 /** Faults beyond their usual share of the answers by so much: fewer requests at once. */
 const TOO_FAULTY = 0.05;
-const RELIEF = 0.8;
 /** Of a new window in a running mean. */
-const NEW = 0.3;
+const NEW = 0.15;
 /** With less of the limit in use (mean over the window) something else is what limits: the pace, the file. */
 const REACHED = 0.8;
 /** Windows between two trials of levels that failed before: twice as many each time. A failed one may halve the throughput. */
 const FIRST_REST = 8;
-const LONGEST_REST = 128;
+const LONGEST_REST = 32;
 const SHORTEST_MS = 100;
 const FEWEST_ANSWERS = 10;
 /** A window's latency is known to about this part of itself, however much the answers differ: then chance decides little. */
@@ -81,14 +81,14 @@ export function adapt(before: Adapt, seen: Window): Adapt {
   const spread = seen.answers === 0 ? before.spread : mean(before.spread, seen.spread);
   const was = { ...before, faulty: mean(before.faulty, faulty), spread };
   if (faulty > before.faulty + TOO_FAULTY) {
-    const limit = fewer(was.limit, RELIEF);
+    const limit = fewer(was.limit, FEWER);
     return { ...was, limit, good: limit, rate: null, left: FIRST_REST, rest: FIRST_REST };
   }
   if (seen.inFlight < REACHED * was.limit || seen.answers === 0) return was;
   const rate = (seen.inFlight / seen.latency) * (1 - faulty);
   if (was.limit !== was.good) return judge(was, rate, seen.latency);
   const latency = mean(was.latency, seen.latency);
-  if (was.latency !== null && seen.latency > RISEN * was.latency) {
+  if (was.latency !== null && seen.latency > risen(seen) * was.latency) {
     const limit = fewer(was.good, FEWER);
     return { ...was, limit, good: limit, rate: null, latency, rest: FIRST_REST };
   }
@@ -122,6 +122,9 @@ function next(now: Adapt): Adapt {
   const limit = [grown(good), fewer(good, FEWER), up][turn % 3] ?? good;
   return { ...now, limit, turn: turn + 1 };
 }
+
+/** By how many standard errors of a mean of logarithms. */
+const risen = ({ spread, answers }: Window) => Math.max(RISEN, Math.exp((CHANCE * spread) / Math.sqrt(answers)));
 
 const isBetween = ({ good, ceiling }: Adapt, level: number) => level > good && (ceiling === null || level < ceiling);
 
