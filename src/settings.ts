@@ -88,9 +88,11 @@ function whole(min: number, max: number) {
   return text(`a whole number from ${min} to ${max}`, (value) => parseWhole(value, min, max));
 }
 
-function wholeOrNone(min: number, max: number) {
-  const read = (value: string) => (value === "none" ? null : parseWhole(value, min, max));
-  return text(`a whole number from ${min} to ${max}, or none`, read);
+/** Or the word that stands for what cannot be a number. */
+function wholeOr<T>(min: number, max: number, word: string, meaning: T) {
+  return text(`a whole number from ${min} to ${max}, or ${word}`, (value): number | T | undefined =>
+    value === word ? meaning : parseWhole(value, min, max),
+  );
 }
 
 /** When a run stops because of bad rows; null: never for this reason. */
@@ -193,13 +195,16 @@ const localSettings = z.object({
     secret: false,
     effect: "Most requests to this endpoint and login, over all runs and workers that share a Redis.",
   }),
-  concurrency: whole(1, 1000).prefault("64").register(docs, {
-    flag: "--concurrency <n>",
-    env: "UPDRAFT_CONCURRENCY",
-    envFile: false,
-    secret: false,
-    effect: "Requests in flight at once, per worker process; 1 to 1000.",
-  }),
+  concurrency: wholeOr(1, 1000, "auto", "auto" as const)
+    .prefault("64")
+    .register(docs, {
+      flag: "--concurrency <n>",
+      env: "UPDRAFT_CONCURRENCY",
+      envFile: false,
+      secret: false,
+      effect:
+        "Requests in flight at once, per worker process; 1 to 1000, or auto: as many as the endpoint has use for.",
+    }),
   attempts: whole(1, 100).prefault("5").register(docs, {
     flag: "--attempts <n>",
     env: "UPDRAFT_ATTEMPTS",
@@ -231,14 +236,14 @@ const localSettings = z.object({
       effect:
         "Stops the run when so many rows have failed or ended unknown since it was started or gone on with, or such a share of the last 1,000 that were answered (judged from 100 on).",
     }),
-  stopAfterSame: wholeOrNone(1, 100_000).prefault("50").register(docs, {
+  stopAfterSame: wholeOr(1, 100_000, "none", null).prefault("50").register(docs, {
     flag: "--stop-after-same <n>",
     env: "UPDRAFT_STOP_AFTER_SAME",
     envFile: false,
     secret: false,
     effect: "Stops the run when so many rows one after the other fail or end unknown with the same code; or none.",
   }),
-  canary: wholeOrNone(1, 1_000).prefault("none").register(docs, {
+  canary: wholeOr(1, 1_000, "none", null).prefault("none").register(docs, {
     flag: "--canary <n>",
     env: "UPDRAFT_CANARY",
     envFile: false,

@@ -7,8 +7,10 @@ import { EPOCHS, type EpochRecord, endpointFingerprint, NEWS, readEpoch } from "
 import { HOLDS, makeHolds } from "../queue/holds.ts";
 import { keyFingerprint, makeSealer } from "../queue/seal.ts";
 import type { Settings } from "../settings.ts";
+import { MOST } from "./adapt.ts";
 import { makeCondition } from "./condition.ts";
 import { makeHttpClient } from "./http.ts";
+import { makeObserver, observed } from "./observe.ts";
 import { type Serving, serveEpoch } from "./serve.ts";
 import { makeSlots } from "./slots.ts";
 import { makeTokens } from "./token.ts";
@@ -37,7 +39,9 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   const { clock, contract, log, settings } = context;
   const redis = context.redis.connect("worker");
   const news = context.redis.connect("worker-news");
-  const http = makeHttpClient(settings.baseUrl, settings.concurrency, settings.timeout, clock);
+  const auto = settings.concurrency === "auto";
+  const most = settings.concurrency === "auto" ? MOST : settings.concurrency;
+  const http = makeHttpClient(settings.baseUrl, most, settings.timeout, clock);
   const mine = endpointFingerprint(settings.baseUrl, settings.login);
   const served = new Map<string, Serving>();
   const close = () => {
@@ -50,8 +54,10 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
     condition.loginFailed(fault, sentAt);
     if (retryAfter !== null && retryAfter.ms > 0) condition.askedToRest(retryAfter, sentAt, true);
   });
-  const sender = { http, tokens, contract, condition, clock };
-  const slots = makeSlots(settings.concurrency);
+  const slots = makeSlots(most);
+  // Logins are not observed: they tell nothing of updates.
+  const updates = auto ? observed(http, makeObserver(clock, slots.resize)) : http;
+  const sender = { http: updates, tokens, contract, condition, clock };
   const refused = new Set<string>();
   const key = keyFingerprint(context.key);
 
@@ -68,7 +74,14 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
       return context.notice(`run ${record.run} is not for this worker: ${difference}`);
     }
     log.info({ epoch }, "serving");
-    const serving = serveEpoch({ redis, record, sealer: makeSealer(context.key, epoch), sender, slots, log });
+    const serving = serveEpoch({
+      redis,
+      record,
+      sealer: makeSealer(context.key, epoch),
+      sender,
+      slots: slots.open(),
+      log,
+    });
     served.set(epoch, serving);
     void serving.done.finally(() => served.delete(epoch));
   }

@@ -65,7 +65,7 @@ interface Told {
   readonly settings: {
     /** Rows per second; null for none. */
     readonly rate: number | null;
-    readonly concurrency: number;
+    readonly concurrency: number | "auto";
     readonly attempts: number;
     readonly timeoutMs: number;
   };

@@ -62,13 +62,17 @@ describe("the same rows as CSV and as NDJSON", () => {
     // One worker alone has 8 requests in flight.
     expect(simulator.stats().maxInFlight).toBeGreaterThan(8);
     simulator.reset();
-    const ndjson = await path.run([path.file("in.ndjson", toNdjson(rows)), "--concurrency", "8"], key);
+    const ndjson = await path.run([path.file("in.ndjson", toNdjson(rows)), "--concurrency", "auto"], key);
     for (const worker of workers) {
       worker.child.kill("SIGTERM");
       expect((await worker.ended).code).toBe(0);
     }
 
     expect([csv.code, ndjson.code]).toEqual([1, 1]);
+    expect([csv, ndjson].map(({ summary }) => summary.settings)).toMatchObject([
+      { concurrency: 8 },
+      { concurrency: "auto" },
+    ]);
     expect(customersOf(simulator)).toEqual(customers);
     const { counts, read, requests } = csv.summary;
     expect({ counts, read, requests }).toMatchObject({

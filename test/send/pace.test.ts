@@ -185,6 +185,8 @@ describe("new rates", () => {
     await systemClock.sleep(700);
     for (const one of both) one.tune({ endpointRate: null, rate: 20 });
     const from = performance.now();
+    await systemClock.sleep(1_150);
+    for (const one of both) one.release();
     const after = (await Promise.all(running)).flat().filter((at) => at > from);
     expect(busiest(after)).toBeLessThanOrEqual(21);
     expect(after.length).toBeGreaterThan(5);
