@@ -263,6 +263,7 @@ describe("values", () => {
 
   test.each([
     ["concurrency", ["0", "1001", "1.5", "-1", "1e2", "many", "Auto"]],
+    ["maxInFlight", ["0", "-1", "1.5", "any"]],
     ["attempts", ["0", "101", ""]],
     ["logLevel", ["trace", "INFO"]],
   ] satisfies [SettingName, string[]][])("%s takes what its help says and nothing else", (name, wrong) => {

@@ -40,7 +40,7 @@ export function runCommand(shell: Shell): Command {
   addMapping(command);
   addSettings(command, [
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
-    ...(["concurrency", "attempts", "timeout", "keep", "logFile", "logLevel"] as const),
+    ...(["concurrency", "maxInFlight", "attempts", "timeout", "keep", "logFile", "logLevel"] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { limit: limitText, again, yes, json } = flags.parse(command.opts());

@@ -54,6 +54,8 @@ export function serveEpoch(context: ServeContext): Serving {
   );
   const batches = new Set<Promise<void>>();
   const inFlight = new Set<Lease>();
+  // Rows that wait for a slot must not wait for one to be given back.
+  over.signal.addEventListener("abort", slots.flush, { once: true });
   const open = () => !over.signal.aborted && !held && !refused && !settler.gone();
 
   function gone(): void {
@@ -127,6 +129,7 @@ export function serveEpoch(context: ServeContext): Serving {
         if (!refused) settler.blocked();
         refused = true;
         pace?.release();
+        slots.flush();
       },
     };
     const send = async (row: QueuedRow) => {
@@ -147,7 +150,8 @@ export function serveEpoch(context: ServeContext): Serving {
         await refresh();
         continue;
       }
-      await slots.wanted();
+      await slots.wanted(over.signal);
+      if (over.signal.aborted) return;
       const taken = await taker.next();
       if (!taken) continue;
       const work = sendBatch(taken).catch((error: unknown) => {
@@ -164,7 +168,10 @@ export function serveEpoch(context: ServeContext): Serving {
     const now = await readEpoch(redis, epoch);
     if (!now) return gone();
     held = now.held;
-    if (held) pace?.release();
+    if (held) {
+      pace?.release();
+      slots.flush();
+    }
   }
 
   async function serve(): Promise<void> {
