@@ -205,6 +205,14 @@ const localSettings = z.object({
       effect:
         "Requests in flight at once, per worker process; 1 to 1000, or auto: as many as the endpoint has use for.",
     }),
+  maxInFlight: wholeOr(1, 100_000, "none", null).prefault("none").register(docs, {
+    flag: "--max-in-flight <n>",
+    env: "UPDRAFT_MAX_IN_FLIGHT",
+    envFile: false,
+    secret: false,
+    effect:
+      "Most requests in flight at once to this endpoint and login, over all workers that share a Redis; at least 1.",
+  }),
   attempts: whole(1, 100).prefault("5").register(docs, {
     flag: "--attempts <n>",
     env: "UPDRAFT_ATTEMPTS",

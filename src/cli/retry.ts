@@ -46,6 +46,7 @@ export function retryCommand(shell: Shell): Command {
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
     ...([
       "concurrency",
+      "maxInFlight",
       "attempts",
       "timeout",
       "giveUpAfter",

@@ -42,6 +42,7 @@ export function runCommand(shell: Shell): Command {
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
     ...([
       "concurrency",
+      "maxInFlight",
       "attempts",
       "timeout",
       "giveUpAfter",

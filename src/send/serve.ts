@@ -52,6 +52,8 @@ export function serveEpoch(context: ServeContext): Serving {
   const pace = makePace(redis, record, record, condition.haste, clock, over.signal);
   const batches = new Set<Promise<void>>();
   const inFlight = new Set<Lease>();
+  // Rows that wait for a slot must not wait for one to be given back.
+  over.signal.addEventListener("abort", slots.flush, { once: true });
   const may = () => !over.signal.aborted && !held && !refused && !settler.gone();
   const open = () => may() && !condition.closed();
 
@@ -147,10 +149,16 @@ export function serveEpoch(context: ServeContext): Serving {
     return back;
   }
 
+  /** What waits for its turn waits no more: nothing may be sent. */
+  function close(): void {
+    pace.release();
+    slots.flush();
+  }
+
   function refuse(why: Refusal): void {
     if (!refused) settler.blocked(why);
     refused = true;
-    pace.release();
+    close();
   }
 
   async function probe(): Promise<void> {
@@ -173,7 +181,8 @@ export function serveEpoch(context: ServeContext): Serving {
         if (await condition.pause(over.signal)) await probe();
         continue;
       }
-      await slots.wanted();
+      await slots.wanted(over.signal);
+      if (over.signal.aborted) return;
       const taken = condition.closed() ? null : await taker.next();
       if (!taken) continue;
       const work = sendBatch(taken).catch((error: unknown) => {
@@ -191,7 +200,7 @@ export function serveEpoch(context: ServeContext): Serving {
     if (!now) return gone();
     held = now.held;
     pace.tune(now);
-    if (held) pace.release();
+    if (held) close();
   }
 
   async function serve(): Promise<void> {
@@ -210,7 +219,7 @@ export function serveEpoch(context: ServeContext): Serving {
 
   return {
     refresh,
-    close: pace.release,
+    close,
     done: serve(),
     stop() {
       over.abort();

@@ -7,8 +7,13 @@ export interface Slots {
    * before all rows of the epoch that have not been started.
    */
   run<T extends object>(rows: readonly T[], send: (row: T) => Promise<void>, first?: boolean): Promise<void>;
-  /** Resolves when the batches at hand cannot fill the slots for long: the next one keeps them from running dry. */
-  wanted(): Promise<void>;
+  /**
+   * Resolves when the batches at hand cannot fill the slots for long: the next one keeps them from running dry. Or when
+   * `signal` aborts: without any slot it may take for ever.
+   */
+  wanted(signal?: AbortSignal): Promise<void>;
+  /** Starts all rows that wait, slots or not: to be called when each ends at once, because nothing may be sent any more. */
+  flush(): void;
 }
 
 export interface SharedSlots {
@@ -57,6 +62,17 @@ export function makeSlots(count: number): SharedSlots {
     }
   }
 
+  function ask(part: Part, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      signal?.addEventListener("abort", wake, { once: true });
+      asking.push({ part, wake });
+    });
+  }
+
   function neediest(): Part | undefined {
     let found: Part | undefined;
     for (const part of hungry) if (!found || part.started < found.started) found = part;
@@ -67,23 +83,29 @@ export function makeSlots(count: number): SharedSlots {
     while (started < size) {
       const part = neediest();
       if (!part) return;
-      const calls = part.urgent.length > 0 ? part.urgent : part.calls;
-      const [call] = calls;
-      if (!call) {
-        hungry.delete(part);
-        continue;
-      }
-      const place = call.started++;
-      if (call.started === call.size) calls.shift();
-      started++;
-      waiting--;
-      part.started++;
-      if (place === 0) {
-        part.untouched -= call.size;
-        announce();
-      }
-      call.start(place);
+      startNext(part);
     }
+  }
+
+  /** False when none of the part's rows waits. */
+  function startNext(part: Part): boolean {
+    const calls = part.urgent.length > 0 ? part.urgent : part.calls;
+    const [call] = calls;
+    if (!call) {
+      hungry.delete(part);
+      return false;
+    }
+    const place = call.started++;
+    if (call.started === call.size) calls.shift();
+    started++;
+    waiting--;
+    part.started++;
+    if (place === 0) {
+      part.untouched -= call.size;
+      announce();
+    }
+    call.start(place);
+    return true;
   }
 
   function run<T extends object>(
@@ -122,7 +144,10 @@ export function makeSlots(count: number): SharedSlots {
       const part: Part = { started: 0, untouched: 0, calls: [], urgent: [] };
       return {
         run: (rows, send, first = false) => run(part, rows, send, first),
-        wanted: () => (part.untouched < size ? Promise.resolve() : new Promise((wake) => asking.push({ part, wake }))),
+        wanted: (signal) => (part.untouched < size || signal?.aborted ? Promise.resolve() : ask(part, signal)),
+        flush() {
+          while (startNext(part));
+        },
       };
     },
     resize(to) {

@@ -18,6 +18,7 @@ function setUp(count: number) {
     started,
     shared,
     wanted: () => slots.wanted(),
+    flush: () => slots.flush(),
     run: (names: string, first = false) => slots.run([...names].map(row), send, first),
     /** Another epoch of the same process. */
     other() {
@@ -133,12 +134,29 @@ describe("slots", () => {
     });
     await settled();
     expect(told).toBe(false);
+    const over = new AbortController();
+    const ended = shared.open().wanted(over.signal);
+    over.abort();
+    await ended;
     shared.resize(4);
     await settled();
     expect([started.join(""), told]).toEqual(["abcdefgh", true]);
     await end("efgh");
     await all;
     expect(shared.rows()).toEqual({ started: 0, waiting: 0 });
+  });
+
+  test("are not waited for when rows are started that end at once", async () => {
+    const { run, end, started, shared, other, flush } = setUp(0);
+    const all = [run("abc"), run("d", true)];
+    const others = other().run("x");
+    flush();
+    expect([started.join(""), shared.rows()]).toEqual(["dabc", { started: 4, waiting: 1 }]);
+    await end("abcd");
+    await Promise.all(all);
+    shared.resize(1);
+    await end("x");
+    await others;
   });
 
   test("are all one epoch's while it is alone, and are given to another that has fewer as they become free", async () => {
