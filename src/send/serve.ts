@@ -80,22 +80,17 @@ export function serveEpoch(context: ServeContext): Serving {
       const mark = settler.mark();
       const crashed = taken.stalls > batch.stalls;
       const left = crashed ? await restAfterCrash(rows) : 0;
-      const wait = new Map(probe || left > 0 ? rows.map((row) => [row, left]) : []);
-      if (left === 0) {
-        const [one] = rows;
-        const sent = probe && one ? [one] : rows;
-        for (const row of sent) wait.delete(row);
-        // A row that could not be sent comes last, so that the next probe is another one.
-        for (const [row, ms] of await sendRows(sent, lease, taken.claim, crashed, probe ? may : open))
-          wait.set(row, ms);
-      }
+      const sent = left > 0 ? [] : rows.slice(0, probe ? 1 : rows.length);
+      const others = rows.slice(sent.length);
+      const back = await sendRows(sent, lease, taken.claim, crashed, probe ? may : open);
       await settler.flush(mark);
       if (!lease.valid()) return;
-      const rest = [...wait.keys()];
+      // A probe that was not answered comes last: the next one is another row.
+      const rest = [...others, ...rows.filter((row) => back.has(row))];
       if (rest.length === 0) await taken.complete();
       else {
         const data = packBatch(sealer, epoch, taken.id, taken.stalls, rest);
-        await taken.giveBack(data, Math.max(...wait.values()));
+        await taken.giveBack(data, Math.max(left, ...back.values()));
       }
     } finally {
       inFlight.delete(lease);
