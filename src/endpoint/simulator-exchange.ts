@@ -118,7 +118,7 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
     if (!isCustomer(json)) return { refusal: answers.invalidBody(isCustomer.errors ?? []) };
     const duplicate = answers.duplicateBody(json);
     if (duplicate !== null) return { refusal: duplicate };
-    return isRefused(plan, json.customerId) ? { refusal: answers.REFUSED } : { sent: json };
+    return { sent: json };
   };
 
   const apply = (visit: Visit, sent: Customer): Customer => {
@@ -133,6 +133,10 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
     if (effect !== "never") {
       const result = read(body.json);
       if ("refusal" in result) return answer(reply, visit, 400, result.refusal);
+      if (isRefused(plan, result.sent.customerId)) {
+        const forbidden = plan.settings.refuseAs === "403";
+        return answer(reply, visit, forbidden ? 403 : 400, forbidden ? "" : answers.REFUSED);
+      }
       if (effect === "now") now = apply(visit, result.sent);
       else later(lateEffects, decision.late, () => apply(visit, result.sent));
     }

@@ -149,7 +149,8 @@ const FAULTS = {
     "number|none",
     "after so many faults a row (told by its body) gets none of the shares above any more",
   ),
-  refuseShare: option(share.prefault(0), "share", "customers that are refused for good: 400 extCondor"),
+  refuseShare: option(share.prefault(0), "share", "customers that are refused for good, as refuseAs says"),
+  refuseAs: option(z.enum(["400", "403"]).prefault("400"), "400|403", "how: 400 extCondor, or 403 with an empty body"),
   rateLimit: option(
     z.union([none, whole(1, 1e6)], "expected a number or none").prefault("none"),
     "requests/s|none",

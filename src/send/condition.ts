@@ -76,6 +76,8 @@ export function makeCondition(context: ConditionContext): Condition {
   let lastAnswer = Number.NEGATIVE_INFINITY;
   let verdict = Promise.withResolvers<Whose>();
   let doubts = 0;
+  /** Monotonic: an answer to a request that was started before the first of them says nothing of the endpoint since. */
+  let doubtedSince = 0;
   let busy = 0;
   let idle: NodeJS.Timeout | null = null;
   let restUntil = Number.NEGATIVE_INFINITY;
@@ -96,7 +98,7 @@ export function makeCondition(context: ConditionContext): Condition {
   }
 
   function doubt(): Promise<Whose> {
-    doubts++;
+    if (doubts++ === 0) doubtedSince = clock.now();
     return verdict.promise;
   }
 
@@ -193,9 +195,9 @@ export function makeCondition(context: ConditionContext): Condition {
     answered(sentAt) {
       accepted = true;
       lastAnswer = clock.now();
-      if (streak.faults > 0) streak = NO_STREAK;
+      if (streak.faults > 0 && sentAt > streak.start) streak = NO_STREAK;
       if (forbidden.size > 0) forbidden = new Set();
-      if (doubts > 0) settle("row");
+      if (doubts > 0 && sentAt > doubtedSince) settle("row");
       if (outage !== null && sentAt > outage.from) {
         comeBack();
         holds.answers().catch(failed);

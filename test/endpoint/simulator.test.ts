@@ -345,6 +345,12 @@ describe("faults", () => {
     expect((await update(JESSIE, undefined, token)).status).toBe(200);
   });
 
+  test("a refused customer may be forbidden", async () => {
+    const { update, simulator } = await begin({ refuseShare: 1, refuseAs: "403" });
+    expect(await update({ customerId: "c1", firstName: "A" })).toMatchObject({ status: 403 });
+    expect(simulator.stats()).toMatchObject({ effects: 0, byStatus: { 403: 1 } });
+  });
+
   test("a refused customer is refused for good", async () => {
     const { update, simulator } = await begin({ refuseShare: 1 });
     for (let i = 0; i < 5; i++) {

@@ -51,7 +51,17 @@ describe("a fault", () => {
   test("is the row's own as soon as another row is answered", async () => {
     const condition = await worker();
     condition.begin();
+    const sentBefore = now();
     const whose = condition.fault(found(1), "http-503");
+    // It was under way by then: what it shows is how the endpoint was.
+    condition.answered(sentBefore);
+    let known = false;
+    void whose.then(() => {
+      known = true;
+    });
+    await new Promise(setImmediate);
+    expect(known).toBe(false);
+    await new Promise((resolve) => setTimeout(resolve, 1));
     condition.answered(now());
     expect(await whose).toBe("row");
     expect(condition.closed()).toBe(false);

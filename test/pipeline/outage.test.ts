@@ -1,0 +1,78 @@
+// Runs whose endpoint is out, asks for a rest, or forbids everything, with real processes: no row pays for it.
+import { describe, expect, test } from "vitest";
+import { readStatuses } from "../../src/queue/status.ts";
+import { useRedis } from "../support/redis.ts";
+import { customersAfter, customersOf, makeRows, recordsOf, summaryOf, toCsv, until, usePipeline } from "./support.ts";
+
+const redis = useRedis();
+const path = usePipeline(() => redis.url);
+
+const stateNow = async () => (await readStatuses(redis.connect()))[0]?.state;
+
+describe("an endpoint that is out", () => {
+  test.each(["503", "refuse"] as const)(
+    "(%s) makes the run wait and go on by itself; no row fails, though each had one try only",
+    async (outageAs) => {
+      const simulator = await path.simulate({ latency: 20 });
+      const rows = makeRows(400, 400);
+      const file = path.file("in.csv", toCsv(rows));
+      const running = path.start(["run", file, "--json", "--attempts", "1", "--rate", "200/s"]);
+      await until(() => simulator.stats().effects > 20);
+      simulator.setFaults({ outage: "0-2.5", outageAs });
+      await until(async () => (await stateNow()) === "waiting");
+      const { code, summary, stderr } = summaryOf(await running.ended);
+      expect([code, summary.state, summary.counts.updated]).toEqual([0, "complete", 400]);
+      expect(customersOf(simulator)).toEqual(customersAfter(rows));
+      // Ten rows until it was clear, as many as were in flight then, and a probe or two.
+      expect(simulator.stats().byFault.outage ?? 0).toBeLessThan(40);
+      const cause = outageAs === "503" ? "HTTP 503" : "connection (refused|lost)";
+      expect(summary.warnings.join("\n")).toMatch(new RegExp(`was out once \\(${cause}\\), .* no try was counted`));
+      expect(stderr).toMatch(/is out .*the run waits/);
+      expect(stderr).toMatch(/answers again after .*the run goes on/);
+      expect(await redis.connect().keys("updraft:*")).toEqual([]);
+    },
+  );
+
+  test("for longer than --give-up-after, its login too, ends the run stopped, the rest unsent; the same command goes on", async () => {
+    const simulator = await path.simulate({ outage: "on" });
+    const rows = makeRows(30, 30);
+    const file = path.file("in.csv", toCsv(rows));
+    const { code, summary } = await path.run([file, "--give-up-after", "1s"]);
+    expect([code, summary.state, summary.counts]).toMatchObject([3, "stopped", { unsent: 30, failed: 0 }]);
+    expect(summary.stopped).toMatchObject({ rule: "give-up-after", rows: [] });
+    expect(summary.stopped?.message).toMatch(/did not answer for 1\.0 s \(at the login: HTTP 503\)/);
+    expect(recordsOf(summary.reports.unsent)).toHaveLength(30);
+    simulator.setFaults({ outage: "off" });
+    const rest = await path.run([file]);
+    expect([rest.code, rest.summary.counts.updated]).toEqual([0, 30]);
+  });
+});
+
+test("rows refused with Retry-After come after the rest that the endpoint asked for, and none of them has used a try", async () => {
+  const simulator = await path.simulate({ share429: 0.03, retryAfter: 1, maxFaultsPerRow: 1, seed: 2, latency: 5 });
+  const rows = makeRows(100, 100);
+  const { code, summary } = await path.run([path.file("in.csv", toCsv(rows)), "--attempts", "1", "--rate", "200/s"]);
+  expect([code, summary.counts.updated]).toEqual([0, 100]);
+  expect(summary.requests.sent).toBeGreaterThan(100);
+  expect(summary.warnings.join("\n")).toMatch(/asked for a rest \(Retry-After\) (once|\d+ times)/);
+  // Nothing came within a second of a refusal but what was under way.
+  const requests = [...simulator.requests()];
+  const [first] = requests.filter(({ ending }) => ending === 429);
+  const from = first?.endedAt ?? 0;
+  expect(requests.filter(({ at }) => at > from + 150 && at < from + 1_000)).toEqual([]);
+});
+
+test("a login that may update nothing (403) blocks the run, every row unsent; customers that are forbidden fail alone", async () => {
+  const simulator = await path.simulate({ refuseShare: 1, refuseAs: "403" });
+  const rows = makeRows(60, 60);
+  const file = path.file("in.csv", toCsv(rows));
+  const { code, summary } = await path.run([file]);
+  expect([code, summary.state, summary.counts]).toMatchObject([4, "blocked", { failed: 0, unsent: 60 }]);
+  expect(summary.warnings.join("\n")).toContain("forbids this login every update (403)");
+  simulator.setFaults({ refuseShare: 0.1 });
+  const rest = await path.run([file]);
+  const { failed, updated } = rest.summary.counts;
+  expect([rest.code, rest.summary.state, failed + updated]).toEqual([1, "complete", 60]);
+  expect(failed).toBeGreaterThan(0);
+  expect(rest.summary.errors).toMatchObject([{ status: "failed", code: "http-403", count: failed }]);
+});
