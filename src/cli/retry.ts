@@ -72,7 +72,13 @@ export function retryCommand(shell: Shell): Command {
       const { job, mapping, limit } = retry.origin;
       const summary = await runFile(
         { file: retry.file, job, mapping, settings, limit, again: false, retry },
-        { confirm: async () => {}, progress: screen.progress, notice: screen.notice, log },
+        {
+          confirm: async () => {},
+          progress: screen.progress,
+          notice: screen.notice,
+          log,
+          worker: shell.spawnWorker(shell.clock, log, screen.notice),
+        },
         stop.soft,
       );
       screen.clear();
