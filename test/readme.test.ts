@@ -91,7 +91,7 @@ describe("the README", () => {
     const helps = new Map<string, string>();
     for (const line of shellLines().filter((text) => text.startsWith("npx updraft "))) {
       const [, , command = "", ...words] = line.split(/\s+/);
-      if (!helps.has(command)) helps.set(command, (await cli.run([command, "--help"])).stdout);
+      if (!helps.has(command)) helps.set(command, (await cli.within([command, "--help"])).stdout);
       for (const flag of words.filter((word) => word.startsWith("--"))) {
         expect(helps.get(command)?.includes(`  ${flag} `) || helps.get(command)?.includes(`  ${flag}\n`), line).toBe(
           true,

@@ -1,13 +1,25 @@
 // What `npm test` runs: every test file, several at a time, then the closing line that a CI counts by.
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const ALONE = "test/crash/torture.test.ts";
+/** They wait for locks, leases and clocks for a minute or so: begun last they would be waited for alone. */
+const WAITING = ["pipeline/control", "pipeline/redis-lost", "pipeline/clock-jump"];
+
+class WaitingFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const waits = ({ moduleId }: TestSpecification) => WAITING.some((name) => moduleId.endsWith(`${name}.test.ts`));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(waits), ...sorted.filter((file) => !waits(file))];
+  }
+}
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
     // Most of a test's time is waiting for processes and servers: vitest's default on two cores is a single worker.
-    maxWorkers: 4,
+    maxWorkers: 5,
+    sequence: { sequencer: WaitingFirst },
     pool: "forks",
     // A worker process reads the libraries once, not for each file.
     isolate: false,

@@ -3,4 +3,5 @@ import "../engine.ts";
 import { warmUp } from "../send/spawn.ts";
 
 if (process.argv[2] === "run") warmUp();
-await import("./program.ts");
+const { main } = await import("./program.ts");
+await main();

@@ -57,11 +57,15 @@ function makeProgram(shell: Shell): Command {
     .helpOption("-h, --help", "print help")
     .addHelpText("after", EXAMPLES);
   for (const make of COMMANDS) program.addCommand(make(shell));
+  const writers = {
+    writeOut: (text: string) => void shell.stdout.write(text),
+    writeErr: (text: string) => void shell.stderr.write(text),
+  };
   for (const command of [program, ...program.commands]) {
     command
       .helpOption("-h, --help", "print help")
       .exitOverride()
-      .configureOutput({ outputError: (text, write) => write(usageError(text)) });
+      .configureOutput({ ...writers, outputError: (text, write) => write(usageError(text)) });
   }
   return program;
 }
@@ -102,28 +106,35 @@ function tell(error: unknown, debug: boolean): { readonly text: string; readonly
   };
 }
 
-async function main(): Promise<void> {
-  const shell = systemShell();
-  const debug = process.argv.some(
-    (word, at) => word === "--log-level=debug" || (word === "debug" && process.argv[at - 1] === "--log-level"),
+function end(shell: Shell, words: readonly string[], error: unknown): void {
+  const debug = words.some(
+    (word, at) => word === "--log-level=debug" || (word === "debug" && words[at - 1] === "--log-level"),
   );
-  const end = (error: unknown) => {
-    const { text, exit } = tell(error, debug || shell.env.UPDRAFT_LOG_LEVEL === "debug");
-    shell.exitCode = exit;
-    if (text) shell.stderr.write(text);
-  };
-  process.once("uncaughtException", async (error) => {
-    end(error);
-    await flushed(shell.stderr);
-    process.exit(shell.exitCode);
-  });
-  try {
-    await makeProgram(shell).parseAsync();
-  } catch (error) {
-    end(error);
-  }
-  await Promise.all([flushed(shell.stdout), flushed(shell.stderr)]);
-  process.exit(shell.exitCode);
+  const { text, exit } = tell(error, debug || shell.env.UPDRAFT_LOG_LEVEL === "debug");
+  shell.exitCode = exit;
+  if (text) shell.stderr.write(text);
 }
 
-await main();
+/** Never rejects: what went wrong is told on stderr, and in the shell's exit code. */
+export async function runProgram(shell: Shell, words: readonly string[]): Promise<void> {
+  try {
+    await makeProgram(shell).parseAsync(words, { from: "user" });
+  } catch (error) {
+    end(shell, words, error);
+  }
+}
+
+/** The whole of the process, to its exit. */
+export async function main(): Promise<void> {
+  const shell = systemShell();
+  const words = process.argv.slice(2);
+  const { stdout, stderr } = process;
+  process.once("uncaughtException", async (error) => {
+    end(shell, words, error);
+    await flushed(stderr);
+    process.exit(shell.exitCode);
+  });
+  await runProgram(shell, words);
+  await Promise.all([flushed(stdout), flushed(stderr)]);
+  process.exit(shell.exitCode);
+}

@@ -89,6 +89,7 @@ export function retryCommand(shell: Shell): Command {
           progress: screen.progress,
           notice: screen.notice,
           log,
+          worker: shell.spawnWorker(shell.clock, log, screen.notice),
         },
         stop.soft,
       );

@@ -2,7 +2,6 @@
 import { Command } from "commander";
 import * as z from "zod";
 import { loadSettings } from "../config.ts";
-import { spawnWorker } from "../send/spawn.ts";
 import { confirm, confirmRest } from "./confirm.ts";
 import { addMapping, addSettings, countOf, given, mappingOf } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
@@ -61,7 +60,7 @@ export function runCommand(shell: Shell): Command {
     const settings = loadSettings(given(command, shell));
     shell.exitCode = await withSession(shell, settings, json, async ({ log, screen, stop }) => {
       // Started before this process reads its own libraries: both take as long, and there are two cores.
-      const worker = spawnWorker(shell.clock, log, screen.notice);
+      const worker = shell.spawnWorker(shell.clock, log, screen.notice);
       const { runFile } = await import("../pipeline.ts");
       const summary = await runFile(
         { file, job: "default", mapping, settings, limit, again },

@@ -30,7 +30,7 @@ export interface Screen {
 
 interface ScreenParts {
   readonly mode: ScreenMode;
-  readonly stderr: Pick<NodeJS.WriteStream, "write" | "columns">;
+  readonly stderr: Pick<NodeJS.WritableStream, "write"> & Partial<Pick<NodeJS.WriteStream, "columns">>;
   readonly log: Logger;
   readonly clock: Clock;
 }

@@ -1,14 +1,16 @@
-// The process as the commands see it: streams, environment, clock, and the exit code they leave behind.
+// The process as the commands see it: streams, environment, clock, its worker process, and the exit code they leave behind.
 import { type Clock, systemClock } from "../clock.ts";
 import type { Environment } from "../config.ts";
+import { spawnWorker } from "../send/spawn.ts";
 
 export interface Shell {
   readonly env: Environment;
   readonly cwd: string;
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream & Partial<Pick<NodeJS.WriteStream, "isTTY" | "columns">>;
   readonly clock: Clock;
+  readonly spawnWorker: typeof spawnWorker;
   /** What the process will exit with. */
   exitCode: number;
 }
@@ -21,7 +23,7 @@ export function systemShell(): Shell {
       if (error.code !== "EPIPE") throw error;
     });
   }
-  return { env, cwd: process.cwd(), stdin, stdout, stderr, clock: systemClock, exitCode: 0 };
+  return { env, cwd: process.cwd(), stdin, stdout, stderr, clock: systemClock, spawnWorker, exitCode: 0 };
 }
 
 /** Resolves when everything written so far has left the process, or never will. */

@@ -49,13 +49,19 @@ describe("a mistake on the command line", () => {
     [["run", "x.csv", "--rate", "-5/s"], "--rate: expected a pace", "UPDRAFT_RATE"],
     [["rate", "1f0c", "abc"], "<pace>: expected a pace such as 50/s", "updraft <command> --help"],
   ])("%j is one sentence, what to do, and exit code 2", async (args, message, next) => {
-    const { code, stdout, stderr } = await cli.run(args, { env: NOWHERE });
+    const { code, stdout, stderr } = await cli.within(args, NOWHERE);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     const [first = "", second = "", ...rest] = stderr.trimEnd().split("\n");
     expect(first).toMatch(/^updraft: /);
     expect(first).toContain(message);
     expect(second).toContain(next);
     expect(rest).toEqual([]);
+  });
+
+  test("ends the process with exit code 2", async () => {
+    const { code, stdout, stderr } = await cli.run(["rnu"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^updraft: unknown command 'rnu'\n {2}did you mean run\?\n$/);
   });
 
   test("help and version are no mistakes", async () => {
@@ -73,7 +79,7 @@ describe("before anything is sent", () => {
     ["CONNECTFI_LOGIN", "CONNECTFI_LOGIN_FILE"],
     ["CONNECTFI_PASSWORD", "CONNECTFI_PASSWORD_FILE"],
   ])("%s missing ends with exit code 2 and names the way to give it", async (name, way) => {
-    const { code, stderr } = await cli.run(["run", MINIMAL], { env: { ...NOWHERE, [name]: "" } });
+    const { code, stderr } = await cli.within(["run", MINIMAL], { ...NOWHERE, [name]: "" });
     expect(code).toBe(2);
     expect(stderr).toContain(way);
     expect(stderr).not.toContain("SECRETVALUE");
@@ -289,11 +295,11 @@ describe("doctor", () => {
     mkdirSync(join(cli.folder, "open"), { mode: 0o700 });
     writeFileSync(join(cli.folder, "open", "key"), "a".repeat(64), { mode: 0o644 });
     const { env } = await simulate();
-    const { code, stdout, stderr } = await cli.run(["doctor", "--json"], { env: { ...env, ...wrong } });
+    const { code, stdout, stderr } = await cli.within(["doctor", "--json"], { ...env, ...wrong });
     expect(bad(stdout)).toContainEqual({ name, status: "fail" });
     expect(code).toBe(exit);
     expect(stdout + stderr).not.toContain("SECRETVALUE");
-    const text = await cli.run(["doctor"], { env: { ...env, ...wrong } });
+    const text = await cli.within(["doctor"], { ...env, ...wrong });
     expect(text.stdout).toMatch(new RegExp(`^fail  ${name} `, "m"));
   });
 });

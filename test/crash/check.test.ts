@@ -1,6 +1,7 @@
 // The harness proves that it can fail: a record in which all is well, and each thing that can be wrong with one, found.
 import { describe, expect, test } from "vitest";
 import { type Evidence, findViolations, type Sent } from "./check.ts";
+import { findInGap } from "./gap.ts";
 import { countResent, type Instant, readLate, resentBound } from "./resent.ts";
 import { makeRows } from "./rows.ts";
 
@@ -23,6 +24,7 @@ const well: Evidence = {
   verify: { agrees: true, text: "" },
   left: { processes: [], keys: [], files: [] },
   instants: [killed],
+  woke: null,
 };
 
 const found = (change: Partial<Evidence>) => findViolations({ ...well, ...change });
@@ -183,5 +185,29 @@ describe("the requests sent again", () => {
     expect(readLate([first, second], new Map([[6, at(7)]]), [{ ...killed, at: at(6) + 30 }])).toBe(0);
     expect(resentBound(requests, [{ ...killed, at: at(6) + 150 }], 0)).toBe(0);
     expect(resentBound(requests, [{ ...killed, at: at(6) + 150 }], 180)).toBe(1);
+  });
+});
+
+describe("a request that was checked before a worker was paused, and written when it woke up", () => {
+  const woke = at(12) + 5_000;
+  const late = (row: number) => request(row, { at: woke + 3, endedAt: woke + 30, effectAt: woke + 30 });
+  const old = new Map([...well.customers, [request(before).customerId, `row-${before}@example.com`]]);
+  const one: Evidence = { ...well, ...sent(0, {}, [late(before)]), customers: old, woke };
+
+  test("is found where it explains all that is wrong", () => {
+    expect(findViolations(one)).toEqual([
+      expect.stringMatching(/^1 customers not as their last row says/),
+      expect.stringMatching(/^1 row that arrived after a later row/),
+      expect.stringMatching(/^1 row that took effect after a later row/),
+    ]);
+    expect(findInGap(one)?.at).toBe(woke + 3);
+  });
+
+  test("is one, in the moment of the wake-up, of a worker that was paused", () => {
+    expect(findInGap({ ...one, ...sent(0, {}, [late(before), late(after)]) })).toBeNull();
+    expect(findInGap({ ...one, woke: woke - 400 })).toBeNull();
+    expect(findInGap({ ...one, woke: woke + 10 })).toBeNull();
+    expect(findInGap({ ...one, woke: null })).toBeNull();
+    expect(findInGap({ ...one, odd: ["anything else"] })).toBeNull();
   });
 });

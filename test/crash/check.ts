@@ -42,6 +42,8 @@ export interface Evidence {
     readonly files: readonly string[];
   };
   readonly instants: readonly Instant[];
+  /** When a worker that was paused woke up; null where none was. */
+  readonly woke: number | null;
   /** What a kind found out itself. */
   readonly odd: readonly string[];
   /** `--timeout` of the run in milliseconds: also its quiet period. */

@@ -32,7 +32,7 @@ const KEPT = /^(runs\/[0-9a-f]{16}\/(ledger\.(db|input)|success\.csv|errors\.csv
 /** Call it when every process was told to end. */
 export async function gather(site: Site, plan: Plan, story: Story, stood: number): Promise<Evidence> {
   const { folder, file, simulator, redis } = site;
-  const { ended, dataDir, instants, odd } = story;
+  const { ended, dataDir, instants, woke, odd } = story;
   const summary = summaryShape.safeParse(readJson(ended.stdout)).data ?? null;
   const dir = summary?.reports.dir ?? "";
   const processes = await untilNone(() => marked(`${MARK}=${folder}`));
@@ -49,7 +49,7 @@ export async function gather(site: Site, plan: Plan, story: Story, stood: number
   const ledger = readLedger(join(dir, "ledger.db"));
   const lag = readLate(requests, new Map(ledger.map(({ row, at }) => [row, at])), instants);
   return {
-    ...{ file, requests, ledger, lag, instants, odd, quiet: plan.timeout, stood, summary, exitCode: ended.code },
+    ...{ file, requests, ledger, lag, instants, woke, odd, quiet: plan.timeout, stood, summary, exitCode: ended.code },
     customers: new Map([...simulator.customers()].map(({ customerId, email }) => [customerId, email])),
     reported: ["success", "errors", "unsent"].flatMap((name) => readReport(join(dir, `${name}.csv`))),
     verify: { agrees: verdict?.agrees === true, text: JSON.stringify(verdict?.differences ?? "there is no run") },

@@ -1,6 +1,7 @@
 // Plans in; their results out, as they come: several processes at work side by side, because much of a trial is waiting.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import type { Plan } from "./plan.ts";
@@ -12,8 +13,8 @@ const resultShape = z.custom<Result>((m) => typeof m === "object" && m !== null 
 const JOB = join(import.meta.dirname, "job.ts");
 
 /**
- * Of a trial that is repeated, `onResult` is told each result; all but the last one are void. Returns when no process of a
- * trial is left, however it ends.
+ * Of a trial that is repeated, `onResult` is told each result; all but the last one are void, and nothing of them is kept.
+ * Returns when no process of a trial is left, however it ends.
  * @param folder where each trial gets a folder of its own
  */
 export async function runTrials(
@@ -37,12 +38,14 @@ export async function runTrials(
     for (const plan of waiting) {
       for (let attempt = 1; !stop.aborted; attempt++) {
         const answer = once(job, "message");
-        job.send({ plan, folder: join(folder, [plan.kind, plan.seed, ...(attempt > 1 ? [attempt] : [])].join("-")) });
+        const place = join(folder, `${plan.kind}-${plan.seed}`);
+        job.send({ plan, folder: place });
         const [message] = await Promise.race([answer, gone]);
         const result = resultShape.parse(message);
         const isVoid = provesNothing(result) && attempt < ATTEMPTS;
         onResult(result, isVoid);
         if (!isVoid) break;
+        rmSync(place, { recursive: true, force: true, maxRetries: 5 });
       }
     }
   }

@@ -12,6 +12,8 @@ export interface Story {
   readonly ended: Ended;
   readonly dataDir: string;
   readonly instants: readonly Instant[];
+  /** When a worker that was paused woke up; null where none was. */
+  readonly woke: number | null;
   /** What went otherwise than it should. */
   readonly odd: readonly string[];
   /** In words. */
@@ -38,7 +40,7 @@ async function instant(site: Site, plan: Plan, run: Proc): Promise<boolean> {
 }
 
 function story(ended: Ended, told: string, instants: readonly Instant[], rest: Partial<Story> = {}): Story {
-  return { dataDir: "data", odd: [], ...rest, ended, told, instants };
+  return { dataDir: "data", odd: [], woke: null, ...rest, ended, told, instants };
 }
 
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
@@ -106,8 +108,10 @@ async function workerPaused(site: Site, plan: Plan): Promise<Story> {
   const at = now("worker");
   process.kill(pid, "SIGSTOP");
   await sleep(plan.lasts);
+  const woke = Date.now();
   process.kill(pid, "SIGCONT");
-  return story(await run.ended, `paused ${victim?.name ?? "the run's own worker"} for ${seconds(plan.lasts)}`, [at]);
+  const told = `paused ${victim?.name ?? "the run's own worker"} for ${seconds(plan.lasts)}`;
+  return story(await run.ended, told, [at], { woke });
 }
 
 /**

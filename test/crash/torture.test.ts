@@ -44,7 +44,7 @@ function torture(...flags: readonly string[]) {
 
 describe.skipIf(process.platform !== "linux")("npm run torture", () => {
   test("finds nothing in two trials of each kind, and leaves nothing behind", { timeout: 300_000 }, async () => {
-    const flags = "--trials 2 --workers 2 --rows 1000 --timeout 2000 --jobs 5 --json";
+    const flags = "--trials 2 --workers 2 --rows 1000 --timeout 2000 --jobs 7 --json";
     const { ended, folder } = torture(...flags.split(" "));
     const { code, stdout, stderr } = await ended;
     expect(code, stderr).toBe(0);

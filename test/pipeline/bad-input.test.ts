@@ -23,8 +23,9 @@ describe("a file that is no file of rows ends with exit code 2 in one sentence, 
     ["one with a social security number", write("customerId,ssn\ncsta_1,123-45-6789\n"), /cannot be changed/],
   ])("%s", async (_what, make, sentence) => {
     const simulator = await path.simulate();
-    make(join(path.cli.folder, "in.csv"));
-    const { code, stdout, stderr } = await path.start(["run", "in.csv"]).ended;
+    const file = join(path.cli.folder, "in.csv");
+    make(file);
+    const { code, stdout, stderr } = await path.ask(["run", file]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(sentence);
     // The sentence, and what to do about it.
@@ -44,7 +45,7 @@ describe("an endpoint that cannot be meant", () => {
     ["no URL", "SECRETVALUE", "https://"],
   ])("%s ends with exit code 2", async (_what, url, sentence) => {
     const file = path.file("in.csv", toCsv(makeRows(1, 1)));
-    const { code, stderr } = await path.start(["run", file], { CONNECTFI_BASE_URL: url }).ended;
+    const { code, stderr } = await path.ask(["run", file], { CONNECTFI_BASE_URL: url });
     expect(code).toBe(2);
     expect(stderr).toContain(sentence);
     expect(stderr).not.toContain("me:SECRETVALUE");
@@ -67,7 +68,7 @@ describe("a Redis that cannot be reached ends with exit code 5 and its address, 
     await path.simulate();
     const file = path.file("in.csv", toCsv(makeRows(1, 1)));
     const env = { REDIS_URL: "redis://user:SECRETVALUE@127.0.0.1:9/3" };
-    const { code, stderr } = await path.start(["run", file], env).ended;
+    const { code, stderr } = await path.ask(["run", file], env);
     expect(code).toBe(5);
     expect(stderr).toContain("redis://127.0.0.1:9/3 does not answer: connection refused");
     expect(stderr).not.toContain("SECRETVALUE");
@@ -82,7 +83,7 @@ describe("a Redis that cannot be reached ends with exit code 5 and its address, 
     if (address === null || typeof address === "string") throw new Error("no port");
     const file = path.file("in.csv", toCsv(makeRows(1, 1)));
     const env = { REDIS_URL: `redis://:SECRETVALUE@127.0.0.1:${address.port}` };
-    const { code, stderr } = await path.start(["run", file], env).ended;
+    const { code, stderr } = await path.ask(["run", file], env);
     for (const socket of sockets) socket.destroy();
     server.close();
     expect(code).toBe(5);
@@ -94,7 +95,7 @@ describe("a Redis that cannot be reached ends with exit code 5 and its address, 
 test("a row of more than 1 MiB is rejected, the rows before and after it are sent", async () => {
   const simulator = await path.simulate();
   const rows = makeRows(3, 3).map((row, i) => (i === 1 ? { ...row, firstName: "x".repeat(1_100_000) } : row));
-  const { code, summary } = await path.run([path.file("in.csv", toCsv(rows))]);
+  const { code, summary } = await path.given([path.file("in.csv", toCsv(rows))]);
   expect(code).toBe(1);
   expect(summary).toMatchObject({ state: "complete", read: 3, counts: { updated: 2, rejected: 1 } });
   expect(simulator.stats().effects).toBe(2);
@@ -105,7 +106,7 @@ test("a row of more than 1 MiB is rejected, the rows before and after it are sen
 test("a data folder that cannot be written ends with exit code 5 and its name", async () => {
   await path.simulate();
   const file = path.file("in.csv", toCsv(makeRows(1, 1)));
-  const { code, stderr } = await path.start(["run", file], { UPDRAFT_DATA_DIR: file }).ended;
+  const { code, stderr } = await path.ask(["run", file], { UPDRAFT_DATA_DIR: file });
   expect(code).toBe(5);
   expect(stderr).toContain(`the data folder ${file}`);
 });

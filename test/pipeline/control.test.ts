@@ -28,7 +28,9 @@ const ELSEWHERE = {
   CONNECTFI_BASE_URL: "",
 };
 
-const ask = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => path.start(args, env).ended;
+const { ask } = path;
+/** In a process of its own. */
+const askApart = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => path.start(args, env).ended;
 
 async function runs(env: Readonly<Record<string, string>> = {}) {
   const { code, stdout, stderr } = await ask(["runs", "--json"], env);
@@ -61,7 +63,7 @@ async function quiet(simulator: { stats(): { inFlight: number; requests: number 
 describe("pause", () => {
   test("from another machine lets rows in flight end and holds all others, until resume lets the run end as if nothing had been", async () => {
     const { simulator, running, run, hurry } = await begin();
-    const paused = await ask(["pause", run.slice(0, 6)], ELSEWHERE);
+    const paused = await askApart(["pause", run.slice(0, 6)], ELSEWHERE);
     expect(paused).toEqual({ code: 0, stdout: expect.stringContaining(`Run ${run} is paused`), stderr: "" });
     const requests = await quiet(simulator);
     expect(requests).toBeLessThan(300);
@@ -73,7 +75,7 @@ describe("pause", () => {
     expect((await ask(["pause", run])).stdout).toContain("paused already");
 
     hurry();
-    const resumed = await ask(["resume", run], ELSEWHERE);
+    const resumed = await askApart(["resume", run], ELSEWHERE);
     expect(resumed).toMatchObject({ code: 0, stdout: `Run ${run} goes on.\n` });
     const { code, summary } = summaryOf(await running.ended);
     expect(code).toBe(0);
@@ -111,7 +113,7 @@ describe("pause", () => {
     expect(refused).toMatchObject({ code: 2, stdout: "" });
     expect(refused.stderr).toContain("run its file again");
     hurry();
-    const { summary } = await path.run([file]);
+    const { summary } = await path.given([file]);
     expect(summary).toMatchObject({ run, state: "complete", counts: { updated: 300 } });
     expect(simulator.stats().requests).toBe(300);
   });
@@ -160,7 +162,7 @@ describe("cancel", () => {
     const { simulator, rows, file, running, run, hurry } = await begin(
       makeRows(3_000, 2_000).map((row, i) => (i === 2_500 ? { ...row, postalCode: "bad" } : row)),
     );
-    const cancelled = await ask(["cancel", run], ELSEWHERE);
+    const cancelled = await askApart(["cancel", run], ELSEWHERE);
     expect(cancelled).toMatchObject({ code: 0, stderr: "" });
     expect(cancelled.stdout).toContain(`Run ${run} is cancelled`);
     const { code, summary } = summaryOf(await running.ended);
@@ -191,7 +193,7 @@ describe("cancel", () => {
     const verified = await ask(["verify", run]);
     expect(verified).toMatchObject({ code: 0 });
     hurry();
-    const rest = await path.run([summary.reports.unsent ?? ""]);
+    const rest = await path.given([summary.reports.unsent ?? ""]);
     expect(rest.summary).toMatchObject({ state: "complete", counts: { updated: unsent.length } });
   });
 
@@ -241,7 +243,7 @@ describe("cancel of a run that nobody goes on with", () => {
     expect(await runs()).toMatchObject([{ run, state: "interrupted", file: "in.csv", live: null }]);
     expect((await ask(["pause", run])).stderr).toContain("no process goes on with");
 
-    const ended = await ask(["cancel", run]);
+    const ended = await askApart(["cancel", run]);
     expect(ended).toMatchObject({ code: 0 });
     expect(ended.stdout).toContain("cancelled");
     const [found] = await runs();
@@ -301,7 +303,7 @@ describe("cancel of a run that nobody goes on with", () => {
     const db = new DatabaseSync(join(path.dataDir, "runs", run, "ledger.db"));
     db.exec("INSERT INTO meta VALUES ('cancel', '1')");
     db.close();
-    const { code, summary } = await path.run([file]);
+    const { code, summary } = await path.given([file]);
     expect({ code, state: summary.state, read: summary.read }).toEqual({ code: 3, state: "cancelled", read: 300 });
     expect(simulator.stats().requests).toBe(requests);
   });
@@ -318,9 +320,9 @@ describe("runs and status", () => {
 
   test("list runs newest first, in aligned columns, and tell everything of one", async () => {
     await path.simulate();
-    const first = await path.run([path.file("first.csv", toCsv(makeRows(5, 5)))]);
+    const first = await path.given([path.file("first.csv", toCsv(makeRows(5, 5)))]);
     const { running, run } = await begin();
-    const { stdout } = await ask(["runs"]);
+    const { stdout } = await askApart(["runs"]);
     const lines = stdout.trimEnd().split("\n");
     expect(lines).toHaveLength(3);
     expect(lines[1]).toContain(run);
@@ -329,7 +331,7 @@ describe("runs and status", () => {
     expect([lines[1]?.slice(at), lines[2]?.slice(at)]).toEqual(["in.csv", "first.csv"]);
     expect(lines[2]).toMatch(/complete .* 5 +5 +0 +0 +0 +0 {2}first/);
 
-    const status = (await ask(["status", run])).stdout;
+    const status = (await askApart(["status", run])).stdout;
     for (const part of [
       `run       ${run}`,
       "state     running since",
@@ -350,7 +352,7 @@ describe("runs and status", () => {
 
   test("show the runs of the data folder when the Redis cannot be reached, and say what is missing", async () => {
     await path.simulate();
-    const { summary } = await path.run([path.file("in.csv", toCsv(makeRows(5, 5)))]);
+    const { summary } = await path.given([path.file("in.csv", toCsv(makeRows(5, 5)))]);
     const { code, stdout, stderr } = await ask(["runs"], { REDIS_URL: "redis://127.0.0.1:1" });
     expect(code).toBe(0);
     expect(stdout).toContain(summary.run);

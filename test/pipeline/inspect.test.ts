@@ -11,8 +11,8 @@ const path = usePipeline(() => redis.url);
 
 /** Of the data folder alone: no Redis, no endpoint, no account. */
 const ALONE = { REDIS_URL: "redis://127.0.0.1:9", CONNECTFI_BASE_URL: "", CONNECTFI_LOGIN: "", CONNECTFI_PASSWORD: "" };
-const verify = (run: string, ...args: string[]) => path.start(["verify", run, ...args], ALONE).ended;
-const explain = (run: string, ...args: string[]) => path.start(["explain", run, ...args], ALONE).ended;
+const verify = (run: string, ...args: string[]) => path.ask(["verify", run, ...args], ALONE);
+const explain = (run: string, ...args: string[]) => path.ask(["explain", run, ...args], ALONE);
 const FAULTS = { share503: 0.1, resetAfterShare: 0.02, refuseShare: 0.05, seed: 11 } as const;
 
 /** No value of a cell, however it is written. */
@@ -33,7 +33,7 @@ describe("updraft verify", () => {
   ])("agrees with a run of a file as %s in which rows failed, were retried and rejected", async (format, write) => {
     await path.simulate(FAULTS);
     const rows = makeRows(400, 300).map((row, i) => (i % 50 === 9 ? { ...row, postalCode: "bad" } : row));
-    const run = await path.run([path.file(`in.${format}`, write(rows)), "--timeout", "300ms"]);
+    const run = await path.given([path.file(`in.${format}`, write(rows)), "--timeout", "300ms"]);
     const { code, stdout, stderr } = await verify(run.summary.run.slice(0, 6), "--json");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const { counts, read } = run.summary;
@@ -49,7 +49,7 @@ describe("updraft verify", () => {
   test("ends with 1 where something differs, and names report, row and line without a value", async () => {
     await path.simulate();
     const rows = makeRows(30, 30);
-    const { summary } = await path.run([path.file("in.csv", toCsv(rows))]);
+    const { summary } = await path.given([path.file("in.csv", toCsv(rows))]);
     const report = summary.reports.success ?? "";
     const lines = readFileSync(report, "utf8").split("\n");
     writeFileSync(
@@ -71,15 +71,17 @@ describe("updraft verify", () => {
     await path.simulate();
     const content = toCsv(makeRows(20, 20));
     const file = path.file("in.csv", content);
-    const { summary } = await path.run([file]);
+    const { summary } = await path.given([file]);
     renameSync(file, join(path.cli.folder, "moved.csv"));
-    const gone = await verify(summary.run);
+    // Processes of their own, as a person has them: also what the name of a file is relative to.
+    const apart = (...args: string[]) => path.start(["verify", summary.run, ...args], ALONE).ended;
+    const gone = await apart();
     expect([gone.code, gone.stdout]).toEqual([2, ""]);
     expect(gone.stderr).toMatch(new RegExp(`${file}\n.*--file`));
     writeFileSync(join(path.cli.folder, "moved.csv.gz"), gzipSync(content));
-    expect((await verify(summary.run, "--file", "moved.csv.gz")).code).toBe(0);
+    expect((await apart("--file", "moved.csv.gz")).code).toBe(0);
     path.file("other.csv", "no,columns,that,anybody,knows\n1,2,3,4,5\n");
-    const other = await verify(summary.run, "--file", "other.csv");
+    const other = await apart("--file", "other.csv");
     expect(other.code).toBe(1);
     expect(other.stdout).toMatch(
       /not compared: it is another file[\s\S]*file: expected sha256 [0-9a-f]{64}, got sha256 [0-9a-f]{64}/,
@@ -129,7 +131,7 @@ describe("updraft verify", () => {
     // Until then its process may be taken for one that has only fallen silent.
     const client = redis.connect();
     await until(async () => (await client.exists(`updraft:status:${run}`)) === 0);
-    expect((await path.start(["cancel", run]).ended).code).toBe(0);
+    expect((await path.ask(["cancel", run])).code).toBe(0);
     const last = JSON.parse((await verify(run, "--json")).stdout);
     expect(last).toMatchObject({ state: "cancelled", agrees: true, read: 3_000 });
     const told = z.object({ counts: z.object({ unsent: z.number() }), reports: z.object({ unsent: z.number() }) });
@@ -171,7 +173,7 @@ describe("updraft explain", () => {
   test("tells every request that a row took, as the endpoint got them, and no value of it", async () => {
     const simulator = await path.simulate({ share503: 0.3, resetAfterShare: 0.1, seed: 3 });
     const rows = makeRows(40, 40);
-    const { summary } = await path.run([path.file("in.csv", toCsv(rows)), "--timeout", "200ms", "--attempts", "10"]);
+    const { summary } = await path.given([path.file("in.csv", toCsv(rows)), "--timeout", "200ms", "--attempts", "10"]);
     const success = recordsOf(summary.reports.success);
     const tried = success.filter((record) => Number(record.updraft_attempts) > 2).slice(0, 3);
     expect(tried).toHaveLength(3);
@@ -198,7 +200,7 @@ describe("updraft explain", () => {
     await path.simulate({ share503: 1, maxFaultsPerRow: "none" });
     const rows = makeRows(3, 3).map((row, i) => (i === 1 ? { ...row, postalCode: "1234x" } : row));
     const file = path.file("in.csv", toCsv(rows));
-    const { summary } = await path.run([file, "--attempts", "2"]);
+    const { summary } = await path.given([file, "--attempts", "2"]);
     const tell = async () => [await storyOf(summary.run, 2), await storyOf(summary.run, 3)];
     const [rejected, failed] = await tell();
     expect(rejected).toMatchObject({ attempts: [], outcome: { status: "rejected", reasons: [{ code: "pattern" }] } });
@@ -210,26 +212,26 @@ describe("updraft explain", () => {
     const [again, failedAgain] = await tell();
     expect(again).toEqual({ ...rejected, columns: null });
     expect(failedAgain).toEqual({ ...failed, columns: null });
-    expect(await storyOf(summary.run, 2, "--file", "away.csv")).toEqual(rejected);
+    expect(await storyOf(summary.run, 2, "--file", join(path.cli.folder, "away.csv"))).toEqual(rejected);
   });
 
   test("says how many requests are not kept one by one, and that an open row has no outcome yet", async () => {
     const simulator = await path.simulate({ revokeShare: 0.2, maxFaultsPerRow: 1, seed: 5 });
     const file = path.file("in.csv", toCsv(makeRows(30, 30)));
-    const { summary } = await path.run([file, "--concurrency", "1"]);
+    const { summary } = await path.given([file, "--concurrency", "1"]);
     const renewed = recordsOf(summary.reports.success).find((record) => record.updraft_attempts === "2");
     const story = await explain(summary.run, renewed?.updraft_row ?? "");
     expect(story.stdout).toMatch(/1 more request, of which only the number is kept/);
 
-    const blocked = await path.run([path.file("b.csv", toCsv(makeRows(5, 5)))], { CONNECTFI_PASSWORD: "wrong" });
-    const open = await explain(blocked.summary.run, "4");
+    const blocked = await path.given([path.file("b.csv", toCsv(makeRows(5, 5)))], { CONNECTFI_PASSWORD: "wrong" });
+    const open = await path.start(["explain", blocked.summary.run, "4"], ALONE).ended;
     expect(open.stdout).toMatch(/no request was made[\s\S]*no outcome yet/);
     expect(simulator.stats().logins).toBeGreaterThan(0);
   });
 
   test("refuses a row that the run does not have with the range there is, and what is no number", async () => {
     await path.simulate();
-    const { summary } = await path.run([path.file("in.csv", toCsv(makeRows(5, 5)))]);
+    const { summary } = await path.given([path.file("in.csv", toCsv(makeRows(5, 5)))]);
     for (const [row, sentence] of [
       ["6", "has no row 6: its rows are 1 to 5"],
       ["999999999999", "its rows are 1 to 5"],

@@ -15,7 +15,7 @@ describe("refused credentials", () => {
       const simulator = await path.simulate(faults);
       const rows = makeRows(60, 50).map((row, i) => (i === 0 ? { ...row, postalCode: "bad" } : row));
       const args = [path.file("in.csv", toCsv(rows))];
-      const blocked = await path.run(args, env);
+      const blocked = await path.given(args, env);
       expect(blocked.code).toBe(4);
       expect(blocked.summary).toMatchObject({ state: "blocked", balanced: true, counts: { updated: 0, rejected: 1 } });
       expect(blocked.summary.warnings.join()).toContain("CONNECTFI_PASSWORD");
@@ -23,7 +23,7 @@ describe("refused credentials", () => {
       expect(recordsOf(blocked.summary.reports.errors)).toHaveLength(1);
 
       simulator.setFaults({ revokeShare: 0 });
-      const { code, summary } = await path.run(args);
+      const { code, summary } = await path.given(args);
       expect(code).toBe(1);
       expect(summary).toMatchObject({ run: blocked.summary.run, state: "complete", read: 60, resumes: 1 });
       expect(summary.counts).toMatchObject({ updated: 59, rejected: 1 });
@@ -35,7 +35,7 @@ describe("refused credentials", () => {
   test("refused once, as by a token that expired, are renewed without a try: every row is updated by its next request", async () => {
     const simulator = await path.simulate({ revokeShare: 0.02, maxFaultsPerRow: 1, seed: 5 });
     const rows = makeRows(100, 100);
-    const { code, summary } = await path.run([
+    const { code, summary } = await path.given([
       path.file("in.csv", toCsv(rows)),
       ...["--concurrency", "1", "--attempts", "1"],
     ]);
@@ -59,7 +59,7 @@ describe("tries used up", () => {
   ] as const)("end a row %s", async (_how, faults, status, code, effects) => {
     const simulator = await path.simulate({ ...faults, maxFaultsPerRow: "none" });
     const args = [path.file("in.csv", toCsv(makeRows(3, 3))), "--attempts", "2", "--timeout", "300ms"];
-    const run = await path.run(args);
+    const run = await path.given(args);
     expect(run.code).toBe(1);
     expect(run.summary).toMatchObject({ state: "complete", counts: { [status]: 3, updated: 0 } });
     expect(simulator.stats()).toMatchObject({ requests: 6, effects });
@@ -75,11 +75,11 @@ describe("which rows are sent", () => {
     const simulator = await path.simulate();
     const rows = makeRows(30, 30).map((row, i) => (i === 1 ? { ...row, postalCode: "bad" } : row));
     const file = path.file("in.csv", toCsv(rows));
-    const { code, summary } = await path.run([file, "--limit", "5"]);
+    const { code, summary } = await path.given([file, "--limit", "5"]);
     expect(code).toBe(1);
     expect(summary).toMatchObject({ state: "complete", read: 6, counts: { updated: 5, rejected: 1 } });
     expect([...customersOf(simulator).keys()].toSorted()).toEqual(["csta_0", "csta_2", "csta_3", "csta_4", "csta_5"]);
-    const all = await path.run([file]);
+    const all = await path.given([file]);
     expect(all.summary).toMatchObject({ read: 30, counts: { updated: 29, rejected: 1 } });
     expect(all.summary.run).not.toBe(summary.run);
   });
@@ -87,13 +87,13 @@ describe("which rows are sent", () => {
   test("a finished file is refused with where its report is, under another name too; --again applies it as a run of its own", async () => {
     const simulator = await path.simulate();
     const content = toCsv(makeRows(4, 4));
-    const first = await path.run([path.file("in.csv", content)]);
-    const refused = await path.start(["run", path.file("renamed.csv", content)]).ended;
+    const first = await path.given([path.file("in.csv", content)]);
+    const refused = await path.ask(["run", path.file("renamed.csv", content)]);
     expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 2, stdout: "" });
     expect(refused.stderr).toContain(first.summary.reports.dir);
     expect(refused.stderr).toContain("--again");
     expect(simulator.stats().effects).toBe(4);
-    const again = await path.run([path.file("in.csv", content), "--again"]);
+    const again = await path.given([path.file("in.csv", content), "--again"]);
     expect(again.summary).toMatchObject({ run: `${first.summary.run}.2`, counts: { updated: 4 }, resumes: 0 });
     expect(simulator.stats().effects).toBe(8);
     expect(path.runs()).toEqual([first.summary.run, `${first.summary.run}.2`]);
@@ -102,9 +102,9 @@ describe("which rows are sent", () => {
   test("a file tested against one endpoint is another run at the next", async () => {
     const tried = await path.simulate();
     const file = path.file("in.csv", toCsv(makeRows(2, 2)));
-    const first = await path.run([file]);
+    const first = await path.given([file]);
     const real = await path.simulate();
-    const second = await path.run([file]);
+    const second = await path.given([file]);
     expect(second.summary.run).not.toBe(first.summary.run);
     expect([tried.stats().effects, real.stats().effects]).toEqual([2, 2]);
   });
@@ -117,7 +117,7 @@ describe("errors.csv", () => {
       if (i === 3) return { ...row, postalCode: "0050" };
       return i === 8 ? { ...row, countryCodeA3: "US", email: "nobody" } : row;
     });
-    const first = await path.run([path.file("in.csv", toCsv(rows))]);
+    const first = await path.given([path.file("in.csv", toCsv(rows))]);
     expect(first.summary.counts).toMatchObject({ updated: 10, rejected: 2 });
     const errors = recordsOf(first.summary.reports.errors);
     expect(errors.map((e) => [e.updraft_row, e.updraft_column])).toEqual([
@@ -130,7 +130,7 @@ describe("errors.csv", () => {
       countryCodeA3: "USA",
       email: error.email === "nobody" ? "" : (error.email ?? ""),
     }));
-    const second = await path.run([path.file("corrected.csv", toCsv(corrected))]);
+    const second = await path.given([path.file("corrected.csv", toCsv(corrected))]);
     expect(second.code).toBe(0);
     expect(second.summary).toMatchObject({ read: 2, counts: { updated: 2 } });
     const meant = rows.map((row, i) => {

@@ -21,10 +21,11 @@ import {
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
 
-const ask = (args: readonly string[], env: Readonly<Record<string, string>> = {}, input?: string) =>
-  path.start(args, env, input).ended;
 const retry = async (run: Run, ...flags: string[]) =>
-  summaryOf(await ask(["retry", run.summary.run, "--json", ...flags]));
+  summaryOf(await path.ask(["retry", run.summary.run, "--json", ...flags]));
+/** In a process of its own. */
+const retryApart = async (run: Run, ...flags: string[]) =>
+  summaryOf(await path.start(["retry", run.summary.run, "--json", ...flags]).ended);
 const folderOf = (run: string, ...names: string[]) => join(path.dataDir, "runs", run, ...names);
 
 /** The endpoint says no to some rows, and would say yes the next time. */
@@ -40,7 +41,7 @@ const rowsOf = (report: string | null) => recordsOf(report).map((record) => Numb
 async function runRefused(rows: Cells[]) {
   const simulator = await path.simulate(REFUSING);
   const file = path.file("in.csv", toCsv(rows));
-  const first = await path.run([file]);
+  const first = await path.given([file]);
   simulator.reset();
   simulator.setFaults(WELL);
   return { simulator, file, rows, first };
@@ -74,7 +75,7 @@ describe("retry", () => {
     mkdirSync(folderOf(first.summary.run, "retry.new", "run"), { recursive: true });
     writeFileSync(folderOf(first.summary.run, "retry.new", "run", "ledger.db"), "half of one");
 
-    const second = await retry(first);
+    const second = await retryApart(first);
     expect(second.code).toBe(1);
     expect(second.summary).toMatchObject({
       ...{ run: `${first.summary.run}.r1`, retryOf: first.summary.run, state: "complete", read: 200, resumes: 0 },
@@ -97,8 +98,8 @@ describe("retry", () => {
         readFileSync(folderOf(first.summary.run, name), "utf8").slice(0, name === "ledger.db" ? 0 : undefined),
       ]),
     ).toEqual(before);
-    for (const run of [first, second]) expect((await ask(["verify", run.summary.run])).code).toBe(0);
-    const explained = (await ask(["explain", second.summary.run, failed[0]?.updraft_row ?? ""])).stdout;
+    for (const run of [first, second]) expect((await path.ask(["verify", run.summary.run])).code).toBe(0);
+    const explained = (await path.ask(["explain", second.summary.run, failed[0]?.updraft_row ?? ""])).stdout;
     expect(explained).toContain("request 2");
     expect(await redis.connect().keys("updraft:*")).toEqual([]);
   });
@@ -113,11 +114,11 @@ describe("retry", () => {
     expect(third).toMatchObject({ code: 0, summary: { counts: { updated: 40 } } });
     expect([third.summary.run, third.summary.retryOf]).toEqual([`${first.summary.run}.r2`, second.summary.run]);
     const { requests } = simulator.stats();
-    expect(await ask(["retry", second.summary.run])).toMatchObject({
+    expect(await path.ask(["retry", second.summary.run])).toMatchObject({
       code: 0,
       stdout: `nothing to retry: no row of run ${third.summary.run} ended failed, unknown, rejected or unsent\n`,
     });
-    expect(await ask(["retry", first.summary.run, "--only", "failed", "--json"])).toMatchObject({
+    expect(await path.ask(["retry", first.summary.run, "--only", "failed", "--json"])).toMatchObject({
       code: 0,
       stdout: "",
     });
@@ -129,7 +130,7 @@ describe("retry", () => {
     const simulator = await path.simulate({ resetAfterShare: 1, maxFaultsPerRow: "none" });
     const rows = makeRows(6, 6).map((row, i) => (i === 2 ? { ...row, postalCode: "bad" } : row));
     const args = ["--attempts", "1", "--timeout", "300ms"];
-    const first = await path.run([path.file("in.csv", toCsv(rows)), ...args]);
+    const first = await path.given([path.file("in.csv", toCsv(rows)), ...args]);
     expect(first.summary.counts).toMatchObject({ unknown: 5, rejected: 1 });
     simulator.setFaults(WELL);
     const second = await retry(first, "--only", "unknown", ...args);
@@ -145,7 +146,7 @@ describe("retry", () => {
   test("keeps the file's order for each customer, and never has two of their rows in flight", async () => {
     const simulator = await path.simulate({ ...REFUSING, codeShare: 1 });
     const rows = makeRows(300, 25);
-    const first = await path.run([path.file("in.csv", toCsv(rows)), "--stop-after-same", "none"]);
+    const first = await path.given([path.file("in.csv", toCsv(rows)), "--stop-after-same", "none"]);
     expect(first.summary.counts).toMatchObject({ failed: 300 });
     simulator.reset();
     simulator.setFaults({ ...WELL, latency: "1-20" });
@@ -171,20 +172,20 @@ describe("retry", () => {
     const { effects } = simulator.stats();
     expect(effects).toBeLessThan(failed);
 
-    const other = await ask(["retry", first.summary.run]);
+    const other = await path.ask(["retry", first.summary.run]);
     expect(other).toMatchObject({ code: 2, stdout: "" });
     expect(other.stderr).toContain(`updraft retry ${first.summary.run} --only failed; or end it for good`);
     expect(simulator.stats().effects).toBe(effects);
 
     simulator.setFaults(WELL);
-    const resumed = await retry(first, "--only", "failed");
+    const resumed = await retryApart(first, "--only", "failed");
     expect(resumed).toMatchObject({
       code: 0,
       summary: { run: `${first.summary.run}.r1`, retryOf: first.summary.run, state: "complete", resumes: 1 },
     });
     expect(resumed.summary.counts.updated).toBe(400);
     expect(sentRows(simulator).toSorted((a, b) => a - b)).toEqual(rowsOf(first.summary.reports.errors));
-    expect((await ask(["verify", resumed.summary.run])).code).toBe(0);
+    expect((await path.ask(["verify", resumed.summary.run])).code).toBe(0);
   });
 });
 
@@ -201,7 +202,7 @@ describe("a row whose customer has a later row that was updated", () => {
     }
 
     const log = join(path.cli.folder, "log");
-    const ended = await ask(["retry", first.summary.run, "--json", "--log-file", log]);
+    const ended = await path.ask(["retry", first.summary.run, "--json", "--log-file", log]);
     const second = summaryOf(ended);
     const sent = rowsOf(first.summary.reports.errors).filter((row) => !superseded.has(row));
     expect(sentRows(simulator).toSorted((a, b) => a - b)).toEqual(sent);
@@ -221,7 +222,7 @@ describe("a row whose customer has a later row that was updated", () => {
 
     // Only they are left now, and without being told so a retry does not send them.
     const { requests } = simulator.stats();
-    const nothing = await ask(["retry", first.summary.run]);
+    const nothing = await path.ask(["retry", first.summary.run]);
     expect(nothing).toMatchObject({ code: 0, stdout: expect.stringContaining("all rows in question are left out") });
     expect(simulator.stats().requests).toBe(requests);
   });
@@ -241,7 +242,7 @@ describe("a row whose customer has a later row that was updated", () => {
     const simulator = await path.simulate({ ...REFUSING, resetAfterShare: 0.5 });
     const rows = makeRows(60, 30);
     const args = ["--attempts", "1", "--timeout", "300ms"];
-    const first = await path.run([path.file("in.csv", toCsv(rows)), ...args]);
+    const first = await path.given([path.file("in.csv", toCsv(rows)), ...args]);
     expect(first.summary).toMatchObject({ counts: { updated: 0 }, superseded: 0 });
     const errors = recordsOf(first.summary.reports.errors);
     const failed = errors.flatMap((error, i) => (error.updraft_status === "failed" ? [i + 1] : []));
@@ -268,7 +269,7 @@ describe("retry of a run that was cancelled", () => {
     await until(() => simulator.stats().effects >= 10);
     const [run = ""] = path.runs();
     await until(async () => (await redis.connect().keys("updraft:status:*")).length === 1);
-    expect((await ask(["cancel", run])).code).toBe(0);
+    expect((await path.ask(["cancel", run])).code).toBe(0);
     const first = summaryOf(await running.ended);
     expect(first.summary.state).toBe("cancelled");
     simulator.reset();
@@ -295,7 +296,7 @@ describe("retry of a run that was cancelled", () => {
     expect(second.summary.counts).toMatchObject({ failed: 0, unsent, updated: ROWS - unsent });
     expect(simulator.stats().requests).toBe(failed);
     expect(rowsOf(second.summary.reports.unsent)).toEqual(rowsOf(first.summary.reports.unsent));
-    expect((await ask(["verify", second.summary.run])).stdout).toContain("They agree");
+    expect((await path.ask(["verify", second.summary.run])).stdout).toContain("They agree");
     const third = await retry(first, "--only", "unsent");
     expect(third).toMatchObject({ code: 0, summary: { state: "complete", counts: { updated: ROWS } } });
     expect(simulator.stats().requests).toBe(failed + unsent);
@@ -309,7 +310,7 @@ describe("a retry is refused, and nothing is sent,", () => {
     const running = path.start(["run", file, "--json", "--concurrency", "2"]);
     await until(() => simulator.stats().effects >= 10);
     const [run = ""] = path.runs();
-    const live = await ask(["retry", run]);
+    const live = await path.ask(["retry", run]);
     expect(live.code).toBe(2);
     expect(live.stderr).toContain(`process ${running.pid} on `);
     running.child.kill("SIGINT");
@@ -320,7 +321,7 @@ describe("a retry is refused, and nothing is sent,", () => {
       [["nothing"], 'no run begins with "nothing"', ""],
       [[run, "--only", "updated"], '--only: expected one of failed, unknown, rejected, unsent, got "updated"', ""],
     ] as const) {
-      const refused = await ask(["retry", ...args]);
+      const refused = await path.ask(["retry", ...args]);
       expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 2, stdout: "" });
       expect(refused.stderr).toContain(message);
       expect(refused.stderr).toContain(next);
@@ -332,7 +333,7 @@ describe("a retry is refused, and nothing is sent,", () => {
   test("to another endpoint than its run's", async () => {
     const { first, simulator } = await runRefused(makeRows(10, 10));
     const elsewhere = await path.simulate();
-    const refused = await ask(["retry", first.summary.run]);
+    const refused = await path.ask(["retry", first.summary.run]);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(`was sent to ${simulator.url}, not to ${elsewhere.url}`);
     expect([elsewhere.stats().requests, simulator.stats().requests]).toEqual([0, 0]);
@@ -341,11 +342,11 @@ describe("a retry is refused, and nothing is sent,", () => {
   test("from another file than its run's; --file names where that one is now, under whatever name", async () => {
     const { first, file, rows, simulator } = await runRefused(makeRows(10, 10));
     renameSync(file, `${file}.old`);
-    const gone = await ask(["retry", first.summary.run]);
+    const gone = await path.ask(["retry", first.summary.run]);
     expect(gone.code).toBe(2);
     expect(gone.stderr).toContain("--file names where it is now");
     path.file("in.csv", toCsv(makeRows(11, 11)));
-    const changed = await ask(["retry", first.summary.run]);
+    const changed = await path.ask(["retry", first.summary.run]);
     expect(changed.code).toBe(2);
     expect(changed.stderr).toContain(`is not what run ${first.summary.run} was started with`);
     expect(simulator.stats().requests).toBe(0);
@@ -362,9 +363,10 @@ describe("a retry is refused, and nothing is sent,", () => {
     const first = await path.run(["-"], {}, content);
     expect(first.summary.counts.failed).toBe(5);
     simulator.setFaults(WELL);
-    const refused = await ask(["retry", first.summary.run]);
+    const refused = await path.ask(["retry", first.summary.run]);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("standard input") });
-    const again = summaryOf(await ask(["retry", first.summary.run, "--file", "-", "--json"], {}, content));
+    const args = ["retry", first.summary.run, "--file", "-", "--json"];
+    const again = summaryOf(await path.start(args, {}, content).ended);
     expect(again.summary).toMatchObject({ state: "complete", counts: { updated: 5 } });
   });
 });

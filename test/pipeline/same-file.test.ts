@@ -45,7 +45,7 @@ describe("a file that was run to its end", () => {
   test("is refused renamed, as gzip, as zstd and from standard input, with when it ended and where its report is", async () => {
     const simulator = await path.simulate();
     const content = toCsv(makeRows(5, 5));
-    const { summary } = await path.run([path.file("in.csv", content)]);
+    const { summary } = await path.given([path.file("in.csv", content)]);
     const others: [string, string | Buffer][] = [
       ["renamed.txt", content],
       ["in.csv.gz", gzipSync(content)],
@@ -55,7 +55,7 @@ describe("a file that was run to its end", () => {
     for (const [name, bytes] of others) {
       const file = join(path.cli.folder, name);
       writeFileSync(file, bytes);
-      const stderr = refusedWith(await path.start(["run", file]).ended);
+      const stderr = refusedWith(await path.ask(["run", file]));
       expect(stderr).toContain(`run ${summary.run} ended complete at ${String(summary.end)}`);
       expect(stderr).toContain(summary.reports.dir);
     }
@@ -97,7 +97,7 @@ describe("a file that differs from what an unfinished run of it began with", () 
     const changed = rows.map((row) => ({ ...row, city: "Newtown" }));
     path.file("in.csv", toCsv(changed));
     for (const args of [["--again"], ["--limit", "3"], []]) {
-      const stderr = refusedWith(await path.start(["run", file, ...args]).ended);
+      const stderr = refusedWith(await path.ask(["run", file, ...args]));
       expect(stderr).toContain(`${file} is not what run ${run} began with`);
       expect(stderr).toContain(`${counts.updated} rows are answered`);
       expect(stderr).toContain(`updraft cancel ${run}`);
@@ -106,9 +106,13 @@ describe("a file that differs from what an unfinished run of it began with", () 
     expect(path.runs()).toEqual([run]);
 
     path.file("in.csv", toCsv(rows));
-    expect((await path.run([file])).summary).toMatchObject({ run, state: "complete", counts: { updated: 300 } });
+    expect((await path.given([file])).summary).toMatchObject({ run, state: "complete", counts: { updated: 300 } });
     path.file("in.csv", toCsv(changed));
-    expect((await path.run([file])).summary).toMatchObject({ state: "complete", resumes: 0, counts: { updated: 300 } });
+    expect((await path.given([file])).summary).toMatchObject({
+      state: "complete",
+      resumes: 0,
+      counts: { updated: 300 },
+    });
     expect(customersOf(simulator)).toEqual(customersAfter(changed));
   });
 
@@ -118,15 +122,15 @@ describe("a file that differs from what an unfinished run of it began with", () 
     const { run } = await stopAfter(20, simulator, [file]);
     const kept = path.file("kept.csv", toCsv(makeRows(300, 300)));
     path.file("in.csv", toCsv(makeRows(4, 4)));
-    expect((await path.start(["cancel", run, "--file", kept]).ended).code).toBe(0);
-    const second = await path.run([file]);
+    expect((await path.ask(["cancel", run, "--file", kept])).code).toBe(0);
+    const second = await path.given([file]);
     expect(second).toMatchObject({ code: 0, summary: { state: "complete", read: 4 } });
 
     path.file("in.csv", toCsv(makeRows(200, 200)));
     const third = await stopAfter(simulator.stats().effects + 10, simulator, [file]);
     rmSync(third.reports.dir, { recursive: true });
     path.file("in.csv", toCsv(makeRows(6, 6)));
-    expect((await path.run([file])).summary).toMatchObject({ state: "complete", read: 6 });
+    expect((await path.given([file])).summary).toMatchObject({ state: "complete", read: 6 });
     expect(notes()).toEqual([]);
   });
 
@@ -135,7 +139,7 @@ describe("a file that differs from what an unfinished run of it began with", () 
     const content = toCsv(makeRows(200, 200));
     const file = path.file("in.csv", content);
     await stopAfter(20, simulator, [file]);
-    expect((await path.run([file, "--limit", "2"])).summary).toMatchObject({
+    expect((await path.given([file, "--limit", "2"])).summary).toMatchObject({
       state: "complete",
       counts: { updated: 2 },
     });
@@ -143,7 +147,7 @@ describe("a file that differs from what an unfinished run of it began with", () 
     expect((await path.run(["-"], {}, toCsv(makeRows(3, 3)))).summary).toMatchObject({ state: "complete", read: 3 });
     await path.simulate();
     path.file("in.csv", toCsv(makeRows(7, 7)));
-    expect((await path.run([file])).summary).toMatchObject({ state: "complete", read: 7 });
+    expect((await path.given([file])).summary).toMatchObject({ state: "complete", read: 7 });
   });
 });
 
@@ -156,11 +160,12 @@ describe("a file that changes while it is read", () => {
     ],
     ["by being emptied", (file) => writeFileSync(file, "")],
   ])("%s, stops the run with the reason; given back as it was, the run goes on", async (_how, change) => {
-    const simulator = await path.simulate({ latency: 5 });
-    const rows = makeRows(12_000, 12_000);
+    const simulator = await path.simulate();
+    const rows = makeRows(4_000, 4_000);
     const content = toCsv(rows);
     const file = path.file("in.csv", content);
-    const running = path.start(["run", file, "--json", "--log-file", "log"]);
+    // At that pace the window is 1,600 rows: more than half of the file is still to be read.
+    const running = path.start(["run", file, "--json", "--log-file", "log", "--rate", "800/s"]);
     await until(() => simulator.stats().effects >= 100);
     change(file, content);
     const stopped = await running.ended;
@@ -170,20 +175,20 @@ describe("a file that changes while it is read", () => {
     expect(readdirSync(join(path.dataDir, "runs", run)).filter((name) => name.startsWith("s"))).toEqual([]);
 
     path.file("in.csv", content);
-    const { code, summary } = await path.run([file]);
+    const { code, summary } = await path.given([file]);
     expect({ code, run: summary.run }).toEqual({ code: 0, run });
-    expect(summary).toMatchObject({ state: "complete", balanced: true, counts: { updated: 12_000 } });
+    expect(summary).toMatchObject({ state: "complete", balanced: true, counts: { updated: 4_000 } });
     expect(recordsOf(summary.reports.success).map((r) => r.customerId)).toEqual(rows.map((r) => r.customerId));
     // No row of the other content was ever sent.
-    expect(simulator.stats().requests).toBe(12_000);
+    expect(simulator.stats().requests).toBe(4_000);
     expect(customersOf(simulator)).toEqual(customersAfter(rows));
   });
 });
 
 test("a run that ends removes what is older than --keep says, and nothing that is not over", async () => {
   await path.simulate();
-  const old = await path.run([path.file("a.csv", toCsv(makeRows(1, 1)))]);
-  const open = await path.run([path.file("b.csv", toCsv(makeRows(2, 2)))], { CONNECTFI_PASSWORD: "wrong" });
+  const old = await path.given([path.file("a.csv", toCsv(makeRows(1, 1)))]);
+  const open = await path.given([path.file("b.csv", toCsv(makeRows(2, 2)))], { CONNECTFI_PASSWORD: "wrong" });
   expect(open.summary.state).toBe("blocked");
   for (const { summary } of [old, open]) {
     const ledger = openLedger(summary.reports.dir);
@@ -191,8 +196,8 @@ test("a run that ends removes what is older than --keep says, and nothing that i
     ledger.close();
     utimesSync(join(summary.reports.dir, "ledger.db"), 1, 1);
   }
-  const kept = await path.run([path.file("c.csv", toCsv(makeRows(3, 3))), "--keep", "4d"]);
+  const kept = await path.given([path.file("c.csv", toCsv(makeRows(3, 3))), "--keep", "4d"]);
   expect(path.runs()).toHaveLength(3);
-  const { summary } = await path.run([path.file("d.csv", toCsv(makeRows(4, 4)))], { UPDRAFT_KEEP: "2d" });
+  const { summary } = await path.given([path.file("d.csv", toCsv(makeRows(4, 4)))], { UPDRAFT_KEEP: "2d" });
   expect(path.runs()).toEqual([open.summary.run, kept.summary.run, summary.run].toSorted());
 });

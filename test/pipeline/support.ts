@@ -132,6 +132,10 @@ export interface Pipeline {
   start(args: readonly string[], env?: Readonly<Record<string, string>>, input?: string): Running;
   /** `updraft run … --json`. */
   run(args: readonly string[], env?: Readonly<Record<string, string>>, input?: string): Promise<Run>;
+  /** What a command answers, in this process; see `Cli.within`. */
+  ask(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
+  /** As `run`, for a run that is only given: in this process, its worker too. */
+  given(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Run>;
   /** Names of the runs in the data folder. */
   runs(): string[];
 }
@@ -156,6 +160,8 @@ export function usePipeline(redisUrl: () => string | null = () => null): Pipelin
   };
   const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}, input = "") =>
     cli.start(args, { env: { ...environment(), ...env }, input });
+  const ask = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    cli.within(args, { ...environment(), ...env });
   return {
     cli,
     get dataDir() {
@@ -175,6 +181,8 @@ export function usePipeline(redisUrl: () => string | null = () => null): Pipelin
       return path;
     },
     start,
+    ask,
+    given: async (args, env) => summaryOf(await ask(["run", ...args, "--json"], env)),
     run: async (args, env, input) => summaryOf(await start(["run", ...args, "--json"], env, input).ended),
     runs() {
       try {
