@@ -57,8 +57,15 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   await retireLeft({ redis, holder: opened.holder, key, ledger, clock, log, patience, answered: () => {} }, run);
   const reporting = startReport({ ...opened, ...input, clock, progress }, () => 1);
   try {
-    const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, clock);
-    const how = { read, finished: false, blocked: false, cancelled: true, answeredBefore: opened.answered };
+    const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, true, clock);
+    const how = {
+      read,
+      finished: false,
+      blocked: null,
+      stopped: null,
+      cancelled: true,
+      answeredBefore: opened.answered,
+    };
     const ended = { ...opened, ...input, ...origin, ...how, settings, start, began, clock, progress };
     const summary = await conclude(ended, reporting);
     await redis.del(runClock(run));

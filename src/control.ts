@@ -8,7 +8,7 @@ import { findRedis, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { isOver, openKnownRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { askFor, isGranted, type LiveState, readStatuses, type Wish } from "./queue/status.ts";
-import { toldBy } from "./runs.ts";
+import { type KnownRun, toldBy } from "./runs.ts";
 import type { LocalSettings } from "./settings.ts";
 import { readOrigin } from "./settle/origin.ts";
 import { listRuns, pickRun, type RunFolder, runFolder } from "./settle/run-folder.ts";
@@ -53,8 +53,9 @@ export async function askRun(request: AskRequest, hooks: CancelHooks): Promise<A
   if (redis !== undefined && live !== undefined) {
     if (isGranted(wish, live)) return { run, now: live.state, already: true };
     const granted = await askFor(redis, live, wish, clock);
-    // A process that was killed is told of for some seconds more: what it left is cancelled here.
-    const left = granted === null && wish.kind === "cancel" && toldBy(runFolder(dataDir, run)).state === "interrupted";
+    // A process that was killed is told of for some seconds more, and one that stopped by itself hears of no wish: what they
+    // left is cancelled here.
+    const left = granted === null && wish.kind === "cancel" && isLeft(toldBy(runFolder(dataDir, run)).state);
     if (!left) return { run, now: granted?.state ?? "ended", already: false };
   }
   const folder = { run, dir: runFolder(dataDir, run) };
@@ -69,6 +70,10 @@ export async function askRun(request: AskRequest, hooks: CancelHooks): Promise<A
   const home = found ?? (await join(openRedis({ ...settings, clock })));
   if (home === null) throw new Error("a Redis that was opened is there");
   return { run, now: await cancelHere(folder, home, request, hooks), already: false };
+}
+
+function isLeft(state: KnownRun["state"] | undefined): boolean {
+  return state === "interrupted" || state === "stopped";
 }
 
 /** Takes over a run that nobody goes on with, and ends it. */

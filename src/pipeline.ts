@@ -11,6 +11,7 @@ import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
 import type { MappingSettings } from "./plan/plan.ts";
 import { tidyUp } from "./prune.ts";
+import { makeCanary } from "./queue/canary.ts";
 import { carryRows } from "./queue/carry.ts";
 import { openCoordinator } from "./queue/coordinator.ts";
 import { openRedis } from "./queue/embedded.ts";
@@ -65,6 +66,8 @@ export interface RunHooks extends Hooks {
   readonly worker?: SpawnedWorker;
   /** Throws to decline. */
   confirm(facts: { run: string; host: string; countRows(): Promise<number> }): Promise<unknown>;
+  /** The canary's rows were all updated: whether the others are sent. Of no matter once the signal is aborted. */
+  confirmRest(facts: { updated: number; countOthers(): Promise<number> }, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
@@ -124,11 +127,20 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
       holder: opened.holder,
       clock,
       log: hooks.log,
+      limits: { ...settings.stopAfter, same: settings.stopAfterSame },
       stop,
     },
     record: recordOf(run, contract.name, settings, key),
   });
-  const carrying = carryRows(reader, plan, coordinator, ledger, limit, clock);
+  const countOthers = async () => {
+    const left = (rows ?? (await count())) - ledger.size();
+    const { updated, failed, unknown } = ledger.counts();
+    return limit === null ? left : Math.min(left, limit - updated - failed - unknown);
+  };
+  const canary = makeCanary(settings.canary, coordinator, ledger, (updated, signal) =>
+    hooks.confirmRest({ updated, countOthers }, signal),
+  );
+  const carrying = carryRows(reader, plan, coordinator, ledger, limit, canary, clock);
   const reporting = startReport(
     { ...opened, reader, plan, source, clock, progress: hooks.progress },
     () => coordinator.firstOpen() ?? carrying.read + 1,
@@ -164,12 +176,13 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   }
   const gone = worker.stop();
   const { finished } = carrying;
-  const { blocked } = coordinator;
+  const { blocked, stopped } = coordinator;
   const cancelled = coordinator.state === "cancelled";
-  const read = cancelled ? await leaveRows(reader, plan, ledger, limit, clock) : carrying.read;
-  const ended = { ...opened, ...origin, settings: told, source, reader, plan, read, finished, blocked, cancelled };
-  const how = { start, began, clock, answeredBefore: opened.answered, progress: hooks.progress };
-  const summary = await conclude({ ...ended, ...how }, reporting);
+  const whole = cancelled || stopped !== null;
+  const read = whole ? await leaveRows(reader, plan, ledger, limit, cancelled, clock) : carrying.read;
+  const how = { read, finished, blocked, stopped, cancelled, answeredBefore: opened.answered };
+  const ended = { ...opened, ...origin, settings: told, source, reader, plan, ...how };
+  const summary = await conclude({ ...ended, start, began, clock, progress: hooks.progress }, reporting);
   await gone;
   return summary;
 }

@@ -8,6 +8,7 @@ import { readOrigin } from "./settle/origin.ts";
 import type { Status } from "./settle/outcome.ts";
 import { notedInput, type Peeked, peekLedger } from "./settle/peek.ts";
 import { listRuns, pickRun, runFolder } from "./settle/run-folder.ts";
+import { readStopped } from "./settle/stop.ts";
 import { readSummary } from "./write/recount.ts";
 import { isState, type State } from "./write/summary.ts";
 
@@ -19,6 +20,8 @@ export interface KnownRun {
   readonly start: string | null;
   /** Since when it is in its state; of a run that ended, when. */
   readonly since: string | null;
+  /** Of a run that is stopped: which rule did it. */
+  readonly why: string | null;
   readonly file: string | null;
   readonly endpoint: string | null;
   /** Rows read so far. */
@@ -79,7 +82,16 @@ async function living(settings: RunsRequest) {
 }
 
 function about(run: string, status: RunStatus | undefined, here: boolean, dataDir: string): KnownRun {
-  const nothing = { start: null, since: null, file: null, endpoint: null, read: null, counts: null, live: null };
+  const nothing = {
+    start: null,
+    since: null,
+    why: null,
+    file: null,
+    endpoint: null,
+    read: null,
+    counts: null,
+    live: null,
+  };
   const dir = here ? runFolder(dataDir, run) : null;
   const told = dir === null ? {} : toldBy(dir);
   if (status === undefined) return { run, state: "unreadable", ...nothing, ...told, dir };
@@ -116,6 +128,7 @@ function readLedger(ledger: Peeked): Partial<KnownRun> {
     state,
     start: begun === null ? null : new Date(Number(begun)).toISOString(),
     since: state === noted ? ledger.meta("end") : null,
+    why: state === "stopped" ? (readStopped(ledger.meta("stopped"))?.message ?? null) : null,
     file: origin?.name ?? null,
     endpoint: origin === null ? null : new URL(origin.baseUrl).host,
     read,

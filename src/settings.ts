@@ -77,11 +77,44 @@ export function parseAge(value: string): number | undefined {
   return hours >= 1 ? hours * 3_600_000 : undefined;
 }
 
+function parseWhole(value: string, min: number, max: number): number | undefined {
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  return number >= min && number <= max ? number : undefined;
+}
+
 function whole(min: number, max: number) {
-  return text(`a whole number from ${min} to ${max}`, (value) => {
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-    return number >= min && number <= max ? number : undefined;
-  });
+  return text(`a whole number from ${min} to ${max}`, (value) => parseWhole(value, min, max));
+}
+
+function wholeOrNone(min: number, max: number) {
+  const read = (value: string) => (value === "none" ? null : parseWhole(value, min, max));
+  return text(`a whole number from ${min} to ${max}, or none`, read);
+}
+
+/** When a run stops because of bad rows; null: never for this reason. */
+export interface StopAfter {
+  /** So many bad rows. */
+  readonly rows: number | null;
+  /** So many of a hundred. */
+  readonly percent: number | null;
+}
+
+/** "100", "5%", or both, in either order. */
+function parseStopAfter(value: string): StopAfter | undefined {
+  if (value === "none") return { rows: null, percent: null };
+  const parts = value.split(",").map((part) => part.trim());
+  const [shares, counts] = [parts.filter((part) => part.endsWith("%")), parts.filter((part) => !part.endsWith("%"))];
+  if (shares.length > 1 || counts.length > 1) return undefined;
+  const [rows] = counts.map((count) => parseWhole(count, 1, 999_999_999));
+  const [percent] = shares.map((share) => parsePercent(share));
+  if (rows === undefined && counts.length > 0) return undefined;
+  if (percent === undefined && shares.length > 0) return undefined;
+  return { rows: rows ?? null, percent: percent ?? null };
+}
+
+function parsePercent(value: string): number | undefined {
+  const percent = Number(/^(\d{1,3}(?:\.\d{1,3})?) ?%$/.exec(value)?.[1]);
+  return percent > 0 && percent <= 100 ? percent : undefined;
 }
 
 export function isLoopback(hostname: string): boolean {
@@ -186,6 +219,31 @@ const localSettings = z.object({
       effect:
         "How long a request may take before it counts as unanswered, and how long its row then rests; 100ms to 10m.",
     }),
+  stopAfter: text("a number of rows such as 100, a share such as 5%, both as 100,5%, or none", parseStopAfter)
+    .prefault("none")
+    .register(docs, {
+      flag: "--stop-after <limit>",
+      env: "UPDRAFT_STOP_AFTER",
+      envFile: false,
+      secret: false,
+      effect:
+        "Stops the run when so many rows have failed or ended unknown since it was started or gone on with, or such a share of the last 1,000 that were answered (judged from 100 on).",
+    }),
+  stopAfterSame: wholeOrNone(1, 100_000).prefault("50").register(docs, {
+    flag: "--stop-after-same <n>",
+    env: "UPDRAFT_STOP_AFTER_SAME",
+    envFile: false,
+    secret: false,
+    effect: "Stops the run when so many rows one after the other fail or end unknown with the same code; or none.",
+  }),
+  canary: wholeOrNone(1, 1_000).prefault("none").register(docs, {
+    flag: "--canary <n>",
+    env: "UPDRAFT_CANARY",
+    envFile: false,
+    secret: false,
+    effect:
+      "Sends the first n valid rows alone; stops if any of them failed or ended unknown, else asks on a terminal before it sends the others; 1 to 1000, or none.",
+  }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

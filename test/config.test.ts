@@ -282,9 +282,22 @@ describe("values", () => {
     for (const text of ["10", "0s", "50ms", "11m", "1h", "ten"]) expect(() => timeout(text)).toThrow("expected a time");
   });
 
+  test("the limit of bad rows is a number, a share, or both in either order", () => {
+    const limit = (text: string) => loadLocalSettings(given({ stopAfter: text })).stopAfter;
+    expect(limit("100")).toEqual({ rows: 100, percent: null });
+    expect(limit("0.5%")).toEqual({ rows: null, percent: 0.5 });
+    for (const both of ["100,5%", "5%, 100"]) expect(limit(both)).toEqual({ rows: 100, percent: 5 });
+    expect(limit("none")).toEqual({ rows: null, percent: null });
+    expect(refusal(() => limit("1e9%"))).toMatchObject({ code: "setting-invalid", exit: 2 });
+    expect(loadLocalSettings(given({ stopAfterSame: "none" })).stopAfterSame).toBeNull();
+  });
+
   test.each([
     ["concurrency", ["0", "1001", "1.5", "-1", "1e2", "many"]],
     ["attempts", ["0", "101", ""]],
+    ["stopAfter", ["0", "-1", "abc", "1e9%", "101%", "0%", "%", "5%,6%", "1,2", "100,", "1.5", "none,5%", "1e3", ""]],
+    ["canary", ["0", "1001", "-1", "5%", ""]],
+    ["stopAfterSame", ["0", "-1", "100001", "5%", "all", ""]],
     ["logLevel", ["trace", "INFO"]],
   ] satisfies [SettingName, string[]][])("%s takes what its help says and nothing else", (name, wrong) => {
     for (const text of wrong) {

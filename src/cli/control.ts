@@ -104,6 +104,8 @@ function sentence({ run, already }: Answer, now: Exclude<Answer["now"], object>,
       return already ? `Run ${run} is not paused.` : `Run ${run} goes on.`;
     case "paused":
       return `Run ${run} is paused${already ? " already" : ""}: updraft resume ${run} lets it go on.`;
+    case "stopped":
+      return `Run ${run} is stopping by itself: updraft status ${run} tells why, where its data folder is.`;
     case "cancelled":
       return `Run ${run} is cancelled${already ? " already" : ""}: its process ends it and writes its report.`;
     case "ended":

@@ -65,7 +65,13 @@ async function sendSample(
   const mapping = { set: {}, ignoreColumns: [] };
   const summary = await runFile(
     { file: SAMPLE, job: "default", mapping, settings, limit: null, again: true },
-    { confirm: async () => true, progress: screen.progress, notice: screen.notice, log },
+    {
+      confirm: async () => true,
+      confirmRest: async () => true,
+      progress: screen.progress,
+      notice: screen.notice,
+      log,
+    },
     stop.soft,
   );
   screen.clear();

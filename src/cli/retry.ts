@@ -7,7 +7,7 @@ import { EXIT, UpdraftError } from "../errors.ts";
 import type { Retry } from "../retry.ts";
 import { RETRIABLE, type Retriable } from "../settle/retry.ts";
 import { thousands } from "../write/render.ts";
-import { confirm } from "./confirm.ts";
+import { confirm, confirmRest } from "./confirm.ts";
 import { addSettings, collect, given } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
@@ -44,7 +44,7 @@ export function retryCommand(shell: Shell): Command {
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addSettings(command, [
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
-    ...(["concurrency", "attempts", "timeout", "logFile", "logLevel"] as const),
+    ...(["concurrency", "attempts", "timeout", "stopAfter", "stopAfterSame", "canary", "logFile", "logLevel"] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (run: string) => {
     const { only, superseded, file, yes, json } = flags.parse(command.opts());
@@ -72,7 +72,13 @@ export function retryCommand(shell: Shell): Command {
       const { job, mapping, limit } = retry.origin;
       const summary = await runFile(
         { file: retry.file, job, mapping, settings, limit, again: false, retry },
-        { confirm: async () => {}, progress: screen.progress, notice: screen.notice, log },
+        {
+          confirm: async () => {},
+          confirmRest: (facts, signal) => screen.ask(() => confirmRest(shell, facts, yes, signal)),
+          progress: screen.progress,
+          notice: screen.notice,
+          log,
+        },
         stop.soft,
       );
       screen.clear();

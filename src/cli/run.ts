@@ -3,7 +3,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { loadSettings } from "../config.ts";
 import { spawnWorker } from "../send/spawn.ts";
-import { confirm } from "./confirm.ts";
+import { confirm, confirmRest } from "./confirm.ts";
 import { addMapping, addSettings, countOf, given, mappingOf } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
@@ -40,7 +40,17 @@ export function runCommand(shell: Shell): Command {
   addMapping(command);
   addSettings(command, [
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
-    ...(["concurrency", "attempts", "timeout", "keep", "logFile", "logLevel"] as const),
+    ...([
+      "concurrency",
+      "attempts",
+      "timeout",
+      "stopAfter",
+      "stopAfterSame",
+      "canary",
+      "keep",
+      "logFile",
+      "logLevel",
+    ] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { limit: limitText, again, yes, json } = flags.parse(command.opts());
@@ -54,10 +64,8 @@ export function runCommand(shell: Shell): Command {
       const summary = await runFile(
         { file, job: "default", mapping, settings, limit, again },
         {
-          confirm: (facts) => {
-            screen.clear();
-            return confirm(shell, facts, { limit, yes }, stop.soft);
-          },
+          confirm: (facts) => screen.ask(() => confirm(shell, facts, { limit, yes }, stop.soft)),
+          confirmRest: (facts, signal) => screen.ask(() => confirmRest(shell, facts, yes, signal)),
           progress: screen.progress,
           notice: screen.notice,
           log,

@@ -19,7 +19,8 @@ const EXAMPLES = `
 Living runs come from Redis, from whatever machine they are on; ended ones from the data folder. It needs no credentials
 and no key, and starts no Redis.
 
-States: running, paused; blocked (credentials refused), interrupted: the same command goes on; complete, cancelled: over.`;
+States: running, paused; blocked (credentials refused), stopped (by a rule), interrupted: the same command goes on; complete,
+cancelled: over.`;
 
 export function runsCommand(shell: Shell): Command {
   const command = new Command("runs")

@@ -22,6 +22,8 @@ export type ScreenMode = "bar" | "lines" | "log" | "notices";
 export interface Screen {
   progress(progress: Progress): void;
   notice(line: string): void;
+  /** Takes the bar away while a person is asked something. */
+  ask<T>(question: () => Promise<T>): Promise<T>;
   /** Takes the bar away. May be called twice; what comes later draws it again. */
   clear(): void;
 }
@@ -49,6 +51,7 @@ export function makeScreen({ mode, stderr, log, clock }: ScreenParts): Screen {
   let phase: Progress["phase"] | null = null;
   let said = Number.NEGATIVE_INFINITY;
   let step = 0;
+  let asking = false;
 
   function due(progress: Progress): boolean {
     const now = clock.now();
@@ -65,6 +68,7 @@ export function makeScreen({ mode, stderr, log, clock }: ScreenParts): Screen {
   };
   return {
     progress(progress) {
+      if (asking) return;
       if (mode === "bar") {
         // One column is left free: a line that fills the last one makes some terminals wrap.
         const line = progressBar(progress, (stderr.columns || FALLBACK_WIDTH) - 1);
@@ -82,6 +86,15 @@ export function makeScreen({ mode, stderr, log, clock }: ScreenParts): Screen {
       if (bar !== "") stderr.write(bar);
       drawn = bar;
       log.info(line);
+    },
+    async ask(question) {
+      clear();
+      asking = true;
+      try {
+        return await question();
+      } finally {
+        asking = false;
+      }
     },
     clear,
   };

@@ -39,10 +39,11 @@ export function statusCommand(shell: Shell): Command {
 }
 
 function rendered(known: KnownRun): string {
-  const { run, state, start, since, file, endpoint, dir } = known;
+  const { run, state, start, since, why, file, endpoint, dir } = known;
   const lines: [string, string | null][] = [
     ["run", run],
     ["state", since === null ? state : `${state} since ${utc(since)} UTC`],
+    ["why", why],
     ["file", file === null ? null : printable(file)],
     ["endpoint", endpoint],
     ["started", start === null ? null : `${utc(start)} UTC`],
@@ -81,7 +82,7 @@ function next({ run, state, live }: KnownRun): string | null {
     return `updraft pause ${run}, updraft rate ${run} <pace>, updraft cancel ${run}`;
   if (live !== null && state === "paused") return `updraft resume ${run}, updraft cancel ${run}`;
   if (live !== null || state === "running") return null;
-  if (state === "interrupted" || state === "blocked")
+  if (state === "interrupted" || state === "blocked" || state === "stopped")
     return `run the same command again: it goes on where it stopped; or: updraft cancel ${run}`;
   return null;
 }

@@ -4,6 +4,7 @@ import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type Ledger, NOTHING_TRIED, pastByRow } from "../settle/ledger.ts";
 import { rejected } from "../settle/outcome.ts";
+import type { Canary } from "./canary.ts";
 import type { Coordinator } from "./coordinator.ts";
 
 export interface Carrying {
@@ -18,6 +19,7 @@ export interface Carrying {
 /**
  * Rows that have an outcome from an earlier spell are passed over; rows that were under way then go on with their tries.
  * @param limit stops after so many valid rows; null for none
+ * @param canary asked before a row is put; null for none
  */
 export function carryRows(
   reader: Reader,
@@ -25,6 +27,7 @@ export function carryRows(
   coordinator: Coordinator,
   ledger: Ledger,
   limit: number | null,
+  canary: Canary | null,
   clock: Clock,
 ): Carrying {
   const answered = ledger.answered();
@@ -41,11 +44,17 @@ export function carryRows(
     reading: for await (const block of reader.blocks()) {
       for (const row of block) {
         if (limit !== null && valid >= limit) break reading;
+        const known = has(answered, row.row);
+        const rests = known && has(unknown, row.row);
+        const planned = known && !rests && limit === null ? null : plan.plan(row);
+        const wait = planned?.kind === "update" && !known ? (canary?.before(row.row) ?? null) : null;
+        if (wait !== null) {
+          await wait;
+          if (coordinator.over) return;
+        }
+        // Not before it is put: what is read and not under way counts as answered.
         read = row.row;
-        const known = has(answered, read);
-        const rests = known && has(unknown, read);
-        if (known && !rests && limit === null) continue;
-        const planned = plan.plan(row);
+        if (planned === null) continue;
         if (planned.kind === "update") {
           valid++;
           if (!known) coordinator.put(planned, pastOf(read));

@@ -57,7 +57,8 @@ export interface Conveyor {
   send(all: boolean): void;
   /** Resolves when what was sent is in the queue, or was not taken by Redis. */
   added(): Promise<void>;
-  settle(outcome: Outcome): void;
+  /** False for a row that was not under way: it was settled before, or never sent. */
+  settle(outcome: Outcome): boolean;
   /** The batch that a row travels in. */
   batchOf(row: number): Sent | undefined;
   /** Puts the rows of a lost batch that have no outcome back into the window. */
@@ -150,10 +151,13 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
     },
     added: () => adding,
     settle(outcome) {
-      const id = window.get(outcome.row)?.batch;
+      const row = window.get(outcome.row);
+      if (row === undefined) return false;
+      const id = row.batch;
       const batch = id ? sent.get(id) : undefined;
       window.settle(outcome);
       if (id && batch && --batch.open === 0) sent.delete(id);
+      return true;
     },
     batchOf: (row) => sent.get(window.get(row)?.batch ?? ""),
     putBack(id) {

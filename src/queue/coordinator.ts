@@ -5,9 +5,12 @@ import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import { makeSpeed } from "../events.ts";
 import type { Update } from "../plan/plan.ts";
+import { type Limits, makeBudget } from "../settle/budget.ts";
 import { collect } from "../settle/collect.ts";
+import type { Refusal } from "../settle/entry.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
+import type { Stopped } from "../settle/stop.ts";
 import { makeConveyor, SILENT_MS } from "./conveyor.ts";
 import { type RunRecord, STILL_MS } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
@@ -42,6 +45,8 @@ export interface CoordinatorContext {
   readonly log: Logger;
   /** All of the epoch's record but what changes from epoch to epoch. */
   readonly record: RunRecord;
+  /** Of bad rows: what is more than that halts the run. */
+  readonly limits: Limits;
   /** Ends every wait: the run is to be stopped. */
   readonly stop: AbortSignal;
 }
@@ -63,13 +68,19 @@ export interface Coordinator {
   end(): Promise<void>;
   /** Does what a person wishes of the run; nothing when it is over. */
   grant(wish: Wish): Promise<void>;
+  /** Ends the run before its end, by a rule: requests in flight end, nothing more is sent. Nothing when it is over. */
+  halt(stop: Stopped): void;
   readonly state: LiveState;
   /** Rows per second that the run may send; null for no limit of its own. */
   readonly rate: number | null;
-  /** The credentials were refused: nothing more will be sent. */
-  readonly blocked: boolean;
-  /** Blocked, cancelled, or told to stop. */
+  /** Null for a run that was not halted. */
+  readonly stopped: Stopped | null;
+  /** Why nothing more will be sent: the credentials were refused. Null while it may be. */
+  readonly blocked: Refusal | null;
+  /** Blocked, halted, cancelled, or told to stop. */
   readonly over: boolean;
+  /** Aborted when it is over, or has failed. */
+  readonly stopping: AbortSignal;
   /** The first row of the file that was put or rejected and is not yet in the ledger; null where there is none. */
   firstOpen(): number | null;
   /** Rows without an outcome. */
@@ -87,12 +98,15 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const { redis, stream, ledger, clock, log, record } = context;
   const window = makeWindow(record.timeout, record.rate, clock, nudge);
   const speed = makeSpeed(clock);
+  const budget = makeBudget(context.limits);
   let rejections: Outcome[] = [];
   let state: LiveState = "running";
-  let blocked = false;
+  let stopped: Stopped | null = null;
+  let blocked: Refusal | null = null;
   let failure: unknown = null;
   let closed = false;
   const ending = new AbortController();
+  const stopping = new AbortController();
   const wake: (() => void)[] = [];
   let linger: NodeJS.Timeout | null = null;
   const retries = makeSpeed(clock);
@@ -111,7 +125,11 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   function settle(outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) conveyor.settle(outcome);
+    for (const outcome of outcomes) {
+      // What is read from the stream a second time is under way no more.
+      const stop = conveyor.settle(outcome) ? budget.add(outcome) : null;
+      if (stop !== null) halt(stop);
+    }
     speed.add(outcomes.length);
     if (clock.now() - opened > TUNE_AFTER_MS) window.tune(speed.perSecond());
   }
@@ -130,7 +148,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       if (batch) batch.quietUntil = Math.max(batch.quietUntil, clock.now() + fault.wait + SILENT_MS);
     }
     retries.add(found.faults.length);
-    blocked ||= found.blocked;
+    blocked ??= found.blocked;
     wakeAll();
     return found.entries;
   }
@@ -155,6 +173,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   function wakeAll(): void {
+    if (failure || over()) stopping.abort();
     for (const go of wake.splice(0)) go();
   }
 
@@ -167,7 +186,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     for (;;) {
       const found = await collect(streamOf(redis));
       settle(found.outcomes);
-      blocked ||= found.blocked;
+      blocked ??= found.blocked;
       if (found.entries === 0) return;
     }
   }
@@ -204,7 +223,17 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const reconciling = reconcileLoop();
   context.stop.addEventListener("abort", wakeAll, { signal: ending.signal });
 
-  const over = () => blocked || state === "cancelled" || context.stop.aborted;
+  const over = () => blocked !== null || stopped !== null || state === "cancelled" || context.stop.aborted;
+
+  function halt(stop: Stopped): void {
+    if (over() || closed) return;
+    stopped = stop;
+    state = "stopped";
+    log.warn({ epoch: conveyor.epoch, rule: stop.rule, rows: stop.rows }, stop.message);
+    wakeAll();
+    // At once: until the epoch is retired, workers would go on with what is in the queue.
+    conveyor.change({ held: true }).catch((error: unknown) => warn(error, "cannot hold the workers"));
+  }
 
   async function until(done: () => boolean): Promise<void> {
     while (!failure && !over() && !done()) await new Promise<void>((resolve) => wake.push(resolve));
@@ -273,11 +302,15 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
         fail(error);
       }
     },
+    halt,
     get state() {
       return state;
     },
     get rate() {
       return conveyor.terms.rate;
+    },
+    get stopped() {
+      return stopped;
     },
     get blocked() {
       return blocked;
@@ -285,6 +318,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     get over() {
       return over();
     },
+    stopping: AbortSignal.any([context.stop, stopping.signal]),
     firstOpen() {
       const open = [window.first(), rejections[0]?.row ?? null].filter((row) => row !== null);
       return open.length === 0 ? null : Math.min(...open);

@@ -1,4 +1,5 @@
-// A run that was cancelled in; its rows that may have been sent ended `unknown`, and how many rows it has in all, out.
+// A run that ends before its file does in; how many rows it has in all, and of one that was cancelled those that may have been
+// sent ended `unknown`, out.
 import type { Clock } from "../clock.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -9,8 +10,9 @@ import { type Outcome, rejected, stopped } from "../settle/outcome.ts";
 const MANY = 5_000;
 
 /**
- * One pass over the file. Rows that were surely not sent get no outcome: those that a cancelled run's ledger lacks are the
- * unsent ones, and a million of them cost nothing.
+ * One pass over the file. Rows that were surely not sent get no outcome: those that the ledger lacks are the unsent ones, and a
+ * million of them cost nothing.
+ * @param forGood nobody will go on with it; otherwise no row gets an outcome here: what is in doubt is so for the next spell
  * @param limit as the run had it: rows after so many valid ones are not its
  */
 export async function leaveRows(
@@ -18,6 +20,7 @@ export async function leaveRows(
   plan: Plan,
   ledger: Ledger,
   limit: number | null,
+  forGood: boolean,
   clock: Clock,
 ): Promise<number> {
   const answered = ledger.answered();
@@ -33,7 +36,7 @@ export async function leaveRows(
       rows = row.row;
       const known = ((answered[rows >> 3] ?? 0) & (1 << (rows & 7))) !== 0;
       const tried = past(rows) ?? NOTHING_TRIED;
-      const doubt = !known && (tried.ambiguous || rows <= doubtful);
+      const doubt = forGood && !known && (tried.ambiguous || rows <= doubtful);
       if (!doubt && limit === null) continue;
       const planned = plan.plan(row);
       if (planned.kind === "update") valid++;

@@ -22,7 +22,7 @@ const count = z.number().int().min(0);
 const runStatus = z.object({
   v: z.literal(1),
   run: z.string(),
-  state: z.enum(["running", "paused", "cancelled"]),
+  state: z.enum(["running", "paused", "stopped", "cancelled"]),
   epoch: z.string(),
   /** ISO 8601: when the run began, and since when it is in its state. */
   start: z.string(),

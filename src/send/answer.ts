@@ -1,6 +1,6 @@
 // A raw reply in, an exchange out: the allow-list of what may be kept of an answer (DESIGN.md, outcome rules).
 import * as z from "zod";
-import type { Exchange } from "../settle/classify.ts";
+import type { Exchange, RetryAfter } from "../settle/classify.ts";
 import type { RefusedPart } from "../settle/outcome.ts";
 import type { Reply } from "./http.ts";
 
@@ -100,10 +100,15 @@ function readParts(context: unknown, isEcho: (text: string) => boolean): Refused
   });
 }
 
-/** `Retry-After` (RFC 9110, 10.2.3) in milliseconds, at most an hour; null where absent or unreadable. */
-export function readRetryAfter(value: string | string[] | undefined, wall: () => number): number | null {
+/** A rest is no longer than this, whatever the endpoint asks for: it may be a mistake, and is asked for again if not. */
+const LONGEST_REST_MS = 3_600_000;
+
+/** `Retry-After` (RFC 9110, 10.2.3), seconds or a date; null where absent or unreadable. */
+export function readRetryAfter(value: string | string[] | undefined, wall: () => number): RetryAfter | null {
   const text = (Array.isArray(value) ? value[0] : value)?.trim();
   if (!text) return null;
-  const wait = /^\d{1,12}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - wall();
-  return Number.isNaN(wait) ? null : Math.min(Math.max(wait, 0), 3_600_000);
+  const asked = /^\d{1,12}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - wall();
+  return Number.isNaN(asked)
+    ? null
+    : { ms: Math.min(Math.max(asked, 0), LONGEST_REST_MS), capped: asked > LONGEST_REST_MS };
 }

@@ -201,7 +201,8 @@ class Call implements Dispatcher.DispatchHandler {
     const code = "code" in error ? error.code : "";
     // Connecting that takes longer than the timeout is the endpoint's silence, too, but nothing was written.
     const timedOut = this.#ended === "timeout" || code === "UND_ERR_CONNECT_TIMEOUT";
-    const fault = timedOut ? "timeout" : this.#ended === "aborted" ? "aborted" : written ? "reset" : "refused";
+    const aborted = this.#ended === "aborted";
+    const fault = timedOut ? "timeout" : aborted ? "aborted" : written ? "reset" : isTls(code) ? "tls" : "refused";
     this.#finish({ kind: "silence", fault, written, latency: this.#clock.now() - this.#from });
     this.over();
   }
@@ -218,4 +219,12 @@ class Call implements Dispatcher.DispatchHandler {
     this.#abort.remove(this);
     this.#resolve(reply);
   }
+}
+
+/** Node's and OpenSSL's codes of a connection that is not trusted, or is none of TLS. */
+function isTls(code: unknown): boolean {
+  return (
+    typeof code === "string" &&
+    /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$|HOSTNAME_)/.test(code)
+  );
 }

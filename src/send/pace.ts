@@ -1,145 +1,148 @@
-// The configured rates in, the moment at which the next row may be sent out: GCRA clocks shared by all workers of a Redis.
+// The configured rates in, the moment at which the next row may be sent out: slots of clocks that all workers share, none sent late.
 import type { Redis } from "ioredis";
-import * as z from "zod";
 import type { Clock } from "../clock.ts";
-import { runClock } from "../queue/epoch.ts";
-import { makeScript, PREFIX } from "../queue/script.ts";
+import { HORIZON_MS, intervalOf, LATE_MS, type Rates, reserve } from "./clocks.ts";
+import type { Haste } from "./haste.ts";
 
-/** Slots are reserved at most this far ahead. */
-const HORIZON_MS = 250;
-/** A slot later than this is given up: sent late it would fall into the next window of one second. */
-const LATE_MS = 2;
+/** The next slots are asked for when those at hand end in less than this: an answer of Redis takes a millisecond or two. */
+const AHEAD_MS = 20;
 /** A slot further away is asked for again after this. */
 const LONGEST_MS = 60_000;
-
-// Generic cell rate algorithm (ITU-T I.371) on two clocks without burst: a slot is due when both clocks allow it.
-// KEYS: endpoint clock, run clock. ARGV: wanted, endpoint interval, run interval, horizon (microseconds; interval 0: none).
-// Returns: now, first slot, number of slots, step. A clock further ahead than any reservation can put it is clamped.
-const reserveScript = makeScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local want, ie, ir, horizon = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local step = math.max(ie, ir)
-local at = now
-local function clock(key, interval)
-  if interval == 0 then return end
-  local value = tonumber(redis.call('GET', key) or '0')
-  if value > now + horizon + interval then value = now + horizon end
-  at = math.max(at, value)
-end
-clock(KEYS[1], ie)
-clock(KEYS[2], ir)
-if at > now + horizon then return {now, at, 0, step} end
-local count = math.min(want, math.floor((now + horizon - at) / step) + 1)
-local last = at + (count - 1) * step
-local ttl = math.ceil((last + step - now) / 1000) + 1000
-if ie > 0 then redis.call('SET', KEYS[1], string.format('%.0f', last + ie), 'PX', ttl) end
-if ir > 0 then redis.call('SET', KEYS[2], string.format('%.0f', last + ir), 'PX', ttl) end
-return {now, at, count, step}`);
-
-const reservation = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+/** Redis' clock and ours drift apart by less than this between two reservations; by more, it was set anew. */
+const JUMP_MS = 50;
 
 export interface Pace {
-  /** No rate is set: a row may be sent at any moment. */
-  readonly free: boolean;
   /** Milliseconds by which a row that got a slot may still be late: of rare slots none need be given up. */
   readonly slack: number;
-  /** Resolves in the moment a row may be sent; false when the wait was ended. */
-  slot(): Promise<boolean>;
-  /** Ends every wait: the run is held. */
+  /** Resolves in the moment a row may be sent, with false when the wait was ended; null where nothing limits it. */
+  slot(): Promise<boolean> | null;
+  /** Gives up the slots that are at hand, and ends every wait: the run or its endpoint is held. */
   release(): void;
-  /** The rates are others from now on: slots that were reserved before are given up, who waits goes on waiting. */
-  tune(rates: Pick<Rates, "endpointRate" | "rate">): void;
+  /** New rates from here on. */
+  tune(rates: Rates): void;
 }
 
-export interface Rates {
+export interface Paced {
   /** Names the endpoint (base URL and login) among all runs. */
   readonly endpoint: string;
   readonly run: string;
-  /** Rows per second; null for none. */
-  readonly endpointRate: number | null;
-  readonly rate: number | null;
 }
 
-/** Asks nothing of Redis while no rate is set. */
-export function makePace(redis: Redis, given: Rates, clock: Clock, signal: AbortSignal): Pace {
-  const keys = [`${PREFIX}:pace:${given.endpoint}`, runClock(given.run)];
-  let rates: Pick<Rates, "endpointRate" | "rate"> = given;
-  /** Ends with the rates that slots were reserved under. */
-  let term = new AbortController();
-  signal.addEventListener("abort", () => term.abort(), { once: true });
-  const free = () => rates.rate === null && rates.endpointRate === null;
-  const interval = (rate: number | null) => (rate === null ? 0 : Math.ceil(1_000_000 / rate));
+/** Where no rate is set and the endpoint refuses nothing, Redis is asked nothing. */
+export function makePace(
+  redis: Redis,
+  who: Paced,
+  given: Rates,
+  haste: Haste,
+  clock: Clock,
+  signal: AbortSignal,
+): Pace {
   const waiting: ((granted: boolean) => void)[] = [];
+  let rates = given;
+  /** Local times, ascending. */
+  let slots: number[] = [];
+  /** Ends with a release or a new rate: what was reserved before is given up, what is slept is slept no more. */
+  let era = new AbortController();
   let pumping = false;
-  let offset = Number.POSITIVE_INFINITY;
+  /** Local time less Redis' time, in milliseconds. */
+  let offset: number | null = null;
+
+  const isFree = () => rates.rate === null && rates.endpointRate === null;
 
   /**
-   * Local times of the slots reserved. The reply that came soonest tells best what Redis's time is here: were each one's
-   * slots counted from its own arrival, those of a worker with a slow reply would fall among the next worker's.
+   * Milliseconds until asking again is worth it. The reply that came soonest tells best what Redis's time is here: were each
+   * one's slots counted from its own arrival, those of a worker with a slow reply would fall among the next worker's.
    */
-  async function reserve(): Promise<{ slots: number[]; wait: number }> {
-    const asked = clock.now();
-    const found = await reserveScript(redis, keys, [
-      waiting.length,
-      interval(rates.endpointRate),
-      interval(rates.rate),
-      HORIZON_MS * 1000,
-    ]);
-    const here = clock.now();
-    const [now, first, count, step] = reservation.parse(found);
-    offset = Math.max(asked - now / 1000, Math.min(offset, here - now / 1000));
-    const at = (i: number) => offset + (first + i * step) / 1000;
-    return { slots: Array.from({ length: count }, (_, i) => at(i)), wait: (first - now) / 1000 - HORIZON_MS };
+  async function ask(want: number): Promise<number> {
+    for (let jumped = false; ; jumped = true) {
+      const asked = clock.now();
+      const mine = era;
+      const { now, first, count, step, wait } = await reserve(redis, who, rates, want, jumped);
+      const [least, most] = [asked - now / 1_000, clock.now() - now / 1_000];
+      const before = offset;
+      offset = Math.max(least, Math.min(before ?? most, most));
+      if (mine !== era) return 0;
+      // Slots reserved before the jump, by whomever, are still to come.
+      if (!jumped && before !== null && Math.abs(offset - before) > JUMP_MS) continue;
+      for (let i = 0; i < count; i++) slots.push(offset + (first + i * step) / 1_000);
+      haste.spend(count);
+      return count > 0 ? 0 : wait / 1_000;
+    }
+  }
+
+  /** Where no rate is set: slots of this process's own. */
+  function askHere(want: number): number {
+    for (const slot of haste.slots(want)) slots.push(slot);
+    return 0;
+  }
+
+  async function refill(): Promise<number> {
+    const wanted = waiting.length - slots.length;
+    const most = haste.within(HORIZON_MS);
+    if (wanted <= 0) return 0;
+    if (most <= 0) return haste.wait();
+    return isFree() ? askHere(Math.min(wanted, most)) : ask(Math.min(wanted, most));
   }
 
   async function pump(): Promise<void> {
     pumping = true;
+    let asking: Promise<number> | null = null;
     try {
-      while (waiting.length > 0 && !signal.aborted) {
-        if (free()) {
-          for (const resolve of waiting.splice(0)) resolve(true);
-          break;
+      while (waiting.length > 0) {
+        const mine = era;
+        if (asking === null && slots.length < waiting.length && (slots.at(-1) ?? 0) < clock.now() + AHEAD_MS) {
+          asking = refill().finally(() => {
+            asking = null;
+          });
+          asking.catch(() => {});
         }
-        const { signal: over } = term;
-        const { slots, wait } = await reserve();
-        if (slots.length === 0) await clock.sleep(Math.min(Math.max(1, wait), LONGEST_MS), over);
-        for (const slot of slots) {
-          while (clock.now() < slot && !over.aborted) await clock.sleep(slot - clock.now(), over);
-          if (over.aborted) break;
-          if (clock.now() - slot <= LATE_MS) waiting.shift()?.(true);
+        const [slot] = slots;
+        if (slot === undefined) {
+          const wait = (await asking) ?? 0;
+          if (slots.length === 0) await clock.sleep(Math.min(Math.max(1, wait), LONGEST_MS), mine.signal);
+          continue;
         }
+        if (clock.now() < slot) await clock.sleep(slot - clock.now(), mine.signal);
+        if (mine !== era || clock.now() < slot) continue;
+        slots.shift();
+        if (clock.now() - slot <= LATE_MS) waiting.shift()?.(true);
       }
     } catch {
       // Redis failed: the rows go back.
+      release();
     }
     pumping = false;
-    release();
+  }
+
+  function renew(): void {
+    slots = [];
+    era.abort();
+    era = new AbortController();
   }
 
   /** Nobody may be left waiting. */
   function release(): void {
+    renew();
     for (const resolve of waiting.splice(0)) resolve(false);
   }
 
+  signal.addEventListener("abort", release, { once: true });
   return {
-    get free() {
-      return free();
-    },
     get slack() {
-      return Math.max(LATE_MS, interval(rates.endpointRate) / 1000, interval(rates.rate) / 1000);
+      return Math.max(LATE_MS, intervalOf(rates.endpointRate) / 1_000, intervalOf(rates.rate) / 1_000);
     },
     release,
-    tune(now) {
-      if (now.rate === rates.rate && now.endpointRate === rates.endpointRate) return;
-      rates = now;
-      term.abort();
-      if (!signal.aborted) term = new AbortController();
-    },
     slot() {
+      if (isFree() && !haste.braked()) return null;
+      if (signal.aborted) return Promise.resolve(false);
       const granted = new Promise<boolean>((resolve) => waiting.push(resolve));
       if (!pumping) void pump();
       return granted;
+    },
+    tune(next) {
+      if (next.rate === rates.rate && next.endpointRate === rates.endpointRate) return;
+      rates = next;
+      renew();
     },
   };
 }

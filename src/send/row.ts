@@ -1,118 +1,204 @@
-// One row in; its outcome, or how long it must wait before it is tried again, out.
+// One row in; its outcome, or when it may be tried again, out.
 import type { Clock } from "../clock.ts";
 import type { Contract } from "../endpoint/contract.ts";
 import type { QueuedRow } from "../queue/payload.ts";
 import type { Claim } from "../queue/take.ts";
 import { backoff } from "../settle/backoff.ts";
 import { classify, type Exchange, giveUp, type Verdict } from "../settle/classify.ts";
+import type { Refusal } from "../settle/entry.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import type { Settler } from "../settle/settle.ts";
 import { readReply } from "./answer.ts";
+import type { Condition, Whose } from "./condition.ts";
 import type { HttpClient } from "./http.ts";
 import type { Lease } from "./lease.ts";
 import type { Pace } from "./pace.ts";
+import type { Evidence, FoundFault } from "./streak.ts";
 import type { Token, Tokens } from "./token.ts";
 
 /** A login that is not to be had is asked for again after this, no try counted. */
 const LOGIN_WAIT_MS = 1_000;
 /** While answers cannot be settled, it is asked again after this whether they can. */
 const BEHIND_WAIT_MS = 10;
-const NOT_THIS_ROW: Verdict = { kind: "retry", fault: "http-401", ambiguous: false };
+const NOT_THIS_ROW: Verdict = { kind: "retry", fault: "http-401", ambiguous: false, retryAfter: 0 };
 
 export interface Sender {
   readonly http: HttpClient;
   readonly tokens: Tokens;
   readonly contract: Contract;
+  readonly condition: Condition;
   readonly clock: Clock;
 }
 
 export interface RowContext {
   readonly lease: Lease;
   readonly pace: Pace;
+  /** The run or the endpoint has a rate. */
+  readonly paced: boolean;
   readonly settler: Settler;
   /** Of the batch that the row came in. */
   readonly claim: Claim;
   readonly attempts: number;
   /** Milliseconds; also the quiet period after an ambiguous exchange. */
   readonly timeout: number;
-  /** False once the epoch is held or gone or the process stops: no further request is started. */
+  /** False once the epoch is held or gone, the endpoint may not be sent to or the process stops: no further request is started. */
   open(): boolean;
-  /** Called when the credentials were refused, or a new token that was never accepted. */
-  refused(): void;
+  /** Called when the credentials were refused, or a new token that was never accepted, or all rows are forbidden. */
+  refused(why: Refusal): void;
 }
 
-/** Null when the row is settled; else the milliseconds it waits. What was tried is noted in the row itself. */
-export async function sendRow(sender: Sender, row: QueuedRow, context: RowContext): Promise<number | null> {
-  const { clock, contract } = sender;
+/** A row that has no outcome yet. What was tried is noted in the row itself. */
+export interface Left {
+  /** Monotonic milliseconds: it may be tried again from then on. */
+  readonly from: number;
+  /** Null where it only waits. */
+  readonly doubt: Doubt | null;
+}
+
+/** Whose the fault was is not known yet: until then nothing is counted. */
+interface Doubt {
+  readonly whose: Promise<Whose>;
+  /** How the row ends if the fault was its own; null where it is tried again. */
+  readonly end: Outcome | null;
+  /** The endpoint's fault: the try is forgiven. */
+  forgive(): void;
+}
+
+/** Null when the row is settled. */
+export async function sendRow(sender: Sender, row: QueuedRow, context: RowContext): Promise<Left | null> {
+  const { clock, contract, condition } = sender;
+  const after = (ms: number): Left => ({ from: clock.now() + ms, doubt: null });
   let stale: Token | undefined;
   for (;;) {
-    if (!context.open() || !context.lease.valid()) return 0;
+    if (!context.open() || !context.lease.valid()) return after(condition.rest());
     if (context.settler.behind()) {
       await clock.sleep(BEHIND_WAIT_MS);
       continue;
     }
     let got = sender.tokens.current(stale) ?? (await sender.tokens.get(stale));
-    if (!context.pace.free && got.kind === "token") {
-      if (!(await context.pace.slot())) return 0;
+    const slot = got.kind === "token" ? context.pace.slot() : null;
+    if (slot !== null) {
+      if (!(await slot)) return after(condition.rest());
       // Slots may be far apart: the token to send with is the one of this moment, unless asking for it misses the slot.
       const asked = clock.now();
       got = sender.tokens.current(stale) ?? (await sender.tokens.get(stale));
       if (clock.now() - asked > context.pace.slack) continue;
     }
     if (got.kind === "refused") {
-      context.refused();
-      return LOGIN_WAIT_MS;
+      context.refused("credentials");
+      return after(LOGIN_WAIT_MS);
     }
-    if (got.kind === "unavailable") return LOGIN_WAIT_MS;
+    if (got.kind === "unavailable") return after(LOGIN_WAIT_MS);
     // Held or stopped while a login or a slot was waited for.
-    if (!context.open()) return 0;
+    if (!context.open()) return after(condition.rest());
     const { valid, aborter } = context.lease;
+    const sentAt = clock.now();
+    condition.haste.started(sentAt);
     const reply = await sender.http.post(contract.updatePath, got.headers, row.body, context.timeout, valid, aborter);
     const exchange = readReply(reply, clock.wall, row.body);
-    if (exchange.kind === "silence" && exchange.fault === "aborted" && !exchange.written) return 0;
+    if (exchange.kind === "silence" && exchange.fault === "aborted" && !exchange.written) return after(0);
     row.requests++;
     let verdict = classify(exchange);
     // The new token is good for others: it was revoked in its turn, or it is this row that the endpoint does not let pass.
     if (verdict.kind === "unauthorized" && stale && got.accepted) verdict = NOT_THIS_ROW;
-    if (verdict.kind === "updated" || verdict.kind === "failed") got.accepted = true;
     switch (verdict.kind) {
       case "updated":
-        context.settler.outcome(end(row, exchange, { status: "updated", cause: null }, clock), context.claim);
+      case "failed": {
+        got.accepted = true;
+        condition.answered(sentAt);
+        const how = verdict.kind === "updated" ? UPDATED : { status: verdict.kind, cause: verdict.cause };
+        context.settler.outcome(end(row, exchange, how, clock), context.claim);
         return null;
-      case "failed":
-        context.settler.outcome(end(row, exchange, { status: "failed", cause: verdict.cause }, clock), context.claim);
-        return null;
+      }
       case "unauthorized":
         if (stale !== undefined) {
-          context.refused();
-          return LOGIN_WAIT_MS;
+          context.refused("credentials");
+          return after(LOGIN_WAIT_MS);
         }
         stale = got;
         continue;
+      case "forbidden": {
+        const own = end(row, exchange, { status: "failed", cause: verdict.cause }, clock);
+        const whose = condition.forbidden(row.row);
+        return { from: clock.now(), doubt: { whose, end: own, forgive: () => context.refused("forbidden") } };
+      }
+      case "rest": {
+        const { fault, after: rest } = verdict;
+        condition.askedToRest(rest, sentAt, context.paced);
+        // 503 all the time is an outage, however politely it is said.
+        condition.saw(foundAt(row, sentAt, fault === "http-503" ? "service" : "haste"), fault);
+        note(row, exchange, fault, rest.ms, context, clock);
+        return after(rest.ms);
+      }
+      case "slow": {
+        condition.tooFast(sentAt);
+        condition.saw(foundAt(row, sentAt, "haste"), verdict.fault);
+        const wait = backoff(row.requests, 0, 0, clock.random);
+        note(row, exchange, verdict.fault, wait, context, clock);
+        return after(wait);
+      }
       case "retry": {
-        row.ambiguous ||= verdict.ambiguous;
+        const { fault, ambiguous, retryAfter } = verdict;
+        row.ambiguous ||= ambiguous;
+        const quiet = ambiguous ? context.timeout : 0;
         // An abort of ours says nothing about the row.
-        if (exchange.kind === "silence" && exchange.fault === "aborted") return context.timeout;
+        if (exchange.kind === "silence" && exchange.fault === "aborted") return after(context.timeout);
+        const evidence = exchange.kind === "silence" && !exchange.written ? "connection" : "service";
+        const found = foundAt(row, sentAt, evidence);
         row.tries++;
-        if (row.tries >= context.attempts) {
-          context.settler.outcome(end(row, exchange, giveUp(verdict.fault, row.ambiguous), clock), context.claim);
-          return null;
-        }
-        const quiet = verdict.ambiguous ? context.timeout : 0;
-        const wait = backoff(row.tries, quiet, verdict.retryAfter ?? 0, clock.random);
-        const http = exchange.kind === "answer" ? exchange.http : 0;
-        const { latency } = exchange;
-        const { fault } = verdict;
-        context.settler.fault(
-          { row: row.row, at: clock.wall(), fault, http, latency: round(latency), wait },
-          context.claim,
-        );
-        return wait;
+        const last = row.tries >= context.attempts;
+        const wait = backoff(row.tries, quiet, retryAfter, clock.random);
+        const noteIt = () => note(row, exchange, fault, wait, context, clock);
+        if (!last) noteIt();
+        const whose = condition.fault(found, fault);
+        const own = last ? end(row, exchange, giveUp(fault, row.ambiguous), clock) : null;
+        const forgive = () => {
+          row.tries--;
+          if (last) noteIt();
+        };
+        return { from: clock.now() + wait, doubt: { whose, end: own, forgive } };
       }
       default:
         return verdict satisfies never;
     }
   }
+}
+
+const UPDATED = { status: "updated", cause: null } as const;
+
+/** Before the try is counted. */
+function foundAt(row: QueuedRow, sentAt: number, evidence: Evidence): FoundFault {
+  return { row: row.row, evidence, sentAt, first: row.tries === 0 };
+}
+
+/** Milliseconds until the row is tried again, once it is known whose the fault was; null when it is settled. */
+export async function judge(
+  left: Left,
+  context: Pick<RowContext, "settler" | "claim">,
+  clock: Clock,
+): Promise<number | null> {
+  const { doubt } = left;
+  if (doubt !== null) {
+    if ((await doubt.whose) === "endpoint") doubt.forgive();
+    else if (doubt.end !== null) {
+      context.settler.outcome(doubt.end, context.claim);
+      return null;
+    }
+  }
+  return Math.max(0, left.from - clock.now());
+}
+
+/** A passing fault, so that every attempt can be told later. */
+function note(
+  row: QueuedRow,
+  exchange: Exchange,
+  fault: string,
+  wait: number,
+  { settler, claim }: RowContext,
+  clock: Clock,
+): void {
+  const http = exchange.kind === "answer" ? exchange.http : 0;
+  settler.fault({ row: row.row, at: clock.wall(), fault, http, latency: round(exchange.latency), wait }, claim);
 }
 
 function end(row: QueuedRow, exchange: Exchange, how: Pick<Outcome, "status" | "cause">, clock: Clock): Outcome {

@@ -5,10 +5,12 @@ import { type EpochRecord, LOCK_MS, readEpoch, STILL_MS } from "../queue/epoch.t
 import { packBatch, type QueuedRow, unpackBatch } from "../queue/payload.ts";
 import type { Sealer } from "../queue/seal.ts";
 import { type Claim, makeTaker, type TakenBatch } from "../queue/take.ts";
+import type { Refusal } from "../settle/entry.ts";
 import { EpochGone, findSettled, makeSettler } from "../settle/settle.ts";
+import type { Rates } from "./clocks.ts";
 import { type Lease, makeLeases } from "./lease.ts";
 import { makePace } from "./pace.ts";
-import { type RowContext, type Sender, sendRow } from "./row.ts";
+import { judge, type Left, type RowContext, type Sender, sendRow } from "./row.ts";
 import type { Slots } from "./slots.ts";
 
 /** While credentials are refused, or Redis fails, the epoch is looked at again after this. */
@@ -17,6 +19,8 @@ const REST_MS = 1_000;
 export interface Serving {
   /** Reads the record again: held, released or gone. */
   refresh(): Promise<void>;
+  /** The endpoint may not be sent to for now: what waits for its slot waits no more. */
+  close(): void;
   /** Resolves when every batch it had is completed or given back. */
   readonly done: Promise<void>;
   /** Takes no new batch, starts no new request. */
@@ -34,27 +38,26 @@ export interface ServeContext {
   readonly log: Logger;
 }
 
+const isPaced = ({ rate, endpointRate }: Rates) => rate !== null || endpointRate !== null;
+
 export function serveEpoch(context: ServeContext): Serving {
   const { redis, record, sealer, sender, slots, log } = context;
   const { epoch } = record;
-  const { clock } = sender;
+  const { clock, condition } = sender;
   const over = new AbortController();
   let held = record.held;
   let refused = false;
+  let paced = isPaced(record);
   const taker = makeTaker(redis, epoch, LOCK_MS, clock, (error) =>
     log.warn({ epoch, reason: error.name }, "queue error"),
   );
   const leases = makeLeases((ids, tokens) => taker.extend(ids, tokens, LOCK_MS), clock);
   const settler = makeSettler(redis, epoch, sealer, clock);
-  const pace = makePace(
-    redis,
-    { endpoint: record.endpoint, run: record.run, rate: record.rate, endpointRate: record.endpointRate },
-    clock,
-    over.signal,
-  );
+  const pace = makePace(redis, record, record, condition.haste, clock, over.signal);
   const batches = new Set<Promise<void>>();
   const inFlight = new Set<Lease>();
-  const open = () => !over.signal.aborted && !held && !refused && !settler.gone();
+  const may = () => !over.signal.aborted && !held && !refused && !settler.gone();
+  const open = () => may() && !condition.closed();
 
   function gone(): void {
     if (over.signal.aborted) return;
@@ -62,7 +65,8 @@ export function serveEpoch(context: ServeContext): Serving {
     over.abort();
   }
 
-  async function sendBatch(taken: TakenBatch): Promise<void> {
+  /** @param probe sends one row only, to see if the endpoint answers */
+  async function sendBatch(taken: TakenBatch, probe = false): Promise<void> {
     const batch = unpackBatch(sealer, epoch, taken.id, taken.data);
     const lease = await leases.start(taken.id, taken.token);
     if (!lease) return;
@@ -78,11 +82,18 @@ export function serveEpoch(context: ServeContext): Serving {
       const mark = settler.mark();
       const crashed = taken.stalls > batch.stalls;
       const left = crashed ? await restAfterCrash(rows) : 0;
-      const wait =
-        left > 0 ? new Map(rows.map((row) => [row, left])) : await sendRows(rows, lease, taken.claim, crashed);
+      const wait = new Map(probe || left > 0 ? rows.map((row) => [row, left]) : []);
+      if (left === 0) {
+        const [one] = rows;
+        const sent = probe && one ? [one] : rows;
+        for (const row of sent) wait.delete(row);
+        // A row that could not be sent comes last, so that the next probe is another one.
+        for (const [row, ms] of await sendRows(sent, lease, taken.claim, crashed, probe ? may : open))
+          wait.set(row, ms);
+      }
       await settler.flush(mark);
       if (!lease.valid()) return;
-      const rest = rows.filter((r) => wait.has(r));
+      const rest = [...wait.keys()];
       if (rest.length === 0) await taken.complete();
       else {
         const data = packBatch(sealer, epoch, taken.id, taken.stalls, rest);
@@ -113,28 +124,46 @@ export function serveEpoch(context: ServeContext): Serving {
     lease: Lease,
     claim: Claim,
     first: boolean,
+    isOpen: () => boolean,
   ): Promise<Map<QueuedRow, number>> {
-    const back = new Map<QueuedRow, number>();
+    const left = new Map<QueuedRow, Left>();
     const rowContext: RowContext = {
       lease,
       pace,
       settler,
       claim,
+      get paced() {
+        return paced;
+      },
       attempts: record.attempts,
       timeout: record.timeout,
-      open,
-      refused() {
-        if (!refused) settler.blocked();
-        refused = true;
-        pace.release();
-      },
+      open: isOpen,
+      refused: refuse,
     };
     const send = async (row: QueuedRow) => {
-      const wait = await sendRow(sender, row, rowContext);
-      if (wait !== null) back.set(row, wait);
+      condition.begin();
+      const found = await sendRow(sender, row, rowContext).finally(condition.finish);
+      if (found !== null) left.set(row, found);
     };
     await slots.run(rows, send, first);
+    const back = new Map<QueuedRow, number>();
+    for (const [row, found] of left) {
+      const wait = await judge(found, rowContext, clock);
+      if (wait !== null) back.set(row, wait);
+    }
     return back;
+  }
+
+  function refuse(why: Refusal): void {
+    if (!refused) settler.blocked(why);
+    refused = true;
+    pace.release();
+  }
+
+  async function probe(): Promise<void> {
+    const taken = await taker.next();
+    if (taken) await sendBatch(taken, true);
+    await condition.probed(taken !== null);
   }
 
   async function takeBatches(): Promise<void> {
@@ -147,8 +176,12 @@ export function serveEpoch(context: ServeContext): Serving {
         await refresh();
         continue;
       }
+      if (condition.closed()) {
+        if (await condition.pause(over.signal)) await probe();
+        continue;
+      }
       await slots.wanted();
-      const taken = await taker.next();
+      const taken = condition.closed() ? null : await taker.next();
       if (!taken) continue;
       const work = sendBatch(taken).catch((error: unknown) => {
         if (error instanceof EpochGone) return gone();
@@ -164,8 +197,9 @@ export function serveEpoch(context: ServeContext): Serving {
     const now = await readEpoch(redis, epoch);
     if (!now) return gone();
     held = now.held;
-    pace.tune(now);
+    paced = isPaced(now);
     if (held) pace.release();
+    pace.tune(now);
   }
 
   async function serve(): Promise<void> {
@@ -184,8 +218,12 @@ export function serveEpoch(context: ServeContext): Serving {
 
   return {
     refresh,
+    close: pace.release,
     done: serve(),
-    stop: () => over.abort(),
+    stop() {
+      over.abort();
+      condition.settle();
+    },
     abort() {
       over.abort();
       for (const lease of inFlight) lease.aborter.abort();

@@ -1,6 +1,7 @@
 // Credentials in, a valid token out: one login at a time for the whole process.
 import type { Clock } from "../clock.ts";
 import type { Contract, Credentials } from "../endpoint/contract.ts";
+import type { RetryAfter } from "../settle/classify.ts";
 import { readRetryAfter } from "./answer.ts";
 import { Aborter, type HttpClient } from "./http.ts";
 
@@ -36,12 +37,16 @@ export interface Tokens {
   get(stale?: Token): Promise<TokenResult>;
 }
 
+/** Told of each login that brought neither a token nor a refusal. */
+export type LoginFailed = (fault: string, sentAt: number, retryAfter: RetryAfter | null) => void;
+
 export function makeTokens(
   http: HttpClient,
   contract: Contract,
   credentials: Credentials,
   timeout: number,
   clock: Clock,
+  failed: LoginFailed = () => {},
 ): Tokens {
   const body = Buffer.from(JSON.stringify(contract.tokenRequest(credentials)));
   let held: Token | null = null;
@@ -54,18 +59,22 @@ export function makeTokens(
     without = { result, until: clock.now() + ms };
     return result;
   }
-  const unavailable = (fault: string, retryAfter: number) =>
-    fail({ kind: "unavailable", fault: `login-${fault}` }, Math.max(UNAVAILABLE_MS, retryAfter));
+
+  function unavailable(name: string, sentAt: number, retryAfter: RetryAfter | null): TokenResult {
+    const fault = `login-${name}`;
+    failed(fault, sentAt, retryAfter);
+    return fail({ kind: "unavailable", fault }, Math.max(UNAVAILABLE_MS, retryAfter?.ms ?? 0));
+  }
 
   async function login(): Promise<TokenResult> {
     if (without && clock.now() < without.until) return without.result;
     const asked = clock.now();
     const reply = await http.post(contract.tokenPath, HEADERS, body, timeout, () => true, new Aborter());
-    if (reply.kind === "silence") return unavailable(reply.fault, 0);
+    if (reply.kind === "silence") return unavailable(reply.fault, asked, null);
     if (reply.http === 401 || reply.http === 403) return fail({ kind: "refused" }, REFUSED_MS);
     const found = reply.http === 200 && reply.body ? contract.tokenAnswer.safeParse(parse(reply.body)) : null;
     if (!found?.success) {
-      return unavailable(`http-${reply.http}`, readRetryAfter(reply.headers["retry-after"], clock.wall) ?? 0);
+      return unavailable(`http-${reply.http}`, asked, readRetryAfter(reply.headers["retry-after"], clock.wall));
     }
     const { token, expiresAt } = found.data;
     const left = (expiresAt ?? 0) - clock.wall();

@@ -4,8 +4,10 @@ import type { Clock } from "../clock.ts";
 import type { Contract } from "../endpoint/contract.ts";
 import type { RedisHome } from "../queue/embedded.ts";
 import { EPOCHS, type EpochRecord, endpointFingerprint, NEWS, readEpoch } from "../queue/epoch.ts";
+import { HOLDS, makeHolds } from "../queue/holds.ts";
 import { keyFingerprint, makeSealer } from "../queue/seal.ts";
 import type { Settings } from "../settings.ts";
+import { makeCondition } from "./condition.ts";
 import { makeHttpClient } from "./http.ts";
 import { type Serving, serveEpoch } from "./serve.ts";
 import { makeSlots } from "./slots.ts";
@@ -36,12 +38,21 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   const redis = context.redis.connect("worker");
   const news = context.redis.connect("worker-news");
   const http = makeHttpClient(settings.baseUrl, settings.concurrency, settings.timeout, clock);
-  const tokens = makeTokens(http, contract, settings, settings.timeout, clock);
-  const sender = { http, tokens, contract, clock };
-  const slots = makeSlots(settings.concurrency);
-  const served = new Map<string, Serving>();
-  const refused = new Set<string>();
   const mine = endpointFingerprint(settings.baseUrl, settings.login);
+  const served = new Map<string, Serving>();
+  const close = () => {
+    for (const serving of served.values()) serving.close();
+  };
+  const { timeout } = settings;
+  const holds = makeHolds(redis, mine);
+  const condition = makeCondition({ holds, endpoint: mine, timeout, clock, log, close });
+  const tokens = makeTokens(http, contract, settings, timeout, clock, (fault, sentAt, retryAfter) => {
+    condition.loginFailed(fault, sentAt);
+    if (retryAfter !== null && retryAfter.ms > 0) condition.askedToRest(retryAfter, sentAt, true);
+  });
+  const sender = { http, tokens, contract, condition, clock };
+  const slots = makeSlots(settings.concurrency);
+  const refused = new Set<string>();
   const key = keyFingerprint(context.key);
 
   async function take(epoch: string): Promise<void> {
@@ -64,6 +75,7 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
 
   async function look(): Promise<void> {
     try {
+      await condition.refresh();
       for (const epoch of new Set([...(await redis.smembers(EPOCHS)), ...served.keys()])) await take(epoch);
     } catch (error) {
       log.warn({ reason: error instanceof Error ? error.name : "unknown" }, "cannot look for runs");
@@ -85,8 +97,11 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   };
   soft.addEventListener("abort", stopAll, { once: true });
   hard.addEventListener("abort", abortAll, { once: true });
-  news.on("message", (_channel: string, epoch: string) => void take(epoch).catch(() => {}));
-  await news.subscribe(NEWS);
+  news.on("message", (channel: string, message: string) => {
+    if (channel === HOLDS) condition.hear(message);
+    else void take(message).catch(() => {});
+  });
+  await news.subscribe(NEWS, HOLDS);
   void lookAlways();
   await new Promise((resolve) =>
     soft.aborted ? resolve(null) : soft.addEventListener("abort", resolve, { once: true }),

@@ -17,7 +17,7 @@ export interface Collected {
   readonly own: number;
   /** Row to the monotonic moment at which its batch is expected back. */
   readonly faults: Entry["faults"];
-  readonly blocked: boolean;
+  readonly blocked: Entry["blocked"];
   /** Entries read; fewer than a full read means that the stream is empty for now. */
   readonly entries: number;
 }
@@ -50,7 +50,7 @@ export async function collect(
       : await redis.xreadBuffer("COUNT", ENTRIES, "STREAMS", key, "0");
   const entries: [Buffer, Buffer[]][] = found?.[0]?.[1] ?? [];
   const read = entries.map(([, fields]) => readEntry(sealer, epoch, fields));
-  if (entries.length === 0 && own.length === 0) return { outcomes: [], own: 0, faults: [], blocked: false, entries: 0 };
+  if (entries.length === 0 && own.length === 0) return { outcomes: [], own: 0, faults: [], blocked: null, entries: 0 };
   const outcomes = [...own, ...read.flatMap((e) => e.outcomes)];
   const written = own.length;
   const faults = read.flatMap((e) => e.faults);
@@ -67,7 +67,7 @@ export async function collect(
     outcomes,
     own: written,
     faults,
-    blocked: read.some((e) => e.blocked),
+    blocked: read.find((e) => e.blocked !== null)?.blocked ?? null,
     entries: entries.length,
   };
 }

@@ -14,11 +14,15 @@ export interface Fault {
   readonly wait: number;
 }
 
+const REFUSALS = ["credentials", "forbidden"] as const;
+/** Why no row may be sent: the login was refused (401), or may update nothing (403). */
+export type Refusal = (typeof REFUSALS)[number];
+
 export interface Entry {
   readonly outcomes: readonly Outcome[];
   readonly faults: readonly Fault[];
-  /** Said by a worker whose credentials were refused twice. */
-  readonly blocked: boolean;
+  /** Said by a worker whose credentials were refused. */
+  readonly blocked: Refusal | null;
 }
 
 const whole = z.number().int().min(0);
@@ -45,7 +49,7 @@ const entry = z.object({
   /** Causes, each with the place of its outcome. */
   c: z.array(z.tuple([whole, sentCause])),
   f: z.array(z.tuple([whole, whole, z.string(), whole, z.number(), z.number()])),
-  b: z.boolean(),
+  b: z.enum(REFUSALS).nullable(),
 });
 
 export function packEntry(value: Entry): string {

@@ -59,3 +59,13 @@ export function rejected(row: number, problems: readonly Problem[], at: number):
   const cause = { code: "rejected", problems };
   return { row, status: "rejected", attempts: 0, http: 0, at, ambiguous: false, latency: 0, cause };
 }
+
+/** Untrusted text (a code, a keyword, a property's name from an endpoint) made harmless: at most 64 plain characters. */
+export function safe(text: string): string {
+  return text.slice(0, 64).replace(/[^\w.:/ -]/g, "?");
+}
+
+/** `code`, or `code/subCode`. */
+export function codeOf(cause: Cause): string {
+  return cause.subCode === undefined ? safe(cause.code) : `${safe(cause.code)}/${safe(cause.subCode)}`;
+}

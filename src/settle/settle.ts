@@ -5,7 +5,7 @@ import { type EpochKeys, epochKeys } from "../queue/epoch.ts";
 import { makeScript } from "../queue/script.ts";
 import type { Sealer } from "../queue/seal.ts";
 import type { Claim } from "../queue/take.ts";
-import { type Fault, packEntry } from "./entry.ts";
+import { type Fault, packEntry, type Refusal } from "./entry.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** A row waits at most this long for its bit, and for as many others: what a crash can cause to be sent again. */
@@ -94,8 +94,8 @@ export interface Settler {
   /** With the claim of the row's batch: it is settled only while that batch can be no other worker's. */
   outcome(outcome: Outcome, claim?: Claim): void;
   fault(fault: Fault, claim?: Claim): void;
-  /** Tells the coordinator that the credentials are refused. */
-  blocked(): void;
+  /** Tells the coordinator that nothing can be sent with these credentials. */
+  blocked(why: Refusal): void;
   /**
    * Redis has not taken what was said for a while. What is never settled is sent again by another worker: it should be no
    * more than can be said in that while.
@@ -124,7 +124,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
   const keys: EpochKeys = epochKeys(epoch);
   let said: Said[] = [];
   let rows = 0;
-  let refused = false;
+  let refused: Refusal | null = null;
   let timer: NodeJS.Timeout | null = null;
   let writes = 0;
   /** When the writes that Redis has not answered began, the oldest first. */
@@ -142,7 +142,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
   }
 
   /** Throws EpochGone. */
-  async function settle(all: readonly Said[], blocked: boolean): Promise<void> {
+  async function settle(all: readonly Said[], blocked: Refusal | null): Promise<void> {
     const outcomes = all.flatMap((one) => one.outcomes);
     const faults = all.flatMap((one) => one.faults);
     const claims = all.flatMap((one) => one.claim ?? []);
@@ -153,16 +153,16 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
       [sealed, ...claims.flatMap(({ token, stalls }) => [token, stalls]), ...packRows(outcomes.map((o) => o.row))],
     );
     if (done === GONE) throw new EpochGone(epoch);
-    if (done !== LOST || (all.length === 1 && !blocked)) return;
+    if (done !== LOST || (all.length === 1 && blocked === null)) return;
     // One of them is another worker's by now: what was said of that one is dropped, and sent and said again there.
-    for (const one of all) await settle([one], false);
-    if (blocked) await settle([], true);
+    for (const one of all) await settle([one], null);
+    if (blocked !== null) await settle([], blocked);
   }
 
   function write(): void {
     if (timer) clearTimeout(timer);
     timer = null;
-    if (said.length === 0 && !refused) return;
+    if (said.length === 0 && refused === null) return;
     const number = writes++;
     const before = written;
     unanswered.push(clock.now());
@@ -175,7 +175,7 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
       .then(() => before);
     said = [];
     rows = 0;
-    refused = false;
+    refused = null;
   }
 
   function later(): void {
@@ -193,8 +193,8 @@ export function makeSettler(redis: Redis, epoch: string, sealer: Sealer, clock: 
       about(claim).faults.push(fault);
       later();
     },
-    blocked() {
-      refused = true;
+    blocked(why) {
+      refused = why;
       write();
     },
     behind: () => clock.now() - (unanswered[0] ?? Number.POSITIVE_INFINITY) > BEHIND_MS,

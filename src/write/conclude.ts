@@ -5,17 +5,22 @@ import type { Source } from "../open/source.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Settings } from "../settings.ts";
+import type { Refusal } from "../settle/entry.ts";
 import { type Ledger, pastByRow } from "../settle/ledger.ts";
-import { type Outcome, unsent } from "../settle/outcome.ts";
+import { codeOf, type Outcome, unsent } from "../settle/outcome.ts";
 import { readRetry } from "../settle/retry.ts";
+import { packStopped, type Stopped } from "../settle/stop.ts";
 import type { Checked } from "./check.ts";
 import { type Follow, makeFollow } from "./follow.ts";
 import { type Histogram, makeHistogram } from "./latency.ts";
 import { type ReportResult, writeReport } from "./report.ts";
 import { makeSummary, type State, type Summary, writeSummary } from "./summary.ts";
 
-const CREDENTIALS_REFUSED =
-  "the endpoint refused the credentials: check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, then run the same command again; it goes on where it stopped";
+const GO_ON = "then run the same command again; it goes on where it stopped";
+const REFUSED: Readonly<Record<Refusal, string>> = {
+  credentials: `the endpoint refused the credentials (401): check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, ${GO_ON}`,
+  forbidden: `the endpoint forbids this login every update (403): have it allowed to update customers, or check CONNECTFI_LOGIN and the base URL, ${GO_ON}`,
+};
 
 export interface EndedRun {
   readonly job: string;
@@ -29,11 +34,14 @@ export interface EndedRun {
   readonly ledger: Ledger;
   /** Rows that an earlier spell had answered. */
   readonly answeredBefore: number;
-  /** Rows read by this spell; of a cancelled run, all rows it has. */
+  /** Rows read by this spell; of a run that was stopped or cancelled, all rows it has. */
   readonly read: number;
   /** The file, or `--limit`, was read to its end. */
   readonly finished: boolean;
-  readonly blocked: boolean;
+  /** Why the credentials were refused; null where they were not. */
+  readonly blocked: Refusal | null;
+  /** A rule ended it before its end. */
+  readonly stopped: Stopped | null;
   readonly cancelled: boolean;
   readonly start: number;
   /** The same moment on the monotonic clock: the other may be set anew meanwhile. */
@@ -80,18 +88,18 @@ export function startReport(
 
 /** Brings the reports to their end, writes the summary, and notes in the ledger how the run ended. */
 export async function conclude(ended: EndedRun, { follow, latency, written }: Reporting): Promise<Summary> {
-  const { ledger, clock, source, settings, dir, blocked, cancelled, plan } = ended;
+  const { ledger, clock, source, settings, dir, plan } = ended;
   const read = Math.max(ended.read, Number(ledger.meta("read") ?? "0"));
   const counts = ledger.counts();
-  const answered = ended.finished && ledger.size() === read;
-  // A retry leaves rows unsent that it was not asked for: what was cancelled before it still is.
-  const complete = answered && counts.unsent === 0;
-  const over = cancelled || answered;
-  const state: State = complete ? "complete" : over ? "cancelled" : blocked ? "blocked" : "interrupted";
+  // One that was stopped at its last row has nothing left to go on with.
+  const answered = (ended.finished || ended.stopped !== null) && ledger.size() === read;
+  const state = stateOf(ended, answered, counts.unsent);
+  const stopped = state === "stopped" ? ended.stopped : null;
   counts.unsent += read - ledger.size();
   const past = pastByRow(ledger);
   const restUnsent = (row: number) => unsent(row, past(row)?.requests ?? 0);
-  follow.end({ rows: read, without: answered ? "mistake" : cancelled ? restUnsent : "later" });
+  const isUnsent = state === "stopped" || state === "cancelled";
+  follow.end({ rows: read, without: answered ? "mistake" : isUnsent ? restUnsent : "later" });
   const { files, groups, superseded } = await written;
   const end = clock.wall();
   const begun = Number(ledger.meta("start") ?? ended.start);
@@ -104,6 +112,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     resumes: Number(ledger.meta("spells") ?? "1") - 1,
     file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },
     state,
+    stopped: stopped && { ...stopped, rows: stopped.rows.map((row) => ({ row, code: codeIn(ledger, row) })) },
     read,
     counts,
     requests: { sent, retried },
@@ -111,7 +120,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     superseded,
     durationMs: clock.now() - ended.began,
     settings,
-    warnings: [...plan.warnings, ...(blocked ? [CREDENTIALS_REFUSED] : [])],
+    warnings: [...plan.warnings, ...(ended.blocked === null ? [] : [REFUSED[ended.blocked]])],
     baseUrl: ended.baseUrl,
     start: begun,
     end,
@@ -121,8 +130,22 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     reports: { dir, files },
   });
   await writeSummary(dir, summary);
-  ledger.write([], [], { state, end: new Date(end).toISOString(), read: String(read) });
+  const why = stopped === null ? {} : { stopped: packStopped(stopped) };
+  ledger.write([], [], { state, end: new Date(end).toISOString(), read: String(read), ...why });
   return summary;
+}
+
+function stateOf({ cancelled, stopped, blocked }: EndedRun, answered: boolean, unsent: number): State {
+  if (answered && unsent === 0) return "complete";
+  // A retry leaves rows unsent that it was not asked for: what was cancelled before it still is.
+  if (cancelled || answered) return "cancelled";
+  if (stopped !== null) return "stopped";
+  return blocked ? "blocked" : "interrupted";
+}
+
+function codeIn(ledger: Ledger, row: number): string | null {
+  const cause = ledger.history(row).outcome?.cause;
+  return cause ? codeOf(cause) : null;
 }
 
 /** Null: the check was stopped. Valid rows count as unsent: a run would send them. */
@@ -146,6 +169,7 @@ export function summarizeCheck(
     resumes: 0,
     file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },
     state: checked ? "checked" : "interrupted",
+    stopped: null,
     read,
     counts: { updated: 0, unchanged: 0, rejected, failed: 0, unknown: 0, unsent: read - rejected },
     requests: { sent: 0, retried: 0 },

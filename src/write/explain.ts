@@ -1,7 +1,7 @@
 // A row and how it ended in; which column is to blame, a code and a sentence for people out. Never a value of the row.
 import type { Row } from "../parse/row.ts";
 import type { Plan, Problem } from "../plan/plan.ts";
-import type { Cause, Outcome, RefusedPart } from "../settle/outcome.ts";
+import { type Cause, codeOf, type Outcome, type RefusedPart, safe } from "../settle/outcome.ts";
 
 export interface Explanation {
   /** The source column's name as the file writes it; null where none is to blame. */
@@ -33,6 +33,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   timeout: "timeout",
   reset: "connection lost",
   refused: "connection refused",
+  tls: "TLS failed",
   aborted: "request broken off",
   "unreadable-answer": "an answer that could not be read",
 };
@@ -46,11 +47,6 @@ export function explain(row: Row, outcome: Outcome, plan: Plan): readonly Explan
     return explainParts(row, cause.code, cause.parts, plan);
   }
   return [{ column: null, code: codeOf(cause), message: sentence(cause, outcome) }];
-}
-
-/** Untrusted text (a code, a keyword, a property's name from an endpoint) made harmless: at most 64 plain characters. */
-export function safe(text: string): string {
-  return text.slice(0, 64).replace(/[^\w.:/ -]/g, "?");
 }
 
 /** A name of the file's own (a column, a job) on one line of a terminal or a message: no control or direction characters. */
@@ -84,10 +80,6 @@ function place(column: string | null, property: string | null): string {
   if (column === null) return property ? `${property}: ` : "";
   const name = `column "${printable(column).slice(0, 80)}"`;
   return property && property !== column ? `${name} (${property}): ` : `${name}: `;
-}
-
-function codeOf(cause: Cause): string {
-  return cause.subCode === undefined ? safe(cause.code) : `${safe(cause.code)}/${safe(cause.subCode)}`;
 }
 
 function sentence(cause: Cause, outcome: Outcome): string {

@@ -9,6 +9,7 @@ import type { Mismatch } from "./compare.ts";
 const shape = z.looseObject({
   run: z.string(),
   state: z.string(),
+  stopped: z.looseObject({ rule: z.string() }).nullable().default(null),
   start: z.string(),
   end: z.string().nullable(),
   endpoint: z.string().nullable(),
@@ -39,6 +40,8 @@ export function readSummary(dir: string): WrittenSummary | "broken" | null {
 export interface Counted {
   readonly run: string;
   readonly state: string;
+  /** The rule that stopped it; null for any other state. */
+  readonly rule: string | null;
   readonly read: number;
   readonly counts: Readonly<Record<Status, number>>;
   readonly requests: { readonly sent: number; readonly retried: number };
@@ -52,6 +55,7 @@ export function compareSummary(summary: WrittenSummary, counted: Counted): Misma
   const pairs: [string, string | number, string | number][] = [
     ["run", counted.run, summary.run],
     ["state", counted.state, summary.state],
+    ["stopped.rule", counted.rule ?? "none", summary.stopped?.rule ?? "none"],
     ["read", counted.read, summary.read],
     ...STATUSES.map((status): [string, number, number] => [`counts.${status}`, counts[status], summary.counts[status]]),
     ["the sum of its counts", counted.read, Object.values(summary.counts).reduce((sum, n) => sum + n, 0)],

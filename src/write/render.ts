@@ -1,6 +1,7 @@
 // A summary in; the text a person reads at the end of a run out: counts, pace, causes, what to do, where the reports are.
 import { basename } from "node:path";
 import { STATUSES, type Status } from "../settle/outcome.ts";
+import type { StopRule } from "../settle/stop.ts";
 import { printable } from "./explain.ts";
 import type { ErrorGroup } from "./groups.ts";
 import type { Summary } from "./summary.ts";
@@ -14,6 +15,14 @@ const MEANINGS: Readonly<Record<Status, string>> = {
   unsent: "the run ended before their turn",
 };
 
+/** What lets a run go on in spite of the rule that stopped it. */
+const RAISING: Readonly<Record<StopRule, string>> = {
+  "stop-after": "To go on in spite of such rows, give --stop-after a larger figure, or none.",
+  "same-error": "To go on in spite of such rows, give --stop-after-same a larger figure, or none.",
+  canary: "To send all rows at once, leave --canary out.",
+  "give-up-after": "To wait longer for the endpoint, give --give-up-after a longer time.",
+};
+
 /** More are in summary.json; a screen holds these. */
 const MOST_CAUSES = 10;
 
@@ -22,6 +31,7 @@ export function renderSummary(summary: Summary): string {
   const parts = [
     heading(summary),
     counts(summary),
+    whyStopped(summary),
     pace(summary),
     causes(summary),
     advice(summary),
@@ -79,6 +89,16 @@ function meaningOf(status: Status, by: Summary["counts"]): string {
   return by[status] === 0 ? "" : MEANINGS[status];
 }
 
+function whyStopped({ stopped }: Summary): string[] {
+  if (stopped === null) return [];
+  const byCode = Map.groupBy(stopped.rows, ({ code }) => code ?? "no outcome");
+  const rows = [...byCode].map(([code, found]) => {
+    const label = found.length === 1 ? "row" : "rows";
+    return `  ${label} ${found.map(({ row }) => row).join(", ")} [${printable(code)}]`;
+  });
+  return ["Why it stopped", `  ${printable(stopped.message)}`, ...rows];
+}
+
 function pace({ durationMs, rowsPerSecond, requests, latencyMs }: Summary): string[] {
   const lines = [`  ${duration(durationMs)}, ${thousands(rowsPerSecond)} rows/s`];
   if (requests.sent > 0) {
@@ -121,9 +141,13 @@ function advice(summary: Summary): string[] {
   const steps: string[] = [];
   if (!balanced) steps.push("The counts do not add up to the rows read: do not trust this report, and report a bug.");
   if (state === "blocked") steps.push("Check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this endpoint.");
+  if (state === "stopped" && by.failed + by.unknown > 0 && reports.errors !== null) {
+    steps.push(`See what went wrong, and whether its cause is gone: ${printable(reports.errors)}`);
+  }
   if (["blocked", "stopped", "interrupted", "running", "paused", "waiting"].includes(state)) {
     steps.push("Run the same command again: it goes on where it stopped.");
   }
+  if (summary.stopped !== null) steps.push(RAISING[summary.stopped.rule]);
   if (state === "cancelled" && reports.unsent !== null) {
     steps.push(`To send the rest after all: updraft run ${quoted(reports.unsent)}`);
   }

@@ -2,6 +2,7 @@
 import { EXIT } from "../errors.ts";
 import type { Format } from "../open/source.ts";
 import type { Status } from "../settle/outcome.ts";
+import type { StopRule } from "../settle/stop.ts";
 import { makeFolder, openPartial, syncFolder } from "./file.ts";
 import type { ErrorGroup } from "./groups.ts";
 import type { Histogram } from "./latency.ts";
@@ -43,6 +44,13 @@ interface Told {
     readonly format: Format;
   };
   readonly state: State;
+  /** Why it is in state `stopped`; null in any other. */
+  readonly stopped: {
+    readonly rule: StopRule;
+    readonly message: string;
+    /** Rows that brought it about, the last ones; `code` null where a row had no outcome. */
+    readonly rows: readonly { readonly row: number; readonly code: string | null }[];
+  } | null;
   readonly read: number;
   readonly counts: Readonly<Record<Status, number>>;
   readonly requests: { readonly sent: number; readonly retried: number };
@@ -90,7 +98,7 @@ export interface Summary extends Told {
 
 export function makeSummary(input: SummaryInput): Summary {
   const { run, retryOf, job, epochs, resumes, file, state, read, counts, requests } = input;
-  const { ambiguousUpdated, superseded, settings, warnings } = input;
+  const { stopped, ambiguousUpdated, superseded, settings, warnings } = input;
   return {
     version: 1,
     run,
@@ -103,6 +111,7 @@ export function makeSummary(input: SummaryInput): Summary {
     start: new Date(input.start).toISOString(),
     end: input.end === null ? null : new Date(input.end).toISOString(),
     state,
+    stopped,
     read,
     counts,
     balanced: isBalanced(state, read, counts),

@@ -5,6 +5,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Origin } from "../settle/origin.ts";
 import type { Outcome, Status } from "../settle/outcome.ts";
+import { readStopped } from "../settle/stop.ts";
 import { type Mismatch, makeCompare, type Wanted } from "./compare.ts";
 import { makePlacement, type Placement } from "./placement.ts";
 import { compareSummary, readSummary } from "./recount.ts";
@@ -88,7 +89,8 @@ export async function verifyRun({ run, dir, ledger, origin, file, input }: Verif
     if (input !== null && SETTLED.has(state) && (origin?.limit === null ? rows !== read : rows < read))
       differ("file", { expected: `${read} rows`, got: `${rows} rows` });
     if (ended) {
-      const told = { run, state, read, counts, ...requestsOf(ledger), file: origin };
+      const rule = state === "stopped" ? (readStopped(ledger.meta("stopped"))?.rule ?? null) : null;
+      const told = { run, state, rule, read, counts, ...requestsOf(ledger), file: origin };
       checkSummary(dir, told, ledger, (mismatch) => differ("summary.json", mismatch));
       for (const name of readdirSync(dir).filter((one) => one.endsWith(".partial")))
         differ("folder", { expected: "no file that is half written", got: name });

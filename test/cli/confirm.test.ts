@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { confirm } from "../../src/cli/confirm.ts";
+import { confirm, confirmRest } from "../../src/cli/confirm.ts";
 
 const FACTS = { run: "abc", host: "api.example.com", countRows: async () => 1_234 };
 const never = new AbortController().signal;
@@ -59,5 +59,42 @@ describe("before a run sends anything", () => {
     await expect(confirm(streams, FACTS, { limit: null, yes: false }, AbortSignal.abort())).rejects.toThrow(
       "nothing was sent",
     );
+  });
+});
+
+describe("when the rows of a canary were updated", () => {
+  const REST = { updated: 20, countOthers: async () => 980 };
+
+  test.each([
+    ["y\r", true],
+    ["n\r", false],
+    ["\r", false],
+    ["\u0003", false],
+    [null, false],
+  ])("a person who types %j sends the others: %s", async (typed, sends) => {
+    const { streams, text } = terminal(typed);
+    expect(await confirmRest(streams, REST, false, never)).toBe(sends);
+    expect(text()).toContain("20 of 20 updated: send the other 980 rows? [y/N] ");
+  });
+
+  test("nobody is asked with --yes, or where nobody is there", async () => {
+    for (const [kinds, yes] of [
+      [{}, true],
+      [{ stdin: false }, false],
+      [{ stderr: false }, false],
+    ] as const) {
+      const { streams, text } = terminal("n\r", kinds);
+      expect(await confirmRest(streams, REST, yes, never)).toBe(true);
+      expect(text()).toBe("");
+    }
+  });
+
+  test("a question is taken back when the run is cancelled or told to stop", async () => {
+    const { streams, text } = terminal("");
+    const over = new AbortController();
+    const answer = confirmRest(streams, REST, false, over.signal);
+    await expect.poll(text).toContain("[y/N]");
+    over.abort();
+    expect(await answer).toBe(false);
   });
 });

@@ -145,7 +145,7 @@ describe("retry", () => {
   test("keeps the file's order for each customer, and never has two of their rows in flight", async () => {
     const simulator = await path.simulate({ ...REFUSING, codeShare: 1 });
     const rows = makeRows(300, 25);
-    const first = await path.run([path.file("in.csv", toCsv(rows))]);
+    const first = await path.run([path.file("in.csv", toCsv(rows)), "--stop-after-same", "none"]);
     expect(first.summary.counts).toMatchObject({ failed: 300 });
     simulator.reset();
     simulator.setFaults({ ...WELL, latency: "1-20" });

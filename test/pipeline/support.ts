@@ -71,6 +71,13 @@ const summary = z.looseObject({
   run: z.string(),
   retryOf: z.string().nullable(),
   state: z.string(),
+  stopped: z
+    .object({
+      rule: z.string(),
+      message: z.string(),
+      rows: z.array(z.object({ row: count, code: z.string().nullable() })),
+    })
+    .nullable(),
   read: count,
   balanced: z.boolean(),
   counts: z.strictObject({

@@ -1,10 +1,12 @@
 // A file's rows on their way: what was answered is passed over, what was tried goes on, and a stop ends the reading.
 import { describe, expect, test } from "vitest";
 import type { Plan, Update } from "../../src/plan/plan.ts";
+import { makeCanary } from "../../src/queue/canary.ts";
 import { type Carrying, carryRows } from "../../src/queue/carry.ts";
 import type { Coordinator } from "../../src/queue/coordinator.ts";
 import { type Ledger, openLedger, type Past } from "../../src/settle/ledger.ts";
 import type { Outcome } from "../../src/settle/outcome.ts";
+import type { Stopped } from "../../src/settle/stop.ts";
 import { cells, readerOf } from "../write/support.ts";
 import { AT, makeFakeClock, outcome, update, useFolder } from "./support.ts";
 
@@ -29,32 +31,48 @@ interface Carried {
   readonly rests: string[];
   readonly rejected: Outcome[];
   readonly calls: string[];
+  readonly halts: Stopped[];
+}
+
+interface Given {
+  readonly overAfter?: number;
+  /** What a person answers, where one is asked. */
+  readonly canary?: { readonly size: number; readonly answer: boolean } | null;
+  /** What becomes of the rows put so far when they are waited for. */
+  readonly drained?: (rows: readonly number[]) => void;
 }
 
 function carry(
   ledger: Ledger,
   rows: number,
   limit: number | null = null,
-  overAfter = Number.POSITIVE_INFINITY,
+  { overAfter = Number.POSITIVE_INFINITY, canary = null, drained = () => {} }: Given = {},
 ): Carried {
   const put: [number, Past | undefined][] = [];
   const rests: string[] = [];
   const rejected: Outcome[] = [];
   const calls: string[] = [];
+  const halts: Stopped[] = [];
   const coordinator: Coordinator = {
     put: (given: Update, past?: Past) => void put.push([given.row, past]),
     rest: (customerId) => void rests.push(customerId),
     reject: (given) => void rejected.push(given),
     room: async () => void calls.push("room"),
-    drain: async () => void calls.push("drain"),
+    async drain() {
+      calls.push("drain");
+      drained(rowsOf(put));
+    },
     end: async () => {},
     grant: async () => {},
+    halt: (stop) => void halts.push(stop),
     rate: null,
     state: "running",
-    blocked: false,
+    stopped: null,
+    blocked: null,
     get over() {
-      return calls.length >= overAfter;
+      return halts.length > 0 || calls.length >= overAfter;
     },
+    stopping: new AbortController().signal,
     underway: 0,
     retrying: 0,
     windowFull: false,
@@ -63,8 +81,10 @@ function carry(
     epochs: [],
   };
   const file = Array.from({ length: rows }, (_, i) => cells(i + 1, `csta_${i + 1}`));
-  const carrying = carryRows(readerOf(["customerId"], file, 4), plan, coordinator, ledger, limit, makeFakeClock());
-  return { carrying, put, rests, rejected, calls };
+  const asking = canary && makeCanary(canary.size, coordinator, ledger, async () => canary.answer);
+  const reader = readerOf(["customerId"], file, 4);
+  const carrying = carryRows(reader, plan, coordinator, ledger, limit, asking, makeFakeClock());
+  return { carrying, put, rests, rejected, calls, halts };
 }
 
 async function ledgerOf(outcomes: readonly Outcome[] = [], meta: Record<string, string> = {}): Promise<Ledger> {
@@ -127,11 +147,72 @@ describe("carryRows", () => {
   });
 
   test("stops reading when nothing more will be sent, and does not wait for what is under way", async () => {
-    const { carrying, put, calls } = carry(await ledgerOf(), 10, null, 1);
+    const { carrying, put, calls } = carry(await ledgerOf(), 10, null, { overAfter: 1 });
     await carrying.done;
     expect(rowsOf(put)).toEqual([1, 2, 4]);
     expect(calls).toEqual(["room"]);
     expect([carrying.read, carrying.finished]).toEqual([4, false]);
+  });
+
+  describe("with a canary", () => {
+    /** Rows that are waited for are updated, but for these, which fail. */
+    const answering =
+      (ledger: Ledger, bad: readonly number[] = []) =>
+      (rows: readonly number[]) =>
+        void ledger.write(rows.map((row) => outcome(row, bad.includes(row) ? { status: "failed" } : {})));
+
+    test("puts the first valid rows alone, and the others when these were updated and a person agrees; once for a run", async () => {
+      const ledger = await ledgerOf();
+      const seen: (readonly number[])[] = [];
+      const drained = (rows: readonly number[]) => {
+        seen.push([...rows]);
+        answering(ledger)(rows);
+      };
+      const canary = { size: 3, answer: true };
+      const first = carry(ledger, 10, 6, { canary, drained });
+      await first.carrying.done;
+      expect(seen[0]).toEqual([1, 2, 4]);
+      expect(rowsOf(first.put)).toEqual([1, 2, 4, 5, 7, 8]);
+      expect([first.halts, first.carrying.read, ledger.meta("canary")]).toEqual([[], 8, "passed"]);
+      const next = carry(ledger, 10, null, { canary, drained });
+      await next.carrying.done;
+      expect([rowsOf(next.put), next.calls.at(-2)]).toEqual([[10], "room"]);
+    });
+
+    test("halts when one of them ended otherwise, or a person says no: no other row is put", async () => {
+      for (const [bad, answer, message, rows] of [
+        [[4], true, "1 of the first 3 rows ended failed or unknown: --canary 3", [4]],
+        [[], false, "the first 3 rows were updated, and the others were declined: --canary 3", []],
+      ] as const) {
+        const ledger = await ledgerOf();
+        const drained = answering(ledger, bad);
+        const { carrying, put, halts } = carry(ledger, 10, null, { canary: { size: 3, answer }, drained });
+        await carrying.done;
+        expect(halts).toEqual([{ rule: "canary", message, rows }]);
+        expect(rowsOf(put)).toEqual([1, 2, 4]);
+        expect([carrying.read, carrying.finished, ledger.meta("canary")]).toEqual([4, false, null]);
+      }
+    });
+
+    test("as large as the file asks nobody", async () => {
+      const ledger = await ledgerOf();
+      const drained = answering(ledger, [7]);
+      const { carrying, put, halts, calls } = carry(ledger, 7, null, { canary: { size: 5, answer: false }, drained });
+      await carrying.done;
+      expect([rowsOf(put), halts, carrying.finished, calls]).toEqual([
+        ...[[1, 2, 4, 5, 7], [], true],
+        ["room", "room", "drain"],
+      ]);
+    });
+
+    test("that is stopped while its rows are awaited puts no other, and is judged by nobody", async () => {
+      const { carrying, put, halts } = carry(await ledgerOf(), 10, null, {
+        canary: { size: 2, answer: true },
+        overAfter: 1,
+      });
+      await carrying.done;
+      expect([rowsOf(put), halts, carrying.read]).toEqual([[1, 2], [], 3]);
+    });
   });
 
   test("of a file whose earlier row ended unknown lets that customer rest, and no other", async () => {

@@ -92,9 +92,9 @@ describe("openCoordinator", () => {
     coordinator.put(update(1));
     const drained = coordinator.drain();
     const settler = makeSettler(client, `${RUN}-1`, makeSealer(KEY, `${RUN}-1`), systemClock);
-    settler.blocked();
+    settler.blocked("credentials");
     await drained;
-    expect([coordinator.blocked, coordinator.over]).toEqual([true, true]);
+    expect([coordinator.blocked, coordinator.over]).toEqual(["credentials", true]);
   });
 
   test("keeps what is answered while it ends, and sends nothing more: not the next row of that customer either", async () => {
@@ -208,6 +208,54 @@ describe("openCoordinator", () => {
     await ended;
     expect([...ledger.outcomes()].map(({ row }) => row)).toEqual([1]);
     expect(await ours(client)).toEqual([]);
+  });
+
+  test("that is halted holds the workers, keeps what is in flight, and leaves the others to the next spell", async () => {
+    const { coordinator, client, ledger, worker, end } = await setUp();
+    for (const row of [1, 2]) coordinator.put(update(row, "a"));
+    const drained = coordinator.drain();
+    const hands = worker();
+    const taken = await hands.take();
+    const stop = { rule: "stop-after", message: "a row failed", rows: [1] } as const;
+    coordinator.halt(stop);
+    await drained;
+    expect([coordinator.state, coordinator.over, coordinator.stopped]).toEqual(["stopped", true, stop]);
+    await expect.poll(async () => (await readEpoch(client, `${RUN}-1`))?.held).toBe(true);
+    // What comes later changes nothing.
+    coordinator.halt({ ...stop, rule: "canary" });
+    await coordinator.grant({ kind: "cancel" });
+    expect([coordinator.state, coordinator.stopped, ledger.meta("cancel")]).toEqual(["stopped", stop, null]);
+    const ended = end();
+    await hands.settle(1);
+    await taken.complete();
+    await ended;
+    expect([...ledger.outcomes()].map(({ row }) => row)).toEqual([1]);
+    expect(await ours(client)).toEqual([]);
+  });
+
+  test("is halted by more bad rows than its limit, each of them counted once", async () => {
+    const limits = { rows: 2, percent: null, same: null };
+    const { coordinator, worker, ledger } = await setUp({ limits });
+    for (const row of [1, 2, 3, 4]) coordinator.put(update(row));
+    coordinator.reject(outcome(5, { status: "rejected", attempts: 0 }));
+    const drained = coordinator.drain();
+    const hands = worker();
+    await hands.take();
+    const failed = outcome(2, { status: "failed", cause: { code: "extCondor" } });
+    await hands.end(outcome(1), failed);
+    await hands.end(failed, outcome(3));
+    await expect.poll(() => ledger.size()).toBe(4);
+    expect([coordinator.underway, coordinator.stopped]).toEqual([1, null]);
+    await hands.end(outcome(4, { status: "unknown", cause: { code: "no-definite-answer" } }));
+    await drained;
+    expect(coordinator.stopped).toMatchObject({ rule: "stop-after", rows: [2, 4] });
+  });
+
+  test("that was told to stop before is not halted", async () => {
+    const { coordinator, stop } = await setUp();
+    stop.abort();
+    coordinator.halt({ rule: "canary", message: "", rows: [] });
+    expect([coordinator.state, coordinator.stopped]).toEqual(["running", null]);
   });
 
   test("that cannot note in its ledger what is wished fails, and does not show it", async () => {

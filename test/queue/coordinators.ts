@@ -52,7 +52,7 @@ export function useCoordinators(redis: TestRedis) {
     const stop = new AbortController();
     const coordinator = await openCoordinator({
       ...{ redis: client, stream: redis.connect(), key: KEY, holder, clock, log: silent },
-      ...{ record: RECORD, stop: stop.signal },
+      ...{ record: RECORD, limits: { rows: null, percent: null, same: null }, stop: stop.signal },
       ...given,
       ledger,
     });

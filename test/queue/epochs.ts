@@ -8,6 +8,7 @@ import { type Batch, packBatch, type QueuedRow, unpackBatch } from "../../src/qu
 import { makeBatchQueue } from "../../src/queue/put.ts";
 import { keyFingerprint, makeSealer } from "../../src/queue/seal.ts";
 import { makeTaker, type TakenBatch } from "../../src/queue/take.ts";
+import type { Outcome } from "../../src/settle/outcome.ts";
 import { findSettled, makeSettler } from "../../src/settle/settle.ts";
 import type { TestRedis } from "../support/redis.ts";
 import { KEY, outcome } from "./support.ts";
@@ -46,6 +47,8 @@ export interface TestWorker {
   take(): Promise<TakenBatch & Batch>;
   /** Gives these rows their outcome, as a worker does that sent them; rows that have one are left out. */
   settle(...rows: number[]): Promise<void>;
+  /** Tells of these outcomes, even of rows that have one. */
+  end(...outcomes: Outcome[]): Promise<void>;
   /** Writes what is left of a batch and gives it back. */
   giveBack(taken: TakenBatch, rows: readonly QueuedRow[], delay?: number): Promise<void>;
 }
@@ -69,6 +72,11 @@ export function workerOf(redis: TestRedis, epoch: string): TestWorker {
       const settled = await findSettled(client, epoch, rows);
       const from = settler.mark();
       for (const row of rows) if (!settled?.has(row)) settler.outcome(outcome(row));
+      await settler.flush(from);
+    },
+    async end(...outcomes) {
+      const from = settler.mark();
+      for (const one of outcomes) settler.outcome(one);
       await settler.flush(from);
     },
     async giveBack(taken, rows, delay = 0) {

@@ -1,4 +1,5 @@
-// The rest of a cancelled run: what may have been sent ends unknown, what is invalid is known to be so, all else needs no word.
+// The rest of a run that ended before its file: of one that was cancelled what may have been sent ends unknown, what is invalid
+// is known to be so, all else needs no word.
 import { describe, expect, test } from "vitest";
 import type { Plan } from "../../src/plan/plan.ts";
 import { leaveRows } from "../../src/queue/leave.ts";
@@ -18,12 +19,12 @@ const plan: Plan = {
   locate: () => ({ column: null, property: "" }),
 };
 
-async function leave(rows: number, prepare: (ledger: Ledger) => void, limit: number | null = null) {
+async function leave(rows: number, prepare: (ledger: Ledger) => void, limit: number | null = null, forGood = true) {
   const ledger = folder.keep(openLedger(await folder.dir()));
   prepare(ledger);
   const before = new Set([...ledger.outcomes()].map(({ row }) => row));
   const file = Array.from({ length: rows }, (_, i) => cells(i + 1, `csta_${i + 1}`));
-  const read = await leaveRows(readerOf(["customerId"], file, 4), plan, ledger, limit, makeFakeClock());
+  const read = await leaveRows(readerOf(["customerId"], file, 4), plan, ledger, limit, forGood, makeFakeClock());
   return { read, added: [...ledger.outcomes()].filter(({ row }) => !before.has(row)) };
 }
 
@@ -56,6 +57,12 @@ describe("leaveRows", () => {
       [5, "unknown"],
       [6, "rejected"],
     ]);
+  });
+
+  test("of a run that goes on later gives no row an outcome, whatever is in doubt, and counts all", async () => {
+    const doubtful = (ledger: Ledger) => ledger.write([outcome(1)], [], { doubtful: "6" });
+    expect(await leave(10, doubtful, null, false)).toEqual({ read: 10, added: [] });
+    expect(await leave(10, doubtful, 3, false)).toEqual({ read: 4, added: [] });
   });
 
   test("counts the rows of a limit as the run does that came to its end", async () => {

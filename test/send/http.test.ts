@@ -209,10 +209,10 @@ describe("silence", () => {
     expect(reply).toMatchObject({ kind: "silence", fault: "refused", written: false });
   });
 
-  test("TLS that is plain text is a refusal, and the client goes on", async () => {
+  test("TLS that is plain text is told as what it is, and the client goes on", async () => {
     const { port } = await serveTcp((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
     const http = client(`https://127.0.0.1:${port}`);
-    expect(await post(http)).toMatchObject({ kind: "silence", fault: "refused", written: false });
+    expect(await post(http)).toMatchObject({ kind: "silence", fault: "tls", written: false });
     expect(await post(http)).toMatchObject({ kind: "silence", fault: "refused", written: false });
   });
 

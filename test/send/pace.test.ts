@@ -1,7 +1,9 @@
 import type { Redis } from "ioredis";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { makePace, type Pace, type Rates } from "../../src/send/pace.ts";
+import type { Rates } from "../../src/send/clocks.ts";
+import { type Haste, makeHaste } from "../../src/send/haste.ts";
+import { makePace, type Pace, type Paced } from "../../src/send/pace.ts";
 import { useRedis } from "../support/redis.ts";
 
 const redis = useRedis();
@@ -10,12 +12,20 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop.abort();
 });
 
-const RATES: Rates = { endpoint: "e", run: "r", endpointRate: null, rate: 500 };
+type Given = Rates & Paced;
+const RATES: Given = { endpoint: "e", run: "r", endpointRate: null, rate: 500 };
 
-function pace(rates: Partial<Rates> = {}, clock: Clock = systemClock, client: Redis = redis.connect()): Pace {
+interface With {
+  readonly client?: Redis;
+  readonly clock?: Clock;
+  readonly haste?: Haste;
+}
+
+function pace(rates: Partial<Given> = {}, { client = redis.connect(), clock = systemClock, haste }: With = {}): Pace {
   const stop = new AbortController();
   stops.push(stop);
-  return makePace(client, { ...RATES, ...rates }, clock, stop.signal);
+  const given = { ...RATES, ...rates };
+  return makePace(client, given, given, haste ?? makeHaste(clock), clock, stop.signal);
 }
 
 /** Takes slots as fast as they are given, 64 waiting at a time, until `ms` have passed; when each was given. */
@@ -41,50 +51,22 @@ function busiest(times: readonly number[]): number {
   return most;
 }
 
-test("without a rate a row may be sent at once, and nothing is asked of Redis", async () => {
-  const client = redis.connect();
-  client.disconnect();
-  const none = pace({ rate: null }, systemClock, client);
-  expect([none.free, await none.slot()]).toEqual([true, true]);
-});
-
-describe("another rate", () => {
-  const none = { endpointRate: null };
-
-  test("that is lower is obeyed at once: slots that were reserved at the higher one are given up", async () => {
-    const both = [pace(), pace()];
-    const running = both.map((one) => taken(one, 1_800));
-    await systemClock.sleep(700);
-    for (const one of both) one.tune({ ...none, rate: 20 });
-    const from = performance.now();
-    await systemClock.sleep(1_150);
-    for (const one of both) one.release();
-    const after = (await Promise.all(running)).flat().filter((at) => at > from);
-    expect(busiest(after)).toBeLessThanOrEqual(21);
-    expect(after.length).toBeGreaterThan(5);
+describe("without a rate", () => {
+  test("nothing is waited for, and nothing asked of Redis", async () => {
+    const client = redis.connect();
+    expect(pace({ rate: null }, { client }).slot()).toBeNull();
+    expect(await client.keys("*")).toEqual([]);
   });
 
-  test("that is higher, or none, is not kept waiting for by who waits for an hour's slot", async () => {
-    const slow = pace({ rate: 1 / 3_600 });
-    await slow.slot();
-    const waiting = [slow.slot(), slow.slot()];
-    slow.tune({ ...none, rate: 100 });
-    expect(await Promise.all(waiting)).toEqual([true, true]);
-    slow.tune({ ...none, rate: 1 / 3_600 });
-    expect([slow.free, slow.slack]).toEqual([false, 3_600_000]);
-    const last = [slow.slot(), slow.slot()];
-    slow.tune({ ...none, rate: null });
-    expect(await Promise.all(last)).toEqual([true, true]);
-    expect(slow.free).toBe(true);
-  });
-
-  test("is set for a run that had none, and for its endpoint", async () => {
-    const tuned = pace({ rate: null });
-    tuned.tune({ rate: null, endpointRate: 4 });
-    await tuned.slot();
+  test("what the endpoint refused for its number is slowed down all the same, and free again when the brake is off", async () => {
+    const haste = makeHaste(systemClock);
+    const free = pace({ rate: null }, { haste });
+    for (let i = 0; i < 100; i++) haste.started(performance.now());
+    haste.press(performance.now());
+    // 100 in the last second, half of it from here on: 20 ms each.
     const from = performance.now();
-    await tuned.slot();
-    expect(performance.now() - from).toBeGreaterThan(240);
+    for (let i = 0; i < 5; i++) expect(await free.slot()).toBe(true);
+    expect(performance.now() - from).toBeGreaterThan(80);
   });
 });
 
@@ -108,7 +90,7 @@ describe("500 slots per second", () => {
         return answer;
       },
     });
-    const times = (await Promise.all([taken(pace({}, systemClock, late), 1_500), taken(pace(), 1_500)])).flat();
+    const times = (await Promise.all([taken(pace({}, { client: late }), 1_500), taken(pace(), 1_500)])).flat();
     expect(busiest(times)).toBeLessThanOrEqual(501);
   });
 });
@@ -135,7 +117,11 @@ describe("two clocks", () => {
     expect(performance.now() - from).toBeGreaterThan(240);
     const client = redis.connect();
     await pace({ run: "c", rate: 10 }).slot();
-    expect((await client.keys("updraft:pace:*")).toSorted()).toEqual(["updraft:pace:e", "updraft:pace:run:c"]);
+    expect((await client.keys("updraft:pace:*")).toSorted()).toEqual([
+      "updraft:pace:e",
+      "updraft:pace:e:shares",
+      "updraft:pace:run:c",
+    ]);
   });
 });
 
@@ -168,16 +154,17 @@ describe("waiting for a slot", () => {
 
   test("ends when the process stops, even for a slot that is an hour away", async () => {
     const stop = new AbortController();
-    const slow = makePace(redis.connect(), { ...RATES, rate: 1 / 3_600 }, systemClock, stop.signal);
-    await slow?.slot();
-    const waiting = slow?.slot();
+    const given = { ...RATES, rate: 1 / 3_600 };
+    const slow = makePace(redis.connect(), given, given, makeHaste(systemClock), systemClock, stop.signal);
+    await slow.slot();
+    const waiting = slow.slot();
     stop.abort();
     expect(await waiting).toBe(false);
   });
 
   test("ends without one when Redis fails", async () => {
     const client = redis.connect();
-    const broken = pace({}, systemClock, client);
+    const broken = pace({}, { client });
     client.disconnect();
     expect(await broken.slot()).toBe(false);
   });
@@ -185,8 +172,49 @@ describe("waiting for a slot", () => {
   test("gives up a slot that comes too late rather than sending late", async () => {
     // Sleeps 20 ms longer than asked: of slots 2 ms apart most are past by then.
     const sleepy: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms + 20, signal) };
-    const times = await taken(pace({}, sleepy), 600);
+    const times = await taken(pace({}, { clock: sleepy }), 600);
     expect(busiest(times)).toBeLessThanOrEqual(501);
     expect(times.length).toBeLessThan(200);
   });
+});
+
+describe("new rates", () => {
+  test("hold at once: a wait of an hour ends, and slots of the old rate are given up", async () => {
+    const tuned = pace({ rate: 1 / 3_600 });
+    await tuned.slot();
+    const waiting = tuned.slot();
+    tuned.tune({ rate: 500, endpointRate: null });
+    expect(await waiting).toBe(true);
+  });
+
+  test("that are lower are kept at once by all workers, however much they had reserved", async () => {
+    const both = [pace(), pace()];
+    const running = both.map((one) => taken(one, 1_800));
+    await systemClock.sleep(700);
+    for (const one of both) one.tune({ rate: 20, endpointRate: null });
+    const from = performance.now();
+    await systemClock.sleep(1_150);
+    for (const one of both) one.release();
+    const after = (await Promise.all(running)).flat().filter((at) => at > from);
+    expect(busiest(after)).toBeLessThanOrEqual(21);
+    expect(after.length).toBeGreaterThan(5);
+  });
+
+  test("of none let every row go", async () => {
+    const tuned = pace({ rate: 1 / 3_600 });
+    await tuned.slot();
+    const waiting = tuned.slot();
+    tuned.tune({ rate: null, endpointRate: null });
+    expect(await waiting).toBe(true);
+    expect(tuned.slot()).toBeNull();
+  });
+});
+
+test("while the endpoint rests nobody gets a slot, and then they come at the pace", async () => {
+  const client = redis.connect();
+  await client.set("updraft:rest:e", "1", "PX", 300);
+  const from = performance.now();
+  const times = (await Promise.all([taken(pace(), 600), taken(pace(), 600)])).flat();
+  expect(Math.min(...times) - from).toBeGreaterThan(290);
+  expect(busiest(times)).toBeLessThanOrEqual(501);
 });

@@ -4,15 +4,16 @@ import { condor } from "../../src/endpoint/condor.ts";
 import { type Simulator, startSimulator } from "../../src/endpoint/simulator.ts";
 import type { FaultInput } from "../../src/endpoint/simulator-options.ts";
 import type { QueuedRow } from "../../src/queue/payload.ts";
+import type { Condition, Whose } from "../../src/send/condition.ts";
+import { makeHaste } from "../../src/send/haste.ts";
 import { Aborter, type HttpClient, makeHttpClient } from "../../src/send/http.ts";
 import type { Pace } from "../../src/send/pace.ts";
-import { type RowContext, type Sender, sendRow } from "../../src/send/row.ts";
+import { judge, type RowContext, type Sender, sendRow } from "../../src/send/row.ts";
+import type { FoundFault } from "../../src/send/streak.ts";
 import { makeTokens, type Tokens } from "../../src/send/token.ts";
 import type { Fault } from "../../src/settle/entry.ts";
 import type { Outcome } from "../../src/settle/outcome.ts";
 import { AT, type FakeClock, makeFakeClock } from "../queue/support.ts";
-
-const FREE: Pace = { free: true, slack: 0, slot: async () => true, release() {}, tune() {} };
 
 /** Also the quiet period. Real time passes only where the simulator falls silent. */
 const TIMEOUT = 30_000;
@@ -24,6 +25,11 @@ let outcomes: Outcome[];
 let faults: Fault[];
 let refusals: number;
 let behind: boolean;
+/** What the endpoint's condition was told. */
+let told: unknown[];
+let found: FoundFault[];
+/** Whose a fault turns out to be. */
+let whose: Whose;
 
 beforeEach(async () => {
   simulator = await startSimulator({ maxFaultsPerRow: "none" });
@@ -33,6 +39,9 @@ beforeEach(async () => {
   faults = [];
   refusals = 0;
   behind = false;
+  told = [];
+  found = [];
+  whose = "row";
 });
 afterEach(async () => {
   await http.close();
@@ -53,11 +62,48 @@ interface How extends Partial<RowContext> {
   readonly http?: HttpClient;
 }
 
-function send(row: QueuedRow, { tokens = tokensOf(), http: client = http, ...how }: How = {}): Promise<number | null> {
-  const sender: Sender = { http: client, tokens, contract: condor, clock };
-  return sendRow(sender, row, {
+const unpaced: Pace = { slack: 2, slot: () => null, release: () => {}, tune: () => {} };
+
+function makeTold(): Condition {
+  return {
+    haste: makeHaste(clock),
+    closed: () => false,
+    rest: () => 0,
+    begin: () => {},
+    finish: () => {},
+    answered: () => void told.push("answered"),
+    async fault(fault, name) {
+      this.saw(fault, name);
+      return whose;
+    },
+    saw(fault, name) {
+      found.push(fault);
+      told.push(name);
+    },
+    async forbidden(row) {
+      told.push(`forbidden ${row}`);
+      return whose;
+    },
+    loginFailed: () => {},
+    askedToRest: (after, _at, paced) => void told.push({ ...after, paced }),
+    tooFast: () => void told.push("too fast"),
+    pause: async () => false,
+    probed: async () => {},
+    hear: () => {},
+    refresh: async () => {},
+    settle: () => {},
+  };
+}
+
+async function send(
+  row: QueuedRow,
+  { tokens = tokensOf(), http: client = http, ...how }: How = {},
+): Promise<number | null> {
+  const sender: Sender = { http: client, tokens, contract: condor, condition: makeTold(), clock };
+  const context: RowContext = {
     lease: { valid: () => true, aborter: new Aborter(), end: () => {} },
-    pace: FREE,
+    pace: unpaced,
+    paced: false,
     settler: {
       outcome: (outcome) => void outcomes.push(outcome),
       fault: (fault) => void faults.push(fault),
@@ -75,7 +121,9 @@ function send(row: QueuedRow, { tokens = tokensOf(), http: client = http, ...how
       refusals++;
     },
     ...how,
-  });
+  };
+  const left = await sendRow(sender, row, context);
+  return left === null ? null : judge(left, context, clock);
 }
 
 describe("a row that gets a definite answer", () => {
@@ -115,7 +163,6 @@ describe("a row that gets a definite answer", () => {
 describe("a passing fault", () => {
   test.each<[string, FaultInput, { fault: string; ambiguous: boolean; wait: number }]>([
     ["503", { share503: 1 }, { fault: "http-503", ambiguous: false, wait: 125 }],
-    ["429 with Retry-After", { share429: 1, retryAfter: 7 }, { fault: "http-429", ambiguous: false, wait: 7_000 }],
     ["500", { share500: 1 }, { fault: "http-500", ambiguous: true, wait: TIMEOUT }],
     ["a reset", { resetAfterShare: 1 }, { fault: "reset", ambiguous: true, wait: TIMEOUT }],
     ["a page of HTML", { htmlShare: 1 }, { fault: "unreadable-answer", ambiguous: true, wait: TIMEOUT }],
@@ -157,6 +204,91 @@ describe("a passing fault", () => {
     simulator.setFaults({ share503: 0 });
     expect(await send(row)).toBeNull();
     expect(outcomes).toMatchObject([{ status: "updated", ambiguous: true, attempts: 3 }]);
+  });
+});
+
+describe("a fault that was not the row's", () => {
+  test("is forgiven: no try is counted, but the request and the doubt about it are", async () => {
+    whose = "endpoint";
+    simulator.setFaults({ share500: 1 });
+    const row = newRow();
+    expect(await send(row)).toBe(TIMEOUT);
+    expect(row).toMatchObject({ tries: 0, requests: 1, ambiguous: true });
+    expect(faults).toMatchObject([{ fault: "http-500" }]);
+  });
+
+  test("on the last try leaves the row without an end, and the attempt is told all the same", async () => {
+    whose = "endpoint";
+    simulator.setFaults({ share503: 1 });
+    const row = newRow({ tries: 4, requests: 4 });
+    expect(await send(row)).toBe(2_000);
+    expect(row).toMatchObject({ tries: 4, requests: 5 });
+    expect([outcomes, faults]).toMatchObject([[], [{ fault: "http-503", wait: 2_000 }]]);
+  });
+
+  test("is told with what it says of the endpoint: a row that failed before says less", async () => {
+    simulator.setFaults({ share503: 1 });
+    await send(newRow());
+    await send(newRow({ row: 8, tries: 2 }));
+    const tokens = tokensOf();
+    await tokens.get();
+    await simulator.stop();
+    const fresh = makeHttpClient(simulator.url, 4, 60_000, systemClock);
+    await send(newRow({ row: 9 }), { tokens, http: fresh });
+    await fresh.close();
+    expect(found).toMatchObject([
+      { row: 7, evidence: "service", first: true },
+      { row: 8, evidence: "service", first: false },
+      { row: 9, evidence: "connection", first: true },
+    ]);
+  });
+});
+
+describe("a refusal for the number of requests", () => {
+  test.each([429, 503])(
+    "%i with Retry-After counts no try, makes all workers rest, and comes back after it",
+    async (http) => {
+      const share = http === 429 ? { share429: 1, retryAfter: 7 } : { share503: 1, retryAfter503: 7 };
+      simulator.setFaults(share);
+      const row = newRow({ tries: 4 });
+      expect(await send(row, { paced: true })).toBe(7_000);
+      expect(row).toMatchObject({ tries: 4, requests: 1, ambiguous: false });
+      expect(told).toEqual([{ ms: 7_000, capped: false, paced: true }, `http-${http}`]);
+      expect(found).toMatchObject([{ evidence: http === 503 ? "service" : "haste" }]);
+      expect([outcomes, faults]).toMatchObject([[], [{ fault: `http-${http}`, wait: 7_000 }]]);
+    },
+  );
+
+  test("429 that asks for a day makes it an hour, and says that it was more", async () => {
+    simulator.setFaults({ share429: 1, retryAfter: 86_400 });
+    expect(await send(newRow())).toBe(3_600_000);
+    expect(told[0]).toEqual({ ms: 3_600_000, capped: true, paced: false });
+  });
+
+  test("429 without Retry-After counts no try and slows this process down", async () => {
+    simulator.setFaults({ share429: 1, retryAfter: 0 });
+    const row = newRow({ tries: 4 });
+    expect(await send(row)).toBe(125);
+    expect(row).toMatchObject({ tries: 4, requests: 1 });
+    expect(told).toEqual(["too fast", "http-429"]);
+  });
+});
+
+describe("a row that is forbidden (403)", () => {
+  const forbidding = (post: HttpClient["post"]): HttpClient => ({ ...http, post });
+  const answer403 = forbidding(async () => ({ kind: "answer", http: 403, headers: {}, body: "", latency: 1 }));
+
+  test("failed, where others are not", async () => {
+    expect(await send(newRow(), { http: answer403 })).toBeNull();
+    expect(outcomes).toMatchObject([{ status: "failed", http: 403, cause: { code: "http-403" } }]);
+    expect([told, refusals]).toEqual([["forbidden 7"], 0]);
+  });
+
+  test("has no outcome, where all are: the login is what has to be looked at", async () => {
+    whose = "endpoint";
+    const row = newRow();
+    expect(await send(row, { http: answer403 })).toBe(0);
+    expect([row.tries, outcomes, refusals]).toEqual([0, [], 1]);
   });
 });
 
@@ -309,7 +441,7 @@ describe("the right to send", () => {
 });
 
 describe("a pace", () => {
-  const paceOf = (slot: () => Promise<boolean>, slack = 100): Pace => ({ ...FREE, free: false, slot, slack });
+  const paceOf = (slot: () => Promise<boolean>, slack = 100): Pace => ({ ...unpaced, slot, slack });
 
   test("gives each request a slot, the one after a refused token too", async () => {
     simulator.setFaults({ revokeShare: 1, maxFaultsPerRow: 1 });

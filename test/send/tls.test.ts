@@ -86,11 +86,11 @@ describe.skipIf(!hasOpenssl)("TLS", () => {
     expect(found).toMatchObject([{ kind: "answer", http: 200, body: "safe" }]);
   });
 
-  test("that is not trusted, or for another name, is a refusal that can be retried", async () => {
+  test("that is not trusted, or for another name, is told as what it is, and can be retried", async () => {
     const port = await endpoint();
-    expect(await replies([`https://127.0.0.1:${port}`], {})).toMatchObject([{ fault: "refused", written: false }]);
+    expect(await replies([`https://127.0.0.1:${port}`], {})).toMatchObject([{ fault: "tls", written: false }]);
     const elsewhere = await replies([`https://localhost:${port}`], { NODE_EXTRA_CA_CERTS: join(folder, "ca.pem") });
-    expect(elsewhere).toMatchObject([{ kind: "silence", fault: "refused", written: false }]);
+    expect(elsewhere).toMatchObject([{ kind: "silence", fault: "tls", written: false }]);
   });
 });
 

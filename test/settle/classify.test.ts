@@ -21,7 +21,7 @@ describe("classify", () => {
     expect(afterAnswer({ http, code: "0" })).toEqual({ kind: "failed", cause: { code: "redirect" } });
   });
 
-  test.each([400, 402, 403, 404, 405, 409, 410, 413, 415, 422, 451, 499])(
+  test.each([400, 402, 404, 405, 409, 410, 413, 415, 422, 451, 499])(
     "%i is a failure, with what the endpoint says of it",
     (http) => {
       const parts = [{ path: "/addresses/0", keyword: "required", property: "stateCode" }];
@@ -38,31 +38,66 @@ describe("classify", () => {
       expect(afterAnswer({ http: 401, code })).toEqual({ kind: "unauthorized" });
   });
 
-  test.each([408, 425, 429, 503])("%i is tried again and leaves no doubt: the endpoint did not take it", (http) => {
-    const again = { kind: "retry", fault: `http-${http}`, ambiguous: false };
+  const wait = (ms: number) => ({ ms, capped: false });
+
+  test.each([408, 425, 503])("%i is tried again and leaves no doubt: the endpoint did not take it", (http) => {
+    const again = { kind: "retry", fault: `http-${http}`, ambiguous: false, retryAfter: 0 };
     expect(afterAnswer({ http, code: null })).toEqual(again);
-    expect(afterAnswer({ http, code: "0", retryAfter: 7_000 })).toEqual({ ...again, retryAfter: 7_000 });
-    expect(afterAnswer({ http, code: null, retryAfter: 0 })).toEqual({ ...again, retryAfter: 0 });
+    expect(afterAnswer({ http, code: null, retryAfter: wait(0) })).toEqual(again);
+  });
+
+  test.each([408, 425])("%i waits as long as it says", (http) => {
+    expect(afterAnswer({ http, code: "0", retryAfter: wait(7_000) })).toMatchObject({ retryAfter: 7_000 });
+  });
+
+  test.each([429, 503])("%i that says how long is a rest for all", (http) => {
+    const rest = { kind: "rest", fault: `http-${http}`, after: wait(7_000) };
+    expect(afterAnswer({ http, code: "0", retryAfter: wait(7_000) })).toEqual(rest);
+  });
+
+  test("429 that does not say how long asks to slow down", () => {
+    expect(afterAnswer({ http: 429, code: null })).toEqual({ kind: "slow", fault: "http-429" });
+    expect(afterAnswer({ http: 429, code: null, retryAfter: wait(0) })).toEqual({ kind: "slow", fault: "http-429" });
+  });
+
+  test("403 is the row's, or everybody's", () => {
+    expect(afterAnswer({ http: 403, code: null })).toEqual({ kind: "forbidden", cause: { code: "http-403" } });
+    expect(afterAnswer({ http: 403, code: "no" })).toEqual({ kind: "forbidden", cause: { code: "no" } });
   });
 
   test.each([500, 502, 504])("%i is tried again and leaves the row ambiguous", (http) => {
-    expect(afterAnswer({ http, code: "0" })).toEqual({ kind: "retry", fault: `http-${http}`, ambiguous: true });
+    expect(afterAnswer({ http, code: "0" })).toEqual({
+      kind: "retry",
+      fault: `http-${http}`,
+      ambiguous: true,
+      retryAfter: 0,
+    });
   });
 
   test.each([201, 202, 204, 299, 501, 505, 507, 599])("%i says nothing definite: tried again, ambiguous", (http) => {
-    expect(afterAnswer({ http, code: "0" })).toEqual({ kind: "retry", fault: `http-${http}`, ambiguous: true });
+    expect(afterAnswer({ http, code: "0" })).toEqual({
+      kind: "retry",
+      fault: `http-${http}`,
+      ambiguous: true,
+      retryAfter: 0,
+    });
   });
 
   test("200 with a body that could not be read is tried again and leaves the row ambiguous", () => {
-    const again = { kind: "retry", fault: "unreadable-answer", ambiguous: true };
+    const again = { kind: "retry", fault: "unreadable-answer", ambiguous: true, retryAfter: 0 };
     expect(afterAnswer({ http: 200, code: null })).toEqual(again);
   });
 
   test.each(["timeout", "reset", "refused", "aborted"] as const)(
     "silence (%s) is tried again; it leaves doubt exactly when the request was written",
     (fault) => {
-      expect(afterSilence({ fault, written: false })).toEqual({ kind: "retry", fault, ambiguous: false });
-      expect(afterSilence({ fault, written: true })).toEqual({ kind: "retry", fault, ambiguous: true });
+      expect(afterSilence({ fault, written: false })).toEqual({
+        kind: "retry",
+        fault,
+        ambiguous: false,
+        retryAfter: 0,
+      });
+      expect(afterSilence({ fault, written: true })).toEqual({ kind: "retry", fault, ambiguous: true, retryAfter: 0 });
     },
   );
 
@@ -70,7 +105,7 @@ describe("classify", () => {
     for (let http = 200; http < 600; http++) {
       for (const code of ["0", "other", null]) {
         const { kind } = afterAnswer({ http, code });
-        expect(["updated", "failed", "retry", "unauthorized"]).toContain(kind);
+        expect(["updated", "failed", "retry", "slow", "forbidden", "unauthorized"]).toContain(kind);
         expect(kind === "updated").toBe(http === 200 && code === "0");
       }
     }

@@ -41,11 +41,11 @@ describe("collect", () => {
     const { client, ledger, settler, say } = await setUp();
     await say(1, 2);
     settler.fault({ row: 3, at: AT, fault: "reset", http: 0, latency: 2, wait: 500 });
-    settler.blocked();
+    settler.blocked("credentials");
     await settler.flush(0);
     const own = [outcome(9, { status: "rejected", attempts: 0 })];
     const found = await collect(from(client, sealer, ledger), own, 0);
-    expect(found).toMatchObject({ own: 1, blocked: true, entries: 2, faults: [{ row: 3, wait: 500 }] });
+    expect(found).toMatchObject({ own: 1, blocked: "credentials", entries: 2, faults: [{ row: 3, wait: 500 }] });
     expect([...ledger.outcomes()]).toEqual([outcome(1), outcome(2), own[0]]);
     expect(await left(client)).toBe(0);
   });

@@ -36,7 +36,11 @@ describe("an entry of the outcome stream", () => {
   test("comes back as it was", () => {
     fc.assert(
       fc.property(
-        fc.record({ outcomes: fc.array(outcomes), faults: fc.array(faults), blocked: fc.boolean() }),
+        fc.record({
+          outcomes: fc.array(outcomes),
+          faults: fc.array(faults),
+          blocked: fc.constantFrom("credentials", "forbidden", null),
+        }),
         (entry) => {
           expect(unpackEntry(packEntry(entry))).toEqual(entry);
         },
@@ -44,7 +48,7 @@ describe("an entry of the outcome stream", () => {
     );
   });
 
-  const good = JSON.parse(packEntry({ outcomes: [outcome(1)], faults: [], blocked: false }));
+  const good = JSON.parse(packEntry({ outcomes: [outcome(1)], faults: [], blocked: null }));
   test.each([
     ["no JSON", "o"],
     ["nothing in it", "{}"],

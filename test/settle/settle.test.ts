@@ -41,9 +41,7 @@ describe("makeSettler", () => {
     settler.outcome(outcome(70_000));
     settler.fault(fault(5));
     await settler.flush(from);
-    expect(await entries(client)).toEqual([
-      { outcomes: [failed, outcome(70_000)], faults: [fault(5)], blocked: false },
-    ]);
+    expect(await entries(client)).toEqual([{ outcomes: [failed, outcome(70_000)], faults: [fault(5)], blocked: null }]);
     expect(await findSettled(client, EPOCH, [3, 4, 5, 69_999, 70_000])).toEqual(new Set([4, 70_000]));
     const [stored] = await client.xrangeBuffer(keys.outcomes, "-", "+");
     expect(stored?.[1][1]?.toString("latin1")).not.toMatch(/requestValidateError|http-503/);
@@ -64,7 +62,7 @@ describe("makeSettler", () => {
       settler.outcome(outcome(row + 1), claim(id));
       settler.fault(fault(row + 1), claim(id));
     }
-    settler.blocked();
+    settler.blocked("credentials");
     await settler.flush(from);
     const found = await entries(client);
     expect(found.flatMap((e) => e.outcomes)).toEqual([outcome(1), outcome(2)]);
@@ -102,7 +100,7 @@ describe("makeSettler", () => {
     expect(settler.gone()).toBe(false);
     await expect(settler.flush(from)).rejects.toThrow(EpochGone);
     expect(settler.gone()).toBe(true);
-    settler.blocked();
+    settler.blocked("credentials");
     await expect(settler.flush(settler.mark() - 1)).rejects.toThrow(EpochGone);
     expect(await client.keys("*")).toEqual([]);
   });
@@ -128,9 +126,9 @@ describe("makeSettler", () => {
     expect(await client.xlen(keys.outcomes)).toBe(0);
     await expect.poll(() => client.xlen(keys.outcomes), { interval: 5 }).toBe(1);
     settler.fault(fault(2));
-    settler.blocked();
+    settler.blocked("credentials");
     expect(await client.xlen(keys.outcomes)).toBe(2);
-    expect((await entries(client)).map((entry) => entry.blocked)).toEqual([false, true]);
+    expect((await entries(client)).map((entry) => entry.blocked)).toEqual([null, "credentials"]);
   });
 
   test("has nothing to write when nothing was said", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { duration, renderSummary } from "../../src/write/render.ts";
 import { makeSummary, type SummaryInput } from "../../src/write/summary.ts";
-import { summaryInput } from "./support.ts";
+import { stoppedBy, summaryInput } from "./support.ts";
 
 function rendered(given: Partial<SummaryInput> = {}): string {
   return renderSummary(makeSummary(summaryInput(given)));
@@ -67,6 +67,19 @@ describe("renderSummary", () => {
     expect(cancelled).not.toContain(again);
     expect(cancelled).toContain("updraft run '/data/my runs/r1/unsent.csv'");
     expect(rendered({ state: "blocked", counts })).toContain("CONNECTFI_LOGIN");
+  });
+
+  it("says which rule stopped a run, by which rows, and how to go on", () => {
+    const text = rendered(stoppedBy("stop-after"));
+    expect(text).toContain(
+      "\n\nWhy it stopped\n  3 rows failed\n  rows 7, 8 [extCondor/C0900]\n  row 9 [no outcome]\n\n",
+    );
+    const [see, again, raise] = text.split("What to do\n")[1]?.split("\n") ?? [];
+    expect(see).toMatch(/See what went wrong.*errors\.csv$/);
+    expect(again).toContain("Run the same command again");
+    expect(raise).toContain("--stop-after a larger figure");
+    expect(rendered(stoppedBy("canary"))).toContain("leave --canary out");
+    expect(rendered()).not.toContain("Why it stopped");
   });
 
   it("names the run that a retry goes back to, and the rows that must not be given back", () => {

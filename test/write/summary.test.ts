@@ -4,10 +4,11 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { STATUSES, type Status } from "../../src/settle/outcome.ts";
+import { STOP_RULES } from "../../src/settle/stop.ts";
 import { makeHistogram } from "../../src/write/latency.ts";
 import { writeReport } from "../../src/write/report.ts";
 import { exitCodeOf, isBalanced, makeSummary, STATES, type State, writeSummary } from "../../src/write/summary.ts";
-import { cells, folder, outcome, planOf, readerOf, summaryInput } from "./support.ts";
+import { cells, folder, outcome, planOf, readerOf, stoppedBy, summaryInput } from "./support.ts";
 
 const schema = JSON.parse(await readFile(new URL("../../src/write/summary.schema.json", import.meta.url), "utf8"));
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema);
@@ -34,6 +35,7 @@ describe("makeSummary", () => {
       retryOf: "r",
     };
     expect(errorsOf(makeSummary(summaryInput(nothing)))).toBeNull();
+    for (const rule of STOP_RULES) expect(errorsOf(makeSummary(summaryInput(stoppedBy(rule))))).toBeNull();
   });
 
   it("makes what its JSON Schema describes from the causes of a real report", async () => {
@@ -56,7 +58,7 @@ describe("makeSummary", () => {
   });
 
   it("is described by a schema that allows nothing else at any level", () => {
-    const summary = JSON.parse(JSON.stringify(makeSummary(summaryInput())));
+    const summary = JSON.parse(JSON.stringify(makeSummary(summaryInput(stoppedBy("stop-after")))));
     const objects: Record<string, unknown>[] = [];
     JSON.stringify(summary, (_key, value) => {
       if (typeof value === "object" && value !== null && !Array.isArray(value)) objects.push(value);

@@ -6,6 +6,7 @@ import { afterEach } from "vitest";
 import type { CellsRow, ObjectRow, Reader, Row } from "../../src/parse/row.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import type { Outcome } from "../../src/settle/outcome.ts";
+import type { StopRule } from "../../src/settle/stop.ts";
 import { makeHistogram } from "../../src/write/latency.ts";
 import type { SummaryInput } from "../../src/write/summary.ts";
 
@@ -108,6 +109,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
     start: AT,
     end: AT + 8400,
     state: "complete",
+    stopped: null,
     read: 100_000,
     counts: { updated: 99_120, unchanged: 0, rejected: 500, failed: 370, unknown: 10, unsent: 0 },
     requests: { sent: 101_230, retried: 1_730 },
@@ -140,5 +142,16 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
       },
     },
     ...given,
+  };
+}
+
+/** What makes that run one that a rule stopped. */
+export function stoppedBy(rule: StopRule): Partial<SummaryInput> {
+  const rows = [7, 8].map((row) => ({ row, code: "extCondor/C0900" }));
+  const counts = { updated: 98_120, unchanged: 0, rejected: 500, failed: 370, unknown: 10, unsent: 1_000 };
+  return {
+    state: "stopped",
+    counts,
+    stopped: { rule, message: "3 rows failed", rows: [...rows, { row: 9, code: null }] },
   };
 }

@@ -52,7 +52,7 @@ interface Made {
 /** A run that has ended so, of which rows from `answered` on have no outcome; the sixth row failed, the eighth is unknown. */
 async function makeRun(
   format: Format,
-  state: "complete" | "cancelled" | "interrupted" = "complete",
+  state: "complete" | "cancelled" | "stopped" | "interrupted" = "complete",
   answered = 10,
   content = format === "csv" ? CSV : NDJSON,
 ): Promise<Made> {
@@ -112,7 +112,8 @@ async function makeRun(
       answeredBefore: 0,
       read: 10,
       finished: state === "complete",
-      blocked: false,
+      blocked: null,
+      stopped: state === "stopped" ? { rule: "stop-after", message: "2 rows failed", rows: [6, 8] } : null,
       cancelled: state === "cancelled",
     },
     reporting,
@@ -143,19 +144,22 @@ function edit(dir: string, name: string, change: (text: string) => string): void
 }
 
 describe.each<Format>(["csv", "ndjson"])("a run of a file as %s, with rows of every kind,", (format) => {
-  test.each(["complete", "cancelled", "interrupted"] as const)("that ended %s agrees with itself", async (state) => {
-    const { verify } = await makeRun(format, state, state === "complete" ? 10 : 8);
-    const verdict = await verify();
-    expect(placesOf(verdict)).toEqual([]);
-    const rest = state === "complete" ? 0 : 2;
-    expect(verdict).toMatchObject({ state, agrees: true, ended: true, rows: 10, read: 10, differing: 0 });
-    const [updated, invalid] = rest === 0 ? [4, 4] : [3, 3];
-    expect(verdict.counts).toEqual({
-      ...{ updated, unchanged: 0, rejected: invalid, failed: 1, unknown: 1, unsent: rest },
-    });
-    const { success, errors, unsent = 0 } = verdict.reports;
-    expect((success ?? 0) + (errors ?? 0) + unsent).toBe(state === "interrupted" ? 8 : 10);
-  });
+  test.each(["complete", "cancelled", "stopped", "interrupted"] as const)(
+    "that ended %s agrees with itself",
+    async (state) => {
+      const { verify } = await makeRun(format, state, state === "complete" ? 10 : 8);
+      const verdict = await verify();
+      expect(placesOf(verdict)).toEqual([]);
+      const rest = state === "complete" ? 0 : 2;
+      expect(verdict).toMatchObject({ state, agrees: true, ended: true, rows: 10, read: 10, differing: 0 });
+      const [updated, invalid] = rest === 0 ? [4, 4] : [3, 3];
+      expect(verdict.counts).toEqual({
+        ...{ updated, unchanged: 0, rejected: invalid, failed: 1, unknown: 1, unsent: rest },
+      });
+      const { success, errors, unsent = 0 } = verdict.reports;
+      expect((success ?? 0) + (errors ?? 0) + unsent).toBe(state === "interrupted" ? 8 : 10);
+    },
+  );
 
   test("whatever line of a report is lost, repeated, moved or changed, differs, in words without a value", async () => {
     const { dir, verify } = await makeRun(format, "cancelled", 8);
@@ -291,6 +295,11 @@ describe("verify tells where and what:", () => {
       "a summary of another state",
       ({ dir }) => edit(dir, "summary.json", (t) => t.replace('"complete"', '"cancelled"')),
       ["summary.json null/null: state complete | cancelled"],
+    ],
+    [
+      "a summary that says another reason for a stop",
+      ({ dir }) => edit(dir, "summary.json", (t) => t.replace('"stopped": null', '"stopped": { "rule": "canary" }')),
+      ["summary.json null/null: stopped.rule none | canary"],
     ],
     [
       "a summary that is gone",
