@@ -24,7 +24,7 @@ export interface CancelHooks {
 /** What `run` noted of its own settings; `timeout` in milliseconds. */
 const noted = z.object({
   rate: z.number().nullable(),
-  concurrency: z.number(),
+  concurrency: z.union([z.number(), z.literal("auto")]),
   attempts: z.number(),
   timeoutMs: z.number(),
 });
@@ -63,6 +63,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
       finished: false,
       blocked: null,
       stopped: null,
+      notes: [],
       cancelled: true,
       answeredBefore: opened.answered,
     };

@@ -28,6 +28,7 @@ import { type Origin, writeOrigin } from "./settle/origin.ts";
 import { noteInput } from "./settle/peek.ts";
 import { runId } from "./settle/run-folder.ts";
 import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
+import { watchEndpoint } from "./watch.ts";
 import { checkRows } from "./write/check.ts";
 import { conclude, startReport, summarizeCheck, summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
@@ -118,6 +119,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
     hooks.notice(`resuming run ${run}: ${thousands(opened.answered)} of ${rowsOf(source, rows)} rows answered`);
   worker.start({ settings, key: key.toString("hex"), run });
 
+  const record = recordOf(run, contract.name, settings, key);
   const coordinator = await openCoordinator({
     ...{
       redis: control,
@@ -130,7 +132,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
       limits: { ...settings.stopAfter, same: settings.stopAfterSame },
       stop,
     },
-    record: recordOf(run, contract.name, settings, key),
+    record,
   });
   const countOthers = async () => {
     const left = (rows ?? (await count())) - ledger.size();
@@ -139,6 +141,13 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   };
   const canary = makeCanary(settings.canary, coordinator, ledger, (updated, signal) =>
     hooks.confirmRest({ updated, countOthers }, signal),
+  );
+  const watch = closing.adopt(
+    await watchEndpoint({
+      ...{ ...hooks, redis: control, news: redis.connect("coordinator-news"), coordinator, clock },
+      ...{ endpoint: record.endpoint, host: new URL(settings.baseUrl).host, giveUpAfter: settings.giveUpAfter },
+    }),
+    (started) => started.stop(),
   );
   const carrying = carryRows(reader, plan, coordinator, ledger, limit, canary, clock);
   const reporting = startReport(
@@ -181,7 +190,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const whole = cancelled || stopped !== null;
   const read = whole ? await leaveRows(reader, plan, ledger, limit, cancelled, clock) : carrying.read;
   const how = { read, finished, blocked, stopped, cancelled, answeredBefore: opened.answered };
-  const ended = { ...opened, ...origin, settings: told, source, reader, plan, ...how };
+  const ended = { ...opened, ...origin, settings: told, source, reader, plan, ...how, notes: watch.warnings() };
   const summary = await conclude({ ...ended, start, began, clock, progress: hooks.progress }, reporting);
   await gone;
   return summary;
@@ -190,7 +199,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<Summary> {
   const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir } = request.settings;
+  const { dataDir, rate, endpointRate } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
@@ -205,7 +214,7 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     stop,
     progress: hooks.progress,
   });
-  return summarizeCheck(checked, source, plan, dir, start, began, clock);
+  return summarizeCheck(checked, source, plan, dir, [rate, endpointRate], start, began, clock);
 }
 
 /** Sends rows of every run that these settings fit, until `soft` fires and what is in flight has ended. */

@@ -58,10 +58,12 @@ export function paceText(perSecond: number | null): string {
   return `${Number(perSecond.toPrecision(3))}/s`;
 }
 
-const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 };
+const MILLISECONDS: Readonly<Record<string, number>> = {
+  ...{ ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 },
+};
 
 function parseDuration(value: string): number | undefined {
-  const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h)$/.exec(value) ?? [];
+  const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h|d)$/.exec(value) ?? [];
   const ms = Number(count) * (MILLISECONDS[unit] ?? 0);
   return ms > 0 ? ms : undefined;
 }
@@ -86,9 +88,11 @@ function whole(min: number, max: number) {
   return text(`a whole number from ${min} to ${max}`, (value) => parseWhole(value, min, max));
 }
 
-function wholeOrNone(min: number, max: number) {
-  const read = (value: string) => (value === "none" ? null : parseWhole(value, min, max));
-  return text(`a whole number from ${min} to ${max}, or none`, read);
+/** Or the word that stands for what cannot be a number. */
+function wholeOr<T>(min: number, max: number, word: string, meaning: T) {
+  return text(`a whole number from ${min} to ${max}, or ${word}`, (value): number | T | undefined =>
+    value === word ? meaning : parseWhole(value, min, max),
+  );
 }
 
 /** When a run stops because of bad rows; null: never for this reason. */
@@ -191,12 +195,23 @@ const localSettings = z.object({
     secret: false,
     effect: "Most requests to this endpoint and login, over all runs and workers that share a Redis.",
   }),
-  concurrency: whole(1, 1000).prefault("64").register(docs, {
-    flag: "--concurrency <n>",
-    env: "UPDRAFT_CONCURRENCY",
+  concurrency: wholeOr(1, 1000, "auto", "auto" as const)
+    .prefault("64")
+    .register(docs, {
+      flag: "--concurrency <n>",
+      env: "UPDRAFT_CONCURRENCY",
+      envFile: false,
+      secret: false,
+      effect:
+        "Requests in flight at once, per worker process; 1 to 1000, or auto: as many as the endpoint has use for.",
+    }),
+  maxInFlight: wholeOr(1, 100_000, "none", null).prefault("none").register(docs, {
+    flag: "--max-in-flight <n>",
+    env: "UPDRAFT_MAX_IN_FLIGHT",
     envFile: false,
     secret: false,
-    effect: "Requests in flight at once, per worker process; 1 to 1000.",
+    effect:
+      "Most requests in flight at once to this endpoint and login, over all workers that share a Redis; at least 1.",
   }),
   attempts: whole(1, 100).prefault("5").register(docs, {
     flag: "--attempts <n>",
@@ -229,14 +244,14 @@ const localSettings = z.object({
       effect:
         "Stops the run when so many rows have failed or ended unknown since it was started or gone on with, or such a share of the last 1,000 that were answered (judged from 100 on).",
     }),
-  stopAfterSame: wholeOrNone(1, 100_000).prefault("50").register(docs, {
+  stopAfterSame: wholeOr(1, 100_000, "none", null).prefault("50").register(docs, {
     flag: "--stop-after-same <n>",
     env: "UPDRAFT_STOP_AFTER_SAME",
     envFile: false,
     secret: false,
     effect: "Stops the run when so many rows one after the other fail or end unknown with the same code; or none.",
   }),
-  canary: wholeOrNone(1, 1_000).prefault("none").register(docs, {
+  canary: wholeOr(1, 1_000, "none", null).prefault("none").register(docs, {
     flag: "--canary <n>",
     env: "UPDRAFT_CANARY",
     envFile: false,
@@ -244,6 +259,19 @@ const localSettings = z.object({
     effect:
       "Sends the first n valid rows alone; stops if any of them failed or ended unknown, else asks on a terminal before it sends the others; 1 to 1000, or none.",
   }),
+  giveUpAfter: text("a time from 1s to 30d, such as 90s, 30m or 12h", (value) => {
+    const ms = parseDuration(value);
+    return ms !== undefined && ms >= 1_000 && ms <= 30 * 86_400_000 ? ms : undefined;
+  })
+    .prefault("12h")
+    .register(docs, {
+      flag: "--give-up-after <time>",
+      env: "UPDRAFT_GIVE_UP_AFTER",
+      envFile: false,
+      secret: false,
+      fallback: "12h",
+      effect: "How long a run waits for an endpoint that is out before it is stopped, the rest unsent; 1s to 30d.",
+    }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

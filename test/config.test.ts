@@ -44,6 +44,7 @@ describe("where a setting comes from", () => {
     expect(loadLocalSettings(given({}, env, config())).concurrency).toBe(20);
     expect(loadLocalSettings(given({}, {}, config())).concurrency).toBe(30);
     expect(loadLocalSettings(given()).concurrency).toBe(64);
+    expect(loadLocalSettings(given({ concurrency: "auto" })).concurrency).toBe("auto");
   });
 
   test("an empty variable counts as not set", () => {
@@ -293,7 +294,8 @@ describe("values", () => {
   });
 
   test.each([
-    ["concurrency", ["0", "1001", "1.5", "-1", "1e2", "many"]],
+    ["concurrency", ["0", "1001", "1.5", "-1", "1e2", "many", "Auto"]],
+    ["maxInFlight", ["0", "-1", "1.5", "any"]],
     ["attempts", ["0", "101", ""]],
     ["stopAfter", ["0", "-1", "abc", "1e9%", "101%", "0%", "%", "5%,6%", "1,2", "100,", "1.5", "none,5%", "1e3", ""]],
     ["canary", ["0", "1001", "-1", "5%", ""]],

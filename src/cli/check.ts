@@ -12,6 +12,7 @@ const flags = z.object({ out: z.string().min(1).optional(), json: z.boolean().de
 const EXAMPLES = `
 Examples:
   updraft check customers.csv
+  updraft check customers.csv --rate 50/s           also how long a run would take
   updraft check customers.csv --out ./checked && updraft run customers.csv
 
 It needs no endpoint, no credentials and no Redis.
@@ -20,12 +21,14 @@ Exit codes: 0 all rows are valid; 1 some are not; 2 the file cannot be used.`;
 export function checkCommand(shell: Shell): Command {
   const command = new Command("check")
     .summary("read and validate a file, send nothing")
-    .description("Reads, maps and validates every row as a run would, and sends nothing.")
+    .description(
+      "Reads, maps and validates every row as a run would, sends nothing, and foretells what a run would take.",
+    )
     .argument("<file>", "CSV or NDJSON file; - for standard input")
     .option("--out <folder>", "where to write the errors file (default: a folder under checks/ in the data folder)")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
-  addSettings(command, ["dataDir", "logFile", "logLevel"]);
+  addSettings(command, ["dataDir", "rate", "endpointRate", "logFile", "logLevel"]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { out, json } = flags.parse(command.opts());
     const mapping = mappingOf(command);

@@ -102,6 +102,8 @@ function sentence({ run, already }: Answer, now: Exclude<Answer["now"], object>,
   switch (now) {
     case "running":
       return already ? `Run ${run} is not paused.` : `Run ${run} goes on.`;
+    case "waiting":
+      return `Run ${run} goes on, and waits for its endpoint to answer again.`;
     case "paused":
       return `Run ${run} is paused${already ? " already" : ""}: updraft resume ${run} lets it go on.`;
     case "stopped":

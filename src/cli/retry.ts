@@ -44,7 +44,18 @@ export function retryCommand(shell: Shell): Command {
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addSettings(command, [
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
-    ...(["concurrency", "attempts", "timeout", "stopAfter", "stopAfterSame", "canary", "logFile", "logLevel"] as const),
+    ...([
+      "concurrency",
+      "maxInFlight",
+      "attempts",
+      "timeout",
+      "giveUpAfter",
+      "stopAfter",
+      "stopAfterSame",
+      "canary",
+      "logFile",
+      "logLevel",
+    ] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (run: string) => {
     const { only, superseded, file, yes, json } = flags.parse(command.opts());

@@ -42,8 +42,10 @@ export function runCommand(shell: Shell): Command {
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
     ...([
       "concurrency",
+      "maxInFlight",
       "attempts",
       "timeout",
+      "giveUpAfter",
       "stopAfter",
       "stopAfterSame",
       "canary",

@@ -78,7 +78,7 @@ function paceOf({ live }: KnownRun): string | null {
 }
 
 function next({ run, state, live }: KnownRun): string | null {
-  if (live !== null && state === "running")
+  if (live !== null && (state === "running" || state === "waiting"))
     return `updraft pause ${run}, updraft rate ${run} <pace>, updraft cancel ${run}`;
   if (live !== null && state === "paused") return `updraft resume ${run}, updraft cancel ${run}`;
   if (live !== null || state === "running") return null;

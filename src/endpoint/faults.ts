@@ -28,7 +28,7 @@ export type Effect = "now" | "late" | "never";
 export interface Decision {
   readonly fault: FaultName | null;
   readonly effect: Effect;
-  /** Milliseconds before anything else happens. */
+  /** Milliseconds before anything else happens, while few other requests are being worked on. */
   readonly delay: number;
   /** Milliseconds from giving the request up to its effect, for a late one. */
   readonly late: number;
@@ -89,6 +89,11 @@ export function decide(plan: FaultPlan, body: number, nth: number, faulted: numb
   if (!part) return delay === 0 ? NOTHING : { ...NOTHING, delay };
   const effect = part.effect !== "drawn" ? part.effect : draw(5) < s.effectShare5xx ? "now" : "never";
   return { fault: part.fault, effect, delay, late: effect === "late" ? between(s.lateMs, draw(6)) : 0 };
+}
+
+/** Milliseconds before anything else happens to a request that came while so many, itself included, were being worked on. */
+export function delayOf({ settings }: FaultPlan, decision: Decision, inFlight: number): number {
+  return settings.latencyKnee !== null && inFlight > settings.latencyKnee ? 2 * decision.delay : decision.delay;
 }
 
 function partOf(plan: FaultPlan, u: number): FaultPlan["bounds"][number] | undefined {

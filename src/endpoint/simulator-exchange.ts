@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../clock.ts";
 import { type Customer, customerSchema, type Login, loginSchema } from "./customer.schema.ts";
 import { type CustomerStore, makeCustomerStore } from "./customer-store.ts";
-import { type Decision, decide, type FaultPlan, hashText, isRefused, planFaults } from "./faults.ts";
+import { type Decision, decide, delayOf, type FaultPlan, hashText, isRefused, planFaults } from "./faults.ts";
 import type { Outage } from "./outage.ts";
 import { makeSightings } from "./sightings.ts";
 import * as answers from "./simulator-answers.ts";
@@ -221,9 +221,10 @@ export function makeExchanges(options: SimulatorOptions, outage: Outage, clock: 
       const token = request.headers["x-connectfi-token"];
       if (typeof token !== "string" || !tokens.accepts(token)) return answer(reply, visit, 401, answers.UNAUTHORIZED);
       const decision = draw(body.text);
-      if (decision.delay === 0) return carryOut(body, token, reply, visit, decision);
+      const delay = delayOf(plan, decision, visit.inFlight);
+      if (delay === 0) return carryOut(body, token, reply, visit, decision);
       reply.raw.once("close", () => traffic.leave(visit, time()));
-      later(delayed, decision.delay, () => carryOut(body, token, reply, visit, decision));
+      later(delayed, delay, () => carryOut(body, token, reply, visit, decision));
     },
 
     reset() {

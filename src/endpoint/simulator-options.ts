@@ -106,6 +106,11 @@ const SERVER = {
 
 const FAULTS = {
   latency: option(range(TEN_MINUTES).prefault(0), "ms", "time before the effect and the answer: fixed, or from-to"),
+  latencyKnee: option(
+    z.union([none, whole(1, 1e6)], "expected a number or none").prefault("none"),
+    "number|none",
+    "an update that comes while more than so many, itself included, are being worked on takes twice as long",
+  ),
   slowShare: shareOf("requests that take slowMs longer"),
   slowMs: option(range(TEN_MINUTES).prefault(3000), "ms", "how much longer slow requests take"),
   share500: shareOf("answers 500"),

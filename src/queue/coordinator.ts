@@ -51,6 +51,9 @@ export interface CoordinatorContext {
   readonly stop: AbortSignal;
 }
 
+/** A rest that the endpoint asked for, or its outage. */
+export type Closed = "rest" | "outage";
+
 export interface Coordinator {
   put(update: Update, past?: Past): void;
   /** A row of this customer ended unknown in an earlier spell: its next row waits out the quiet period. */
@@ -70,6 +73,9 @@ export interface Coordinator {
   grant(wish: Wish): Promise<void>;
   /** Ends the run before its end, by a rule: requests in flight end, nothing more is sent. Nothing when it is over. */
   halt(stop: Stopped): void;
+  /** Told when workers send nothing to the endpoint for a while, and with null when they do again. */
+  close(by: Closed | null): void;
+  readonly closedBy: Closed | null;
   readonly state: LiveState;
   /** Rows per second that the run may send; null for no limit of its own. */
   readonly rate: number | null;
@@ -101,6 +107,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const budget = makeBudget(context.limits);
   let rejections: Outcome[] = [];
   let state: LiveState = "running";
+  /** Why the endpoint may not be sent to now. */
+  let closedBy: Closed | null = null;
   let stopped: Stopped | null = null;
   let blocked: Refusal | null = null;
   let failure: unknown = null;
@@ -303,14 +311,20 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       }
     },
     halt,
-    get state() {
-      return state;
+    close(by) {
+      closedBy = by;
     },
-    get rate() {
-      return conveyor.terms.rate;
+    get state() {
+      return state === "running" && closedBy === "outage" ? "waiting" : state;
+    },
+    get closedBy() {
+      return closedBy;
     },
     get stopped() {
       return stopped;
+    },
+    get rate() {
+      return conveyor.terms.rate;
     },
     get blocked() {
       return blocked;

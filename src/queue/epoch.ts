@@ -32,6 +32,8 @@ export const epochRecord = z.object({
   /** Rows per second; null for none. */
   rate: z.number().positive().nullable(),
   endpointRate: z.number().positive().nullable(),
+  /** Most requests in flight at the endpoint, over all workers; null for no cap, as of a run that an older version began. */
+  maxInFlight: z.number().int().positive().nullable().default(null),
   /** While true no request is started and batches are given back. */
   held: z.boolean(),
 });
@@ -54,6 +56,7 @@ export function recordOf(run: string, contract: string, settings: Settings, key:
     attempts: settings.attempts,
     rate: settings.rate?.perSecond ?? null,
     endpointRate: settings.endpointRate?.perSecond ?? null,
+    maxInFlight: settings.maxInFlight,
   };
 }
 

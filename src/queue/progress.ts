@@ -38,6 +38,7 @@ export function progressOf(
 
 function limitedBy(coordinator: Coordinator, finished: boolean): Limit {
   if (coordinator.state === "paused") return "paused";
+  if (coordinator.closedBy !== null) return coordinator.closedBy;
   const { rate, rowsPerSecond, retrying, windowFull } = coordinator;
   if (rate !== null && rowsPerSecond >= rate * AT_PACE) return "pace";
   if (retrying > rowsPerSecond * MANY_RETRIES) return "retries";

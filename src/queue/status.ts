@@ -22,7 +22,7 @@ const count = z.number().int().min(0);
 const runStatus = z.object({
   v: z.literal(1),
   run: z.string(),
-  state: z.enum(["running", "paused", "stopped", "cancelled"]),
+  state: z.enum(["running", "paused", "waiting", "stopped", "cancelled"]),
   epoch: z.string(),
   /** ISO 8601: when the run began, and since when it is in its state. */
   start: z.string(),
@@ -61,7 +61,9 @@ export const GRANTED = { pause: "paused", resume: "running", cancel: "cancelled"
 >;
 
 export function isGranted(wished: Wish, { state, rate }: Pick<RunStatus, "state" | "rate">): boolean {
-  return wished.kind === "rate" ? rate === wished.rate : state === GRANTED[wished.kind];
+  if (wished.kind === "rate") return rate === wished.rate;
+  // A run that goes on may have to wait for its endpoint.
+  return state === GRANTED[wished.kind] || (wished.kind === "resume" && state === "waiting");
 }
 
 // KEYS: hold, status, wish, runs. ARGV: mine, status, milliseconds, run. Returns the wish, which is taken away; false for none.

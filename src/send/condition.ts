@@ -72,6 +72,8 @@ export function makeCondition(context: ConditionContext): Condition {
   /** Rows that were forbidden since the last answer that was none. */
   let forbidden = new Set<number>();
   let accepted = false;
+  /** Monotonic: a request that was under way then says nothing of the endpoint if it fails, for others were answered. */
+  let lastAnswer = Number.NEGATIVE_INFINITY;
   let verdict = Promise.withResolvers<Whose>();
   let doubts = 0;
   let busy = 0;
@@ -142,6 +144,7 @@ export function makeCondition(context: ConditionContext): Condition {
   }
 
   function saw(found: FoundFault, name: string): void {
+    if (found.sentAt < lastAnswer) return;
     streak = addFault(streak, found, clock.now());
     if (outage !== null || !isOutage(streak, clock.now())) return;
     const told = { since: clock.wall(), fault: name };
@@ -189,6 +192,7 @@ export function makeCondition(context: ConditionContext): Condition {
     },
     answered(sentAt) {
       accepted = true;
+      lastAnswer = clock.now();
       if (streak.faults > 0) streak = NO_STREAK;
       if (forbidden.size > 0) forbidden = new Set();
       if (doubts > 0) settle("row");

@@ -12,6 +12,8 @@ const LONGEST_MS = 60_000;
 const JUMP_MS = 50;
 
 export interface Pace {
+  /** Some rate is set. */
+  readonly paced: boolean;
   /** Milliseconds by which a row that got a slot may still be late: of rare slots none need be given up. */
   readonly slack: number;
   /** Resolves in the moment a row may be sent, with false when the wait was ended; null where nothing limits it. */
@@ -128,6 +130,9 @@ export function makePace(
 
   signal.addEventListener("abort", release, { once: true });
   return {
+    get paced() {
+      return !isFree();
+    },
     get slack() {
       return Math.max(LATE_MS, intervalOf(rates.endpointRate) / 1_000, intervalOf(rates.rate) / 1_000);
     },

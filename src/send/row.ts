@@ -33,8 +33,6 @@ export interface Sender {
 export interface RowContext {
   readonly lease: Lease;
   readonly pace: Pace;
-  /** The run or the endpoint has a rate. */
-  readonly paced: boolean;
   readonly settler: Settler;
   /** Of the batch that the row came in. */
   readonly claim: Claim;
@@ -124,7 +122,7 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
       }
       case "rest": {
         const { fault, after: rest } = verdict;
-        condition.askedToRest(rest, sentAt, context.paced);
+        condition.askedToRest(rest, sentAt, context.pace.paced);
         // 503 all the time is an outage, however politely it is said.
         condition.saw(foundAt(row, sentAt, fault === "http-503" ? "service" : "haste"), fault);
         note(row, exchange, fault, rest.ms, context, clock);

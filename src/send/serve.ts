@@ -7,7 +7,6 @@ import type { Sealer } from "../queue/seal.ts";
 import { type Claim, makeTaker, type TakenBatch } from "../queue/take.ts";
 import type { Refusal } from "../settle/entry.ts";
 import { EpochGone, findSettled, makeSettler } from "../settle/settle.ts";
-import type { Rates } from "./clocks.ts";
 import { type Lease, makeLeases } from "./lease.ts";
 import { makePace } from "./pace.ts";
 import { judge, type Left, type RowContext, type Sender, sendRow } from "./row.ts";
@@ -38,8 +37,6 @@ export interface ServeContext {
   readonly log: Logger;
 }
 
-const isPaced = ({ rate, endpointRate }: Rates) => rate !== null || endpointRate !== null;
-
 export function serveEpoch(context: ServeContext): Serving {
   const { redis, record, sealer, sender, slots, log } = context;
   const { epoch } = record;
@@ -47,7 +44,6 @@ export function serveEpoch(context: ServeContext): Serving {
   const over = new AbortController();
   let held = record.held;
   let refused = false;
-  let paced = isPaced(record);
   const taker = makeTaker(redis, epoch, LOCK_MS, clock, (error) =>
     log.warn({ epoch, reason: error.name }, "queue error"),
   );
@@ -56,6 +52,8 @@ export function serveEpoch(context: ServeContext): Serving {
   const pace = makePace(redis, record, record, condition.haste, clock, over.signal);
   const batches = new Set<Promise<void>>();
   const inFlight = new Set<Lease>();
+  // Rows that wait for a slot must not wait for one to be given back.
+  over.signal.addEventListener("abort", slots.flush, { once: true });
   const may = () => !over.signal.aborted && !held && !refused && !settler.gone();
   const open = () => may() && !condition.closed();
 
@@ -82,22 +80,17 @@ export function serveEpoch(context: ServeContext): Serving {
       const mark = settler.mark();
       const crashed = taken.stalls > batch.stalls;
       const left = crashed ? await restAfterCrash(rows) : 0;
-      const wait = new Map(probe || left > 0 ? rows.map((row) => [row, left]) : []);
-      if (left === 0) {
-        const [one] = rows;
-        const sent = probe && one ? [one] : rows;
-        for (const row of sent) wait.delete(row);
-        // A row that could not be sent comes last, so that the next probe is another one.
-        for (const [row, ms] of await sendRows(sent, lease, taken.claim, crashed, probe ? may : open))
-          wait.set(row, ms);
-      }
+      const sent = left > 0 ? [] : rows.slice(0, probe ? 1 : rows.length);
+      const others = rows.slice(sent.length);
+      const back = await sendRows(sent, lease, taken.claim, crashed, probe ? may : open);
       await settler.flush(mark);
       if (!lease.valid()) return;
-      const rest = [...wait.keys()];
+      // A probe that was not answered comes last: the next one is another row.
+      const rest = [...others, ...rows.filter((row) => back.has(row))];
       if (rest.length === 0) await taken.complete();
       else {
         const data = packBatch(sealer, epoch, taken.id, taken.stalls, rest);
-        await taken.giveBack(data, Math.max(...wait.values()));
+        await taken.giveBack(data, Math.max(left, ...back.values()));
       }
     } finally {
       inFlight.delete(lease);
@@ -132,9 +125,6 @@ export function serveEpoch(context: ServeContext): Serving {
       pace,
       settler,
       claim,
-      get paced() {
-        return paced;
-      },
       attempts: record.attempts,
       timeout: record.timeout,
       open: isOpen,
@@ -154,10 +144,16 @@ export function serveEpoch(context: ServeContext): Serving {
     return back;
   }
 
+  /** What waits for its turn waits no more: nothing may be sent. */
+  function close(): void {
+    pace.release();
+    slots.flush();
+  }
+
   function refuse(why: Refusal): void {
     if (!refused) settler.blocked(why);
     refused = true;
-    pace.release();
+    close();
   }
 
   async function probe(): Promise<void> {
@@ -180,7 +176,8 @@ export function serveEpoch(context: ServeContext): Serving {
         if (await condition.pause(over.signal)) await probe();
         continue;
       }
-      await slots.wanted();
+      await slots.wanted(over.signal);
+      if (over.signal.aborted) return;
       const taken = condition.closed() ? null : await taker.next();
       if (!taken) continue;
       const work = sendBatch(taken).catch((error: unknown) => {
@@ -197,9 +194,8 @@ export function serveEpoch(context: ServeContext): Serving {
     const now = await readEpoch(redis, epoch);
     if (!now) return gone();
     held = now.held;
-    paced = isPaced(now);
-    if (held) pace.release();
     pace.tune(now);
+    if (held) close();
   }
 
   async function serve(): Promise<void> {
@@ -218,7 +214,7 @@ export function serveEpoch(context: ServeContext): Serving {
 
   return {
     refresh,
-    close: pace.release,
+    close,
     done: serve(),
     stop() {
       over.abort();

@@ -1,4 +1,5 @@
 // A Redis and an endpoint in; every epoch that this process is set up for is served until it is told to stop.
+import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Contract } from "../endpoint/contract.ts";
@@ -7,8 +8,11 @@ import { EPOCHS, type EpochRecord, endpointFingerprint, NEWS, readEpoch } from "
 import { HOLDS, makeHolds } from "../queue/holds.ts";
 import { keyFingerprint, makeSealer } from "../queue/seal.ts";
 import type { Settings } from "../settings.ts";
+import { MOST } from "./adapt.ts";
 import { makeCondition } from "./condition.ts";
+import { makeFlight, type Wish } from "./flight.ts";
 import { makeHttpClient } from "./http.ts";
+import { makeObserver, observed } from "./observe.ts";
 import { type Serving, serveEpoch } from "./serve.ts";
 import { makeSlots } from "./slots.ts";
 import { makeTokens } from "./token.ts";
@@ -37,7 +41,9 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   const { clock, contract, log, settings } = context;
   const redis = context.redis.connect("worker");
   const news = context.redis.connect("worker-news");
-  const http = makeHttpClient(settings.baseUrl, settings.concurrency, settings.timeout, clock);
+  const auto = settings.concurrency === "auto";
+  const most = settings.concurrency === "auto" ? MOST : settings.concurrency;
+  const http = makeHttpClient(settings.baseUrl, most, settings.timeout, clock);
   const mine = endpointFingerprint(settings.baseUrl, settings.login);
   const served = new Map<string, Serving>();
   const close = () => {
@@ -50,10 +56,34 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
     condition.loginFailed(fault, sentAt);
     if (retryAfter !== null && retryAfter.ms > 0) condition.askedToRest(retryAfter, sentAt, true);
   });
-  const sender = { http, tokens, contract, condition, clock };
-  const slots = makeSlots(settings.concurrency);
+  const slots = makeSlots(most);
+  let limit = most;
+  let granted = Number.POSITIVE_INFINITY;
+  const resize = () => slots.resize(Math.min(limit, granted));
+  const adapted = (to: number) => {
+    limit = to;
+    resize();
+  };
+  // Logins are not observed: they tell nothing of updates.
+  const updates = auto ? observed(http, makeObserver(clock, adapted)) : http;
+  const sender = { http: updates, tokens, contract, condition, clock };
   const refused = new Set<string>();
+  /** Of the epochs that are served; infinite where one has none. */
+  const caps = new Map<string, number>();
+  const flight = makeFlight(redis, mine, randomUUID(), clock, wish, (count) => {
+    granted = count;
+    resize();
+  });
   const key = keyFingerprint(context.key);
+
+  function wish(): Wish | null {
+    const cap = Math.min(...caps.values());
+    if (cap === Number.POSITIVE_INFINITY) return null;
+    const rows = slots.rows();
+    const atHand = rows.started + rows.waiting;
+    const wanted = atHand === 0 ? 0 : Math.min(atHand + 1, limit);
+    return { cap, wanted, used: rows.started, epochs: [...caps.keys()] };
+  }
 
   async function take(epoch: string): Promise<void> {
     const known = served.get(epoch);
@@ -68,9 +98,21 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
       return context.notice(`run ${record.run} is not for this worker: ${difference}`);
     }
     log.info({ epoch }, "serving");
-    const serving = serveEpoch({ redis, record, sealer: makeSealer(context.key, epoch), sender, slots, log });
+    caps.set(epoch, record.maxInFlight ?? Number.POSITIVE_INFINITY);
+    flight.look();
+    const serving = serveEpoch({
+      redis,
+      record,
+      sealer: makeSealer(context.key, epoch),
+      sender,
+      slots: slots.open(),
+      log,
+    });
     served.set(epoch, serving);
-    void serving.done.finally(() => served.delete(epoch));
+    void serving.done.finally(() => {
+      served.delete(epoch);
+      caps.delete(epoch);
+    });
   }
 
   async function look(): Promise<void> {
@@ -106,7 +148,10 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   await new Promise((resolve) =>
     soft.aborted ? resolve(null) : soft.addEventListener("abort", resolve, { once: true }),
   );
-  const ended = Promise.allSettled([...served.values()].map((serving) => serving.done));
+  const ended = Promise.allSettled([...served.values()].map((serving) => serving.done)).then(async (all) => {
+    await flight.close();
+    return all;
+  });
   const over = new AbortController();
   if ((await Promise.race([ended, clock.sleep(STOP_MS, over.signal)])) === undefined) {
     abortAll();

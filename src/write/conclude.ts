@@ -4,7 +4,7 @@ import type { Progress } from "../events.ts";
 import type { Source } from "../open/source.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Settings } from "../settings.ts";
+import type { Rate, Settings } from "../settings.ts";
 import type { Refusal } from "../settle/entry.ts";
 import { type Ledger, pastByRow } from "../settle/ledger.ts";
 import { codeOf, type Outcome, unsent } from "../settle/outcome.ts";
@@ -12,6 +12,7 @@ import { readRetry } from "../settle/retry.ts";
 import { packStopped, type Stopped } from "../settle/stop.ts";
 import type { Checked } from "./check.ts";
 import { type Follow, makeFollow } from "./follow.ts";
+import { foretell } from "./forecast.ts";
 import { type Histogram, makeHistogram } from "./latency.ts";
 import { type ReportResult, writeReport } from "./report.ts";
 import { makeSummary, type State, type Summary, writeSummary } from "./summary.ts";
@@ -43,6 +44,8 @@ export interface EndedRun {
   /** A rule ended it before its end. */
   readonly stopped: Stopped | null;
   readonly cancelled: boolean;
+  /** What is to be told of the endpoint. */
+  readonly notes: readonly string[];
   readonly start: number;
   /** The same moment on the monotonic clock: the other may be set anew meanwhile. */
   readonly began: number;
@@ -116,11 +119,12 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     read,
     counts,
     requests: { sent, retried },
+    forecast: null,
     ambiguousUpdated,
     superseded,
     durationMs: clock.now() - ended.began,
     settings,
-    warnings: [...plan.warnings, ...(ended.blocked === null ? [] : [REFUSED[ended.blocked]])],
+    warnings: [...plan.warnings, ...ended.notes, ...(ended.blocked === null ? [] : [REFUSED[ended.blocked]])],
     baseUrl: ended.baseUrl,
     start: begun,
     end,
@@ -154,6 +158,7 @@ export function summarizeCheck(
   source: Source,
   plan: Plan,
   dir: string,
+  paces: readonly (Rate | null)[],
   start: number,
   began: number,
   clock: Clock,
@@ -173,6 +178,7 @@ export function summarizeCheck(
     read,
     counts: { updated: 0, unchanged: 0, rejected, failed: 0, unknown: 0, unsent: read - rejected },
     requests: { sent: 0, retried: 0 },
+    forecast: checked && foretell(checked, paces, end),
     ambiguousUpdated: 0,
     superseded: 0,
     durationMs: clock.now() - began,

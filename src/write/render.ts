@@ -33,6 +33,7 @@ export function renderSummary(summary: Summary): string {
     counts(summary),
     whyStopped(summary),
     pace(summary),
+    foretold(summary),
     causes(summary),
     advice(summary),
     warned(summary),
@@ -110,6 +111,32 @@ function pace({ durationMs, rowsPerSecond, requests, latencyMs }: Summary): stri
     lines.push(`  latency: half within ${ms(p50)}, 95 % ${ms(p95)}, 99 % ${ms(p99)}, longest ${ms(max)}`);
   }
   return lines;
+}
+
+function foretold({ forecast }: Summary): string[] {
+  if (forecast === null) return [];
+  const { calls, rejectedShare, rate, durationMs, finish } = forecast;
+  const at = finish === null ? "" : `; begun now, it would be over at ${finish.slice(0, 19).replace("T", " ")} UTC`;
+  return [
+    "What a run would take",
+    `  ${thousands(calls)} ${calls === 1 ? "call" : "calls"}; ${share(rejectedShare)} of the rows would be rejected`,
+    rate === null || durationMs === null
+      ? "  how long it takes is told with --rate"
+      : `  at ${paceOf(rate)}: ${duration(durationMs)}${at}`,
+  ];
+}
+
+function share(part: number): string {
+  if (part === 0) return "none";
+  if (part < 0.001) return "less than 0.1 %";
+  return part < 1 && part > 0.999 ? "more than 99.9 %" : `${(part * 100).toFixed(1)} %`;
+}
+
+/** 50 → "50/s", 0.5 → "30/min". */
+function paceOf(perSecond: number): string {
+  const [figure, unit] =
+    perSecond >= 1 ? [perSecond, "s"] : perSecond * 60 >= 1 ? [perSecond * 60, "min"] : [perSecond * 3_600, "h"];
+  return `${figure.toLocaleString("en-US", { maximumSignificantDigits: 6 })}/${unit}`;
 }
 
 function ms(figure: number): string {

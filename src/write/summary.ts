@@ -4,6 +4,7 @@ import type { Format } from "../open/source.ts";
 import type { Status } from "../settle/outcome.ts";
 import type { StopRule } from "../settle/stop.ts";
 import { makeFolder, openPartial, syncFolder } from "./file.ts";
+import type { Forecast } from "./forecast.ts";
 import type { ErrorGroup } from "./groups.ts";
 import type { Histogram } from "./latency.ts";
 import type { ReportFiles } from "./report.ts";
@@ -54,6 +55,8 @@ interface Told {
   readonly read: number;
   readonly counts: Readonly<Record<Status, number>>;
   readonly requests: { readonly sent: number; readonly retried: number };
+  /** What a run would take; null for a run. */
+  readonly forecast: Forecast | null;
   /** Rows that ended `updated` after an exchange that may have taken effect without our knowing. */
   readonly ambiguousUpdated: number;
   /** Rows of the errors and unsent files whose customer has a later row that was updated. */
@@ -62,7 +65,7 @@ interface Told {
   readonly settings: {
     /** Rows per second; null for none. */
     readonly rate: number | null;
-    readonly concurrency: number;
+    readonly concurrency: number | "auto";
     readonly attempts: number;
     readonly timeoutMs: number;
   };
@@ -98,7 +101,7 @@ export interface Summary extends Told {
 
 export function makeSummary(input: SummaryInput): Summary {
   const { run, retryOf, job, epochs, resumes, file, state, read, counts, requests } = input;
-  const { stopped, ambiguousUpdated, superseded, settings, warnings } = input;
+  const { stopped, forecast, ambiguousUpdated, superseded, settings, warnings } = input;
   return {
     version: 1,
     run,
@@ -116,6 +119,7 @@ export function makeSummary(input: SummaryInput): Summary {
     counts,
     balanced: isBalanced(state, read, counts),
     requests,
+    forecast,
     ambiguousUpdated,
     superseded,
     latencyMs: latencyOf(input.latency),

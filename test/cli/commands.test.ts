@@ -16,6 +16,7 @@ const summaryShape = z.object({
   state: z.string(),
   read: z.number(),
   counts: z.record(z.string(), z.number()),
+  forecast: z.object({ calls: z.number(), rate: z.number().nullable(), durationMs: z.number().nullable() }).nullable(),
   reports: z.object({ dir: z.string(), errors: z.string().nullable() }),
 });
 const summaryOf = (stdout: string) => summaryShape.parse(JSON.parse(stdout));
@@ -112,10 +113,13 @@ describe("check", () => {
     const text = await cli.run(["check", CUSTOMERS, "--out", "checked"]);
     expect(text.code).toBe(1);
     expect(text.stdout).toContain("nothing was sent");
-    const json = await cli.run(["check", CUSTOMERS, "--out", "checked", "--json"]);
+    expect(text.stdout).toContain("56 calls; 6.7 % of the rows would be rejected");
+    const env = { UPDRAFT_ENDPOINT_RATE: "600/min" };
+    const json = await cli.run(["check", CUSTOMERS, "--out", "checked", "--json", "--rate", "40/s"], { env });
     expect(json.code).toBe(1);
     const summary = summaryOf(json.stdout);
     expect(summary).toMatchObject({ state: "checked", read: 60, counts: { rejected: 4 } });
+    expect(summary.forecast).toMatchObject({ calls: 56, rate: 10, durationMs: 5_600 });
     expect(summary.reports.dir).toBe(join(cli.folder, "checked"));
     expect(readdirSync(join(cli.folder, "checked"))).toContain("errors.csv");
   });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decide, hashText, isRefused, planFaults } from "../../src/endpoint/faults.ts";
+import { decide, delayOf, hashText, isRefused, planFaults } from "../../src/endpoint/faults.ts";
 import { makeSightings } from "../../src/endpoint/sightings.ts";
 import { type FaultInput, parseFaults } from "../../src/endpoint/simulator-options.ts";
 import { makeSecond } from "../../src/endpoint/traffic.ts";
@@ -68,6 +68,20 @@ describe("decide", () => {
         expect(late).toBeLessThanOrEqual(300);
       }),
     );
+  });
+});
+
+describe("delayOf", () => {
+  const delays = (input: FaultInput, inFlight: number) => {
+    const plan = planOf(input);
+    return ["a", "b", "c"].map((body) => delayOf(plan, decide(plan, hashText(body), 1, 0), inFlight));
+  };
+
+  test("is twice as long beyond the knee, what makes a request slow included", () => {
+    const input = { latency: "10-20", slowShare: 0.5, slowMs: 100 };
+    const plain = delays(input, 1_000);
+    expect(delays({ ...input, latencyKnee: 40 }, 40)).toEqual(plain);
+    expect(delays({ ...input, latencyKnee: 40 }, 41)).toEqual(plain.map((ms) => 2 * ms));
   });
 });
 

@@ -354,6 +354,18 @@ describe("faults", () => {
     expect(simulator.stats().effects).toBe(0);
   });
 
+  test("an update that comes beyond the knee takes twice as long", async () => {
+    const { update, simulator } = await begin({ latency: 600_000, latencyKnee: 2 });
+    const pending = [1, 2].map((n) => failure(update({ ...JESSIE, customerId: `c${n}` })));
+    await until(() => simulator.stats().inFlight).toBe(2);
+    simulator.setFaults({ latency: 50, latencyKnee: 2 });
+    const sent = performance.now();
+    await update(JESSIE);
+    expect(performance.now() - sent).toBeGreaterThanOrEqual(99);
+    await simulator.stop();
+    await Promise.all(pending);
+  });
+
   test("latency and slowness come before effect and answer", async () => {
     const { update, simulator } = await begin({ latency: 30, slowShare: 1, slowMs: 20 });
     const sent = performance.now();

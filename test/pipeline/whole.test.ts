@@ -46,7 +46,7 @@ describe("the same rows as CSV and as NDJSON", () => {
   const redis = useRedis();
   const path = usePipeline(() => redis.url);
 
-  test("give equal reports, each sent by three workers that share a Redis", async () => {
+  test("give equal reports, each sent by three workers that share a Redis, and what they may have in flight", async () => {
     const rows = makeRows(1_200, 1_000).map((row, i) => (i % 100 === 7 ? { ...row, postalCode: "bad" } : row));
     const key = { UPDRAFT_KEY: "ab".repeat(32) };
     const wanted = { latency: "5-15", refuseShare: 0.01, seed: 3 } as const;
@@ -62,13 +62,21 @@ describe("the same rows as CSV and as NDJSON", () => {
     // One worker alone has 8 requests in flight.
     expect(simulator.stats().maxInFlight).toBeGreaterThan(8);
     simulator.reset();
-    const ndjson = await path.run([path.file("in.ndjson", toNdjson(rows)), "--concurrency", "8"], key);
+    const ndjson = await path.run(
+      [path.file("in.ndjson", toNdjson(rows)), "--concurrency", "auto", "--max-in-flight", "4"],
+      key,
+    );
+    expect(simulator.stats().maxInFlight).toBe(4);
     for (const worker of workers) {
       worker.child.kill("SIGTERM");
       expect((await worker.ended).code).toBe(0);
     }
 
     expect([csv.code, ndjson.code]).toEqual([1, 1]);
+    expect([csv, ndjson].map(({ summary }) => summary.settings)).toMatchObject([
+      { concurrency: 8 },
+      { concurrency: "auto" },
+    ]);
     expect(customersOf(simulator)).toEqual(customers);
     const { counts, read, requests } = csv.summary;
     expect({ counts, read, requests }).toMatchObject({

@@ -23,7 +23,7 @@ const sealer = makeSealer(Buffer.from(KEY, "hex"), EPOCH);
 async function announce(count: number, baseUrl: string, { timeout = 30_000, batches = 1 } = {}) {
   const record: EpochRecord = {
     ...{ v: 1, run: RUN, epoch: EPOCH, contract: "condor", baseUrl, held: false },
-    ...{ timeout, attempts: 5, rate: null, endpointRate: null },
+    ...{ timeout, attempts: 5, rate: null, endpointRate: null, maxInFlight: null },
     endpoint: endpointFingerprint(baseUrl, "simulator"),
     key: keyFingerprint(Buffer.from(KEY, "hex")),
   };

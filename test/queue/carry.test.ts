@@ -65,6 +65,8 @@ function carry(
     end: async () => {},
     grant: async () => {},
     halt: (stop) => void halts.push(stop),
+    close: () => {},
+    closedBy: null,
     rate: null,
     state: "running",
     stopped: null,

@@ -28,6 +28,7 @@ export const RECORD: RunRecord = {
   attempts: 5,
   rate: null,
   endpointRate: null,
+  maxInFlight: null,
 };
 
 /** Time that goes `factor` times as fast as the system's. */

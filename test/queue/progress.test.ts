@@ -33,6 +33,8 @@ async function progress(given: Given): Promise<Progress> {
     end: async () => {},
     grant: async () => {},
     halt() {},
+    close: () => {},
+    closedBy: null,
     ...{
       state: "running",
       stopped: null,

@@ -15,7 +15,7 @@ const progress: Progress = {
   counts: { updated: 5, unchanged: 0, rejected: 1, failed: 0, unknown: 0, unsent: 0 },
 };
 
-function begin(finished = false) {
+function begin(finished = false, stops = false) {
   const client = redis.connect();
   let shown: Pick<Coordinator, "state" | "rate"> = { state: "running", rate: 10 };
   const granted: Wish[] = [];
@@ -32,7 +32,8 @@ function begin(finished = false) {
       },
       async grant(wish) {
         granted.push(wish);
-        shown = wish.kind === "rate" ? { ...shown, rate: wish.rate } : { ...shown, state: GRANTED[wish.kind] };
+        if (stops) shown = { ...shown, state: "stopped" };
+        else shown = wish.kind === "rate" ? { ...shown, rate: wish.rate } : { ...shown, state: GRANTED[wish.kind] };
       },
     },
     progress: () => progress,
@@ -81,6 +82,15 @@ describe("startPulse", () => {
       expect.stringMatching(/^resumed/),
       "the rate is now none, as asked for",
     ]);
+    await stop();
+  });
+
+  test("of a run that stops by itself meanwhile shows that, and tells nobody that the wish was granted", async () => {
+    const { client, stop, notices } = begin(false, true);
+    await expect.poll(() => readStatus(client, RUN)).not.toBeNull();
+    await client.set(`updraft:wish:${RUN}`, JSON.stringify({ kind: "pause" }));
+    await expect.poll(async () => (await readStatus(client, RUN))?.state).toBe("stopped");
+    expect(notices).toEqual([]);
     await stop();
   });
 

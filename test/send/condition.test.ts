@@ -65,6 +65,19 @@ describe("a fault", () => {
     expect(await whose).toBe("row");
   });
 
+  test("of requests that were under way while another row was answered is no sign of an outage, however many fail", async () => {
+    const condition = await worker();
+    condition.begin();
+    const sentAt = now();
+    condition.answered(now());
+    const whose = Array.from({ length: 100 }, (_, i) => condition.fault(found(i, { sentAt }), "timeout"));
+    // What they meet when they are tried again is no sign, either: they have failed before.
+    for (let i = 0; i < 100; i++) condition.saw(found(i, { first: false }), "timeout");
+    condition.finish();
+    expect(new Set(await Promise.all(whose))).toEqual(new Set(["row"]));
+    expect(condition.closed()).toBe(false);
+  });
+
   test("is the row's own when the process is told to stop", async () => {
     const condition = await worker();
     condition.begin();
@@ -134,6 +147,7 @@ describe("an outage", () => {
   test("that Redis has forgotten is over", async () => {
     const condition = await worker();
     await failAll(condition);
+    await vi.waitUntil(() => client.exists("updraft:outage:e"));
     await client.flushall();
     expect(await condition.pause(never)).toBe(false);
     expect(condition.closed()).toBe(false);

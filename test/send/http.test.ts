@@ -213,7 +213,7 @@ describe("silence", () => {
     const { port } = await serveTcp((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
     const http = client(`https://127.0.0.1:${port}`);
     expect(await post(http)).toMatchObject({ kind: "silence", fault: "tls", written: false });
-    expect(await post(http)).toMatchObject({ kind: "silence", fault: "refused", written: false });
+    expect(await post(http)).toMatchObject({ kind: "silence", fault: "tls", written: false });
   });
 
   test("a header that cannot be written is a refusal, not an exception", async () => {

@@ -179,6 +179,19 @@ describe("waiting for a slot", () => {
 });
 
 describe("new rates", () => {
+  test("that are lower are obeyed at once: slots that were reserved at the higher ones are given up", async () => {
+    const both = [pace(), pace()];
+    const running = both.map((one) => taken(one, 1_800));
+    await systemClock.sleep(700);
+    for (const one of both) one.tune({ endpointRate: null, rate: 20 });
+    const from = performance.now();
+    await systemClock.sleep(1_150);
+    for (const one of both) one.release();
+    const after = (await Promise.all(running)).flat().filter((at) => at > from);
+    expect(busiest(after)).toBeLessThanOrEqual(21);
+    expect(after.length).toBeGreaterThan(0);
+  });
+
   test("hold at once: a wait of an hour ends, and slots of the old rate are given up", async () => {
     const tuned = pace({ rate: 1 / 3_600 });
     await tuned.slot();

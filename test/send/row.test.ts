@@ -62,7 +62,7 @@ interface How extends Partial<RowContext> {
   readonly http?: HttpClient;
 }
 
-const unpaced: Pace = { slack: 2, slot: () => null, release: () => {}, tune: () => {} };
+const unpaced: Pace = { paced: false, slack: 2, slot: () => null, release: () => {}, tune: () => {} };
 
 function makeTold(): Condition {
   return {
@@ -103,7 +103,6 @@ async function send(
   const context: RowContext = {
     lease: { valid: () => true, aborter: new Aborter(), end: () => {} },
     pace: unpaced,
-    paced: false,
     settler: {
       outcome: (outcome) => void outcomes.push(outcome),
       fault: (fault) => void faults.push(fault),
@@ -251,7 +250,7 @@ describe("a refusal for the number of requests", () => {
       const share = http === 429 ? { share429: 1, retryAfter: 7 } : { share503: 1, retryAfter503: 7 };
       simulator.setFaults(share);
       const row = newRow({ tries: 4 });
-      expect(await send(row, { paced: true })).toBe(7_000);
+      expect(await send(row, { pace: { ...unpaced, paced: true } })).toBe(7_000);
       expect(row).toMatchObject({ tries: 4, requests: 1, ambiguous: false });
       expect(told).toEqual([{ ms: 7_000, capped: false, paced: true }, `http-${http}`]);
       expect(found).toMatchObject([{ evidence: http === 503 ? "service" : "haste" }]);

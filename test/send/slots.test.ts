@@ -3,7 +3,8 @@ import { makeSlots } from "../../src/send/slots.ts";
 
 /** Sends that end when they are told to. */
 function setUp(count: number) {
-  const slots = makeSlots(count);
+  const shared = makeSlots(count);
+  const slots = shared.open();
   const started: string[] = [];
   const underway = new Map<string, () => void>();
   const send = ({ name }: { name: string }) =>
@@ -11,16 +12,22 @@ function setUp(count: number) {
       started.push(name);
       underway.set(name, resolve);
     });
+  const row = (name: string) => ({ name });
   const settled = () => new Promise((resolve) => setImmediate(resolve));
   return {
     started,
+    shared,
     wanted: () => slots.wanted(),
-    run: (names: string, first = false) =>
-      slots.run(
-        [...names].map((name) => ({ name })),
-        send,
-        first,
-      ),
+    flush: () => slots.flush(),
+    run: (names: string, first = false) => slots.run([...names].map(row), send, first),
+    /** Another epoch of the same process. */
+    other() {
+      const others = shared.open();
+      return {
+        wanted: () => others.wanted(),
+        run: (names: string, first = false) => others.run([...names].map(row), send, first),
+      };
+    },
     async end(names: string) {
       for (const name of names) underway.get(name)?.();
       await settled();
@@ -101,10 +108,92 @@ describe("slots", () => {
   });
 
   test("fail a call whose row fails, and no other", async () => {
-    const slots = makeSlots(1);
+    const slots = makeSlots(1).open();
     const fine = slots.run([{}, {}], async () => {});
     const broken = slots.run([{}], () => Promise.reject(new Error("no")), true);
     await expect(broken).rejects.toThrow("no");
     await expect(fine).resolves.toBeUndefined();
+  });
+
+  test("become more and fewer while rows are sent, and none at all: what has been started goes on", async () => {
+    const { run, end, started, shared, wanted, settled } = setUp(1);
+    const all = run("abcdefgh");
+    shared.resize(3);
+    expect(started.join("")).toBe("abc");
+    shared.resize(1);
+    await end("ab");
+    expect(started.join("")).toBe("abc");
+    await end("c");
+    expect(started.join("")).toBe("abcd");
+    shared.resize(0);
+    await end("d");
+    expect([started.join(""), shared.rows()]).toEqual(["abcd", { started: 0, waiting: 4 }]);
+    let told = false;
+    void wanted().then(() => {
+      told = true;
+    });
+    await settled();
+    expect(told).toBe(false);
+    const over = new AbortController();
+    const ended = shared.open().wanted(over.signal);
+    over.abort();
+    await ended;
+    shared.resize(4);
+    await settled();
+    expect([started.join(""), told]).toEqual(["abcdefgh", true]);
+    await end("efgh");
+    await all;
+    expect(shared.rows()).toEqual({ started: 0, waiting: 0 });
+  });
+
+  test("are not waited for when rows are started that end at once", async () => {
+    const { run, end, started, shared, other, flush } = setUp(0);
+    const all = [run("abc"), run("d", true)];
+    const others = other().run("x");
+    flush();
+    expect([started.join(""), shared.rows()]).toEqual(["dabc", { started: 4, waiting: 1 }]);
+    await end("abcd");
+    await Promise.all(all);
+    shared.resize(1);
+    await end("x");
+    await others;
+  });
+
+  test("are all one epoch's while it is alone, and are given to another that has fewer as they become free", async () => {
+    const { run, end, started, other, settled } = setUp(4);
+    const one = run("abcdefgh");
+    expect(started.join("")).toBe("abcd");
+    const late = other();
+    const two = late.run("rstuvw");
+    await settled();
+    expect(started.join("")).toBe("abcd");
+    await end("ab");
+    expect(started.join("")).toBe("abcdrs");
+    await end("c");
+    expect(started.join("")).toBe("abcdrse");
+    await end("r");
+    expect(started.join("")).toBe("abcdrset");
+    for (let n = 0; n < 4; n++) await end("abcdefghrstuvw");
+    await Promise.all([one, two]);
+  });
+
+  test("want the next batch of an epoch even if another has all slots and rows to spare", async () => {
+    const { run, end, wanted, other, started } = setUp(2);
+    const one = run("ab");
+    const more = run("cdef");
+    const late = other();
+    await late.wanted();
+    const two = late.run("x", true);
+    const also = late.run("yz");
+    let told = false;
+    void wanted().then(() => {
+      told = true;
+    });
+    await end("a");
+    expect([started.join(""), told]).toEqual(["abx", false]);
+    await end("b");
+    expect([started.join(""), told]).toEqual(["abxc", true]);
+    for (let n = 0; n < 4; n++) await end("abcdefxyz");
+    await Promise.all([one, more, two, also]);
   });
 });

@@ -4,6 +4,7 @@ import { systemClock } from "../../src/clock.ts";
 import { loadSettings } from "../../src/config.ts";
 import { condor } from "../../src/endpoint/condor.ts";
 import { type Simulator, startSimulator } from "../../src/endpoint/simulator.ts";
+import type { SimulatorInput } from "../../src/endpoint/simulator-options.ts";
 import { openRedis, type RedisHome } from "../../src/queue/embedded.ts";
 import { endpointFingerprint } from "../../src/queue/epoch.ts";
 import { unpackBatch } from "../../src/queue/payload.ts";
@@ -31,14 +32,14 @@ const impatient = {
   sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms >= 3_000 ? 50 : ms, signal),
 };
 
-/** A worker with ten rows in flight that the endpoint never answers. */
-async function begin() {
-  simulator = await startSimulator({ silentBeforeShare: 1 });
+/** A worker with so many rows at hand. */
+async function start(faults: SimulatorInput, concurrency: string, count: number) {
+  simulator = await startSimulator(faults);
   const env = { CONNECTFI_LOGIN: "simulator", CONNECTFI_PASSWORD: "simulator", CONNECTFI_BASE_URL: simulator.url };
-  const settings = loadSettings({ flags: { timeout: "10m", concurrency: "4" }, env, cwd: "/" });
+  const settings = loadSettings({ flags: { timeout: "10m", concurrency }, env, cwd: "/" });
   home = await openRedis({ redisUrl: redis.url, dataDir: "/nowhere", clock: systemClock });
   const { baseUrl } = settings;
-  const rows = Array.from({ length: 10 }, (_, i) => queued(i + 1));
+  const rows = Array.from({ length: count }, (_, i) => queued(i + 1));
   await openEpoch(redis.connect(), EPOCH, [rows], KEY, {
     ...RECORD,
     ...{ timeout: settings.timeout, baseUrl, endpoint: endpointFingerprint(baseUrl, "simulator") },
@@ -53,10 +54,25 @@ async function begin() {
     soft.signal,
     new AbortController().signal,
   );
-  const { stats } = simulator;
-  await expect.poll(() => stats().inFlight, { interval: 5 }).toBe(4);
-  return { soft, worker, said };
+  return { soft, worker, said, stats: simulator.stats };
 }
+
+/** Ten rows, four of them in flight, that the endpoint never answers. */
+async function begin() {
+  const started = await start({ silentBeforeShare: 1 }, "4", 10);
+  await expect.poll(() => started.stats().inFlight, { interval: 5 }).toBe(4);
+  return started;
+}
+
+describe("a worker that finds out by itself how many requests to have in flight", () => {
+  test("begins with few and has more as long as they bring more", async () => {
+    const { soft, worker, stats } = await start({ latency: 20 }, "auto", 4_000);
+    await expect.poll(() => stats().inFlight, { interval: 5 }).toBe(8);
+    await expect.poll(() => stats().maxInFlight, { interval: 5, timeout: 30_000 }).toBeGreaterThan(10);
+    soft.abort();
+    await worker;
+  });
+});
 
 describe("a worker that is told to stop", () => {
   test("breaks off requests that are still unanswered at its deadline: their rows go back in doubt, the others untried", async () => {

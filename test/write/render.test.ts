@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { foretell } from "../../src/write/forecast.ts";
 import { duration, renderSummary } from "../../src/write/render.ts";
 import { makeSummary, type SummaryInput } from "../../src/write/summary.ts";
 import { stoppedBy, summaryInput } from "./support.ts";
@@ -104,7 +105,13 @@ describe("renderSummary", () => {
       run: null,
       counts: { ...NONE, unsent: 99_500, rejected: 500 },
       requests: { sent: 0, retried: 0 },
+      forecast: foretell({ read: 100_000, rejected: 500 }, [{ perSecond: 50 }], Date.UTC(2026, 0, 31, 23)),
     });
+    expect(text).toContain(`
+What a run would take
+  99,500 calls; 0.5 % of the rows would be rejected
+  at 50/s: 33 min 10 s; begun now, it would be over at 2026-01-31 23:33:10 UTC
+`);
     expect(text).toContain("customers.csv: checked, nothing was sent");
     expect(text).toMatch(/valid +99,500 {2}would be sent/);
     expect(text).not.toMatch(/requests|unsent|updated {2}|summary\.json/);

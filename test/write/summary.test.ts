@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { STATUSES, type Status } from "../../src/settle/outcome.ts";
 import { STOP_RULES } from "../../src/settle/stop.ts";
+import { foretell } from "../../src/write/forecast.ts";
 import { makeHistogram } from "../../src/write/latency.ts";
 import { writeReport } from "../../src/write/report.ts";
 import { exitCodeOf, isBalanced, makeSummary, STATES, type State, writeSummary } from "../../src/write/summary.ts";
@@ -35,6 +36,9 @@ describe("makeSummary", () => {
       retryOf: "r",
     };
     expect(errorsOf(makeSummary(summaryInput(nothing)))).toBeNull();
+    const counts = { read: 3, rejected: 1 };
+    for (const paces of [[null], [{ perSecond: 0.3 }]])
+      expect(errorsOf(makeSummary(summaryInput({ forecast: foretell(counts, paces, 0) })))).toBeNull();
     for (const rule of STOP_RULES) expect(errorsOf(makeSummary(summaryInput(stoppedBy(rule))))).toBeNull();
   });
 
@@ -58,7 +62,16 @@ describe("makeSummary", () => {
   });
 
   it("is described by a schema that allows nothing else at any level", () => {
-    const summary = JSON.parse(JSON.stringify(makeSummary(summaryInput(stoppedBy("stop-after")))));
+    const summary = JSON.parse(
+      JSON.stringify(
+        makeSummary(
+          summaryInput({
+            ...stoppedBy("stop-after"),
+            forecast: foretell({ read: 3, rejected: 1 }, [{ perSecond: 1 }], 0),
+          }),
+        ),
+      ),
+    );
     const objects: Record<string, unknown>[] = [];
     JSON.stringify(summary, (_key, value) => {
       if (typeof value === "object" && value !== null && !Array.isArray(value)) objects.push(value);

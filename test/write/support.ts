@@ -113,6 +113,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
     read: 100_000,
     counts: { updated: 99_120, unchanged: 0, rejected: 500, failed: 370, unknown: 10, unsent: 0 },
     requests: { sent: 101_230, retried: 1_730 },
+    forecast: null,
     ambiguousUpdated: 2,
     superseded: 0,
     answered: 100_000,

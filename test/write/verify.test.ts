@@ -110,6 +110,7 @@ async function makeRun(
     {
       ...shared,
       answeredBefore: 0,
+      notes: [],
       read: 10,
       finished: state === "complete",
       blocked: null,
