@@ -77,13 +77,13 @@ export interface Coordinator {
   close(by: Closed | null): void;
   readonly closedBy: Closed | null;
   readonly state: LiveState;
+  /** Rows per second that the run may send; null for no limit of its own. */
+  readonly rate: number | null;
   /** Null for a run that was not halted. */
   readonly stopped: Stopped | null;
   /** Why nothing more will be sent: the credentials were refused. Null while it may be. */
   readonly blocked: Refusal | null;
   /** Blocked, halted, cancelled, or told to stop. */
-  /** Rows per second that the run may send; null for no limit of its own. */
-  readonly rate: number | null;
   readonly over: boolean;
   /** Aborted when it is over, or has failed. */
   readonly stopping: AbortSignal;

@@ -84,6 +84,7 @@ export function startPulse(context: PulseContext): () => Promise<void> {
     log.info({ run, wish }, "asked for");
     await coordinator.grant(wish);
     const after = status();
+    // It may have stopped of itself instead.
     if (isGranted(wish, after) && !isGranted(wish, before)) context.notice(noticeOf(wish));
     await tellStatus(redis, after, token);
   }

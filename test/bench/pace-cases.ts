@@ -130,8 +130,9 @@ async function measureRest(task: Task, rate: number | null): Promise<Bar[]> {
   ];
 }
 
-/** The longest wait between two probes by then: they double from one second. */
+/** The interval of the probes by then: they double from one second, up to a minute. */
 const PROBE_S = 32;
+const LONGEST_PROBE_S = 60;
 
 /** With one try per row, so that any try that an outage costs ends a row. */
 async function measureOutage(task: Task, as: "503" | "refuse"): Promise<Bar[]> {
@@ -149,12 +150,12 @@ async function measureOutage(task: Task, as: "503" | "refuse"): Promise<Bar[]> {
   await sleep(Math.max(0, back + 500 - Date.now()));
   const arrivals = await stage.arrivals();
   const probes = arrivals.filter(({ wall, fault }) => fault === "outage" && wall > from + 2_000);
+  const answered = arrivals.filter(({ wall, ending }) => wall > back && ending === 200);
   // Of a port that nobody listens on the endpoint knows no probes.
-  const wait = as === "refuse" ? PROBE_S : lastGap(probes);
-  // Not the probe that found it back: the tenth row after it.
-  const tenth = arrivals.filter(({ wall, ending }) => wall > back && ending === 200)[9];
-  const again = ((tenth?.wall ?? Number.NaN) - back) / 1_000;
-  const limit = Math.max(5, wait);
+  const interval = as === "refuse" ? PROBE_S : secondsBetween(probes.at(-1), answered[0]);
+  // Not the probe that found it back: the tenth row from there.
+  const again = ((answered[9]?.wall ?? Number.NaN) - back) / 1_000;
+  const limit = Math.max(5, Math.min(interval, LONGEST_PROBE_S));
   const name = `${seconds} s of ${as === "503" ? "503" : "refused connections"} in ${count(rows)} rows at ${rate}/s`;
   return [
     atMost(`${name}: rows not updated, of one try each`, 0, rows - counts.updated),
@@ -167,10 +168,8 @@ async function measureOutage(task: Task, as: "503" | "refuse"): Promise<Bar[]> {
   ];
 }
 
-/** Between the last two, seconds. */
-function lastGap(probes: readonly Arrival[]): number {
-  const [before, last] = probes.slice(-2);
-  return before && last ? (last.at - before.at) / 1_000 : 0;
+function secondsBetween(before: Arrival | undefined, after: Arrival | undefined): number {
+  return before && after ? (after.at - before.at) / 1_000 : 0;
 }
 
 /** Tokens that are good for three seconds, with all slots of one process busy. */

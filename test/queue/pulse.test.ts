@@ -88,7 +88,7 @@ describe("startPulse", () => {
   test("of a run that stops by itself meanwhile shows that, and tells nobody that the wish was granted", async () => {
     const { client, stop, notices } = begin(false, true);
     await expect.poll(() => readStatus(client, RUN)).not.toBeNull();
-    await client.set(`updraft:wish:${RUN}`, "pause");
+    await client.set(`updraft:wish:${RUN}`, JSON.stringify({ kind: "pause" }));
     await expect.poll(async () => (await readStatus(client, RUN))?.state).toBe("stopped");
     expect(notices).toEqual([]);
     await stop();
