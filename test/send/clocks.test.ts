@@ -171,5 +171,5 @@ describe("the cap of an endpoint", () => {
 });
 
 test("the interval is longer than the rate's by what a slot may be late", () => {
-  expect([intervalOf(null), intervalOf(500), intervalOf(1)]).toEqual([0, 2_004, 1_002_000]);
+  expect([intervalOf(null), intervalOf(500), intervalOf(1)]).toEqual([0, 2_010, 1_005_000]);
 });
