@@ -18,7 +18,7 @@ export interface WatchContext {
   /** A connection of its own, for what is published. */
   readonly news: Redis;
   readonly endpoint: string;
-  readonly host: string;
+  readonly baseUrl: string;
   readonly coordinator: Pick<Coordinator, "close" | "halt">;
   /** Milliseconds. */
   readonly giveUpAfter: number;
@@ -34,7 +34,8 @@ export interface Watch {
 }
 
 export async function watchEndpoint(context: WatchContext): Promise<Watch> {
-  const { news, endpoint, host, coordinator, giveUpAfter, clock, log, notice } = context;
+  const { news, endpoint, coordinator, giveUpAfter, clock, log, notice } = context;
+  const { host } = new URL(context.baseUrl);
   const holds = makeHolds(context.redis, endpoint);
   const over = new AbortController();
   const rests = { count: 0, ms: 0, capped: false };
@@ -63,7 +64,7 @@ export async function watchEndpoint(context: WatchContext): Promise<Watch> {
     }
     rests.capped ||= capped;
     show();
-    void clock.sleep(ms, over.signal).then(show);
+    void clock.sleep(ms + 1, over.signal).then(show);
   }
 
   function goOut({ fault, since }: Outage): void {

@@ -1,0 +1,142 @@
+// A request to run a file in; its rows at hand, its run found, held and noted, its worker and its Redis ready, out.
+import { resolve } from "node:path";
+import type { Redis } from "ioredis";
+import type { Logger } from "pino";
+import { systemClock as clock } from "./clock.ts";
+import { condor as contract } from "./endpoint/condor.ts";
+import type { Progress } from "./events.ts";
+import { type Input, openInput } from "./input.ts";
+import type { Source } from "./open/source.ts";
+import { countRows } from "./parse/reader.ts";
+import type { MappingSettings } from "./plan/plan.ts";
+import { tidyUp } from "./prune.ts";
+import { openRedis, type RedisHome } from "./queue/embedded.ts";
+import { type OpenedRun, openRun } from "./queue/open-run.ts";
+import { loadKey } from "./queue/seal.ts";
+import { findProxy } from "./send/proxy.ts";
+import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
+import type { LocalSettings, Settings } from "./settings.ts";
+import { type Origin, writeOrigin } from "./settle/origin.ts";
+import { noteInput } from "./settle/peek.ts";
+import { runId } from "./settle/run-folder.ts";
+import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
+import { summarySettings } from "./write/conclude.ts";
+import { thousands } from "./write/render.ts";
+import type { Summary } from "./write/summary.ts";
+
+export interface CheckRequest {
+  /** A path; `-` for standard input. */
+  readonly file: string;
+  readonly job: string;
+  readonly mapping: MappingSettings;
+  readonly settings: LocalSettings;
+  /** Folder of the errors file; null: one beside the runs. */
+  readonly out: string | null;
+}
+
+export interface RunRequest extends Omit<CheckRequest, "out"> {
+  readonly settings: Settings;
+  /** Only the first `limit` valid rows are sent; null for all. */
+  readonly limit: number | null;
+  /** Applies a file anew whose run is complete. */
+  readonly again: boolean;
+  /** A run that is there already, with its file open: a retry. Without it the file's content names the run. */
+  readonly retry?: { readonly run: string; readonly input: Input };
+}
+
+export interface Hooks {
+  readonly log: Logger;
+  progress(progress: Progress): void;
+  notice(line: string): void;
+}
+
+export interface RunHooks extends Hooks {
+  /** The run's worker process, if it was started ahead; runFile ends it in any case. */
+  readonly worker?: SpawnedWorker;
+  /** Throws to decline. */
+  confirm(facts: { run: string; host: string; countRows(): Promise<number> }): Promise<unknown>;
+  /** The canary's rows were all updated: whether the others are sent. Of no matter once the signal is aborted. */
+  confirmRest(facts: { updated: number; countOthers(): Promise<number> }, signal: AbortSignal): Promise<boolean>;
+}
+
+/** A run that this process has; the stack that was given closes all of it. */
+export interface Begun {
+  readonly input: Input;
+  readonly origin: Origin;
+  /** What the summary tells of the settings. */
+  readonly told: Summary["settings"];
+  readonly opened: OpenedRun;
+  readonly redis: RedisHome;
+  /** The coordinator's connection. */
+  readonly control: Redis;
+  readonly key: Buffer;
+  readonly worker: SpawnedWorker;
+  /** Rows of the file; it is read for that once. */
+  count(): Promise<number>;
+  /** Notes that a spell begins (wall clock), and lets the worker begin. */
+  start(at: number): void;
+}
+
+/** Throws all that openInput, openRedis and openRun do, `file-left-behind` and what `confirm` throws. */
+export async function beginRun(request: RunRequest, hooks: RunHooks, closing: AsyncDisposableStack): Promise<Begun> {
+  const { job, settings, limit } = request;
+  const worker = closing.adopt(hooks.worker ?? spawnWorker(clock, hooks.log, hooks.notice), (spawned) =>
+    spawned.stop(),
+  );
+  findProxy(settings.baseUrl);
+
+  // Both take a while, and neither needs the other; a file that cannot be run is told first.
+  const starting = openRedis({ ...settings, clock });
+  closing.defer(() => starting.then((home) => home.close()).catch(() => {}));
+  starting.catch(() => {});
+  const input = closing.adopt(request.retry?.input ?? (await openInput(request)), (opened) => opened.source.close());
+  const { source, reader, plan } = input;
+  const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
+  const id = request.retry?.run ?? runId({ ...settings, ...about });
+  const origin = originOf(request, source);
+  const { path } = origin;
+  const purpose = path === null || request.retry ? null : { ...settings, path, job };
+  if (purpose !== null) refuseLeftBehind(settings.dataDir, purpose, source.sha256);
+  let rows: number | null = null;
+  const count = async () => {
+    rows ??= await countRows(reader);
+    return rows;
+  };
+  await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: count });
+
+  const key = loadKey(settings.key, settings.dataDir);
+  const redis = await starting;
+  const control = redis.connect("coordinator");
+  const opened = await openRun(control, settings.dataDir, id, request.again, clock);
+  const { run, ledger } = closing.adopt(opened, (held) => held.close());
+  if (purpose !== null) noteUnfinished(settings.dataDir, purpose, run, source.sha256);
+  closing.defer(() => tidyUp(settings, run, ledger, hooks.log, clock));
+  const told = summarySettings(settings);
+  ledger.write([], [], { settings: JSON.stringify(told) });
+  writeOrigin(ledger, origin);
+  noteInput(opened.dir, source.name);
+
+  return {
+    ...{ input, origin, told, opened, redis, control, key, worker, count },
+    start(at) {
+      if (ledger.begin(at) > 1) {
+        const far = `${thousands(opened.answered)} of ${rowsOf(source, rows)} rows answered`;
+        hooks.notice(`resuming run ${run}: ${far}`);
+      }
+      worker.start({ settings, key: key.toString("hex"), run });
+    },
+  };
+}
+
+/** The number of a file's rows, as far as it is known. */
+function rowsOf({ lines, format }: Source, counted: number | null): string {
+  return counted === null ? `about ${thousands(Math.max(1, lines - (format === "csv" ? 1 : 0)))}` : thousands(counted);
+}
+
+function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
+  const { name, format, bytes, sha256 } = source;
+  const { set, ignoreColumns } = mapping;
+  const path = file === "-" ? null : resolve(file);
+  const from = { path, name, format, bytes, sha256 };
+  return { v: 1, ...from, job, mapping: { set, ignoreColumns: [...ignoreColumns] }, limit, baseUrl: settings.baseUrl };
+}
