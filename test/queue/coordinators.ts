@@ -19,7 +19,7 @@ export interface SetUp {
   readonly stop: AbortController;
   /** Of the newest epoch. */
   worker(): TestWorker;
-  /** Ends the coordinator and lets go of the run. */
+  /** Ends the coordinator and lets go of the run; then its workers, which would go on looking for stalled batches. */
   end(): Promise<void>;
 }
 
@@ -57,17 +57,23 @@ export function useCoordinators(redis: TestRedis) {
       ledger,
     });
     coordinators.push(coordinator);
+    const workers: TestWorker[] = [];
     return {
       client,
       ledger,
       coordinator,
       clock,
       stop,
-      worker: () => workerOf(redis, coordinator.epochs.at(-1) ?? ""),
+      worker() {
+        const made = workerOf(redis, coordinator.epochs.at(-1) ?? "");
+        workers.push(made);
+        return made;
+      },
       async end() {
         await coordinator.end();
         coordinators = [];
         await holder.release();
+        for (const worker of workers) await worker.close();
       },
     };
   }

@@ -52,6 +52,8 @@ export interface TestWorker {
   end(...outcomes: Outcome[]): Promise<void>;
   /** Writes what is left of a batch and gives it back. */
   giveBack(taken: TakenBatch, rows: readonly QueuedRow[], delay?: number): Promise<void>;
+  /** Leaves nothing of an epoch that is gone. Without it that happens when the test has ended. */
+  close(): Promise<void>;
 }
 
 /** A worker of one epoch that does only what it is told. */
@@ -83,6 +85,7 @@ export function workerOf(redis: TestRedis, epoch: string): TestWorker {
     async giveBack(taken, rows, delay = 0) {
       await taken.giveBack(packBatch(sealer, epoch, taken.id, taken.stalls, rows), delay);
     },
+    close: () => taker.close(),
   };
 }
 
