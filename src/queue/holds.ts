@@ -8,7 +8,10 @@ export const HOLDS = `${PREFIX}:holds`;
 
 /** An outage that no worker probes any more is forgotten after this, beside the time to the next probe. */
 const FORGET_MS = 120_000;
-/** Waits between probes: the first, doubled up to the last. */
+/**
+ * Waits between probes: the first, doubled up to the last by every second probe. So what an outage takes too long is half
+ * of it at most; doubled by every probe it was up to the whole.
+ */
 const FIRST_PROBE_MS = 1_000;
 const LAST_PROBE_MS = 60_000;
 
@@ -75,9 +78,8 @@ const failScript = makeScript(`${TIME}
 local step = tonumber(redis.call('HGET', KEYS[1], 'step') or '0')
 if step == 0 then return 0 end
 if ARGV[1] == '1' then
-  step = math.min(step * 2, ${LAST_PROBE_MS})
+  if redis.call('HINCRBY', KEYS[1], 'probes', 1) % 2 == 0 then step = math.min(step * 2, ${LAST_PROBE_MS}) end
   redis.call('HSET', KEYS[1], 'step', step)
-  redis.call('HINCRBY', KEYS[1], 'probes', 1)
   redis.call('HSET', KEYS[1], 'next', now + math.floor(step * (1 - 0.25 * tonumber(ARGV[2]))))
 else redis.call('HSET', KEYS[1], 'next', now + math.floor(100 + 200 * tonumber(ARGV[2]))) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
