@@ -45,7 +45,12 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   });
   const about = { ...hooks, redis: control, coordinator, clock };
   const watch = closing.adopt(
-    await watchEndpoint({ ...about, ...settings, ...record, news: redis.connect("coordinator-news") }),
+    await watchEndpoint({ ...about, ...settings, ...record, news: redis.connect("coordinator-news") }).catch(
+      async (error: unknown) => {
+        await coordinator.end();
+        throw error;
+      },
+    ),
     (started) => started.stop(),
   );
   const canary = makeCanary(settings.canary, coordinator, ledger, (updated, signal) =>

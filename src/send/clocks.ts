@@ -38,7 +38,7 @@ if not now then
   local t = redis.call('TIME')
   now = t[1] * 1000000 + t[2]
 end
-local rest = redis.call('PTTL', KEYS[3])
+local rest = math.min(redis.call('PTTL', KEYS[3]), tonumber(redis.call('GET', KEYS[3]) or '0'))
 if rest > 0 then return {now, now, 0, 0, rest * 1000} end
 
 local runs, mine = 1, 0
