@@ -1,6 +1,7 @@
 // Every setting, declared once: how it is given, what it accepts and does. Validation, `--help` and the README's table are made from it.
 import { isAbsolute } from "node:path";
 import * as z from "zod";
+import { parseWindow, type TimeWindow } from "./time-window.ts";
 
 /** A pace. `null` stands for no limit. */
 export interface Rate {
@@ -33,6 +34,14 @@ function text<T>(expected: string, read: (text: string) => T | undefined) {
     return z.NEVER;
   });
 }
+
+const window = z.string().transform((value, context): TimeWindow | null => {
+  if (value.trim() === "none") return null;
+  const result = parseWindow(value);
+  if (typeof result !== "string") return result;
+  context.addIssue({ code: "custom", message: result });
+  return z.NEVER;
+});
 
 const PER_SECOND: Readonly<Record<string, number>> = { s: 1, min: 1 / 60, h: 1 / 3600 };
 const MAX_RATE = 100_000;
@@ -194,6 +203,14 @@ const localSettings = z.object({
     envFile: false,
     secret: false,
     effect: "Most requests to this endpoint and login, over all runs and workers that share a Redis.",
+  }),
+  window: window.prefault("none").register(docs, {
+    flag: "--window <hours>",
+    env: "UPDRAFT_WINDOW",
+    envFile: false,
+    secret: false,
+    effect:
+      "Hours of the day in which rows are sent, with their time zone, such as 01:00-05:00 America/New_York; outside of them the run is paused.",
   }),
   concurrency: wholeOr(1, 1000, "auto", "auto" as const)
     .prefault("64")

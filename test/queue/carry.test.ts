@@ -67,6 +67,8 @@ function carry(
     halt: (stop) => void halts.push(stop),
     close: () => {},
     closedBy: null,
+    keepTo() {},
+    shut: false,
     rate: null,
     state: "running",
     stopped: null,
