@@ -71,7 +71,8 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   ...{ ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 },
 };
 
-function parseDuration(value: string): number | undefined {
+/** Milliseconds. */
+export function parseDuration(value: string): number | undefined {
   const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h|d)$/.exec(value) ?? [];
   const ms = Number(count) * (MILLISECONDS[unit] ?? 0);
   return ms > 0 ? ms : undefined;
