@@ -105,6 +105,16 @@ export const ERRORS = {
     message: "{file} was written by a newer Updraft: ledger version {version}, this one knows {known}",
     next: "run it with the newer version",
   },
+  "jobs-share-folder": {
+    exit: EXIT.usage,
+    message: "{one} and {other} are the same folder: {folder}",
+    next: "give each a folder of its own",
+  },
+  "listen-address": {
+    exit: EXIT.usage,
+    message: "{host}, port {port}, cannot be listened at ({reason})",
+    next: "choose another with --listen, such as 127.0.0.1:9465, or --listen none",
+  },
   "log-file": {
     exit: EXIT.usage,
     message: "the log file {file} cannot be written: {reason}",
@@ -264,6 +274,16 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "{one} and {other} are both set",
     next: "unset one of them",
+  },
+  "serve-nothing": {
+    exit: EXIT.usage,
+    message: "there is nothing to serve: {what}",
+    next: "give a job a watch or a schedule, or name such a job; updraft jobs lists all",
+  },
+  "serve-running": {
+    exit: EXIT.usage,
+    message: "another updraft serve has the data folder {dir}",
+    next: "stop that one, or choose another folder with --data-dir",
   },
   "simulator-address": {
     exit: EXIT.usage,

@@ -46,7 +46,9 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const coordinator = await openCoordinator({
     ...{ redis: control, stream, key, ledger, holder, record, limits, clock, log: hooks.log, stop },
     shut: window !== null && !isOpen(window, clock.wall()),
+    answered: hooks.observe?.answered,
   });
+  hooks.observe?.live(coordinator);
   const about = { ...hooks, redis: control, coordinator, clock };
   const watch = closing.adopt(
     await watchEndpoint({ ...about, ...settings, ...record, news: redis.connect("coordinator-news") }),

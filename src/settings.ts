@@ -1,6 +1,6 @@
 // Every setting, declared once: how it is given, what it accepts and does. Validation, `--help` and the README's table are made from it.
-import { isAbsolute } from "node:path";
 import * as z from "zod";
+import { baseUrl, parseKey, parseListen, parseRedisUrl } from "./addresses.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
 
 /** A pace. `null` stands for no limit. */
@@ -131,42 +131,6 @@ function parsePercent(value: string): number | undefined {
   return percent > 0 && percent <= 100 ? percent : undefined;
 }
 
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
-}
-
-const baseUrl = z.string().transform((value, context): string => {
-  const refuse = (message: string) => {
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  };
-  const url = URL.parse(value.trim());
-  if (!url || (url.protocol !== "https:" && url.protocol !== "http:")) return refuse("a URL that begins with https://");
-  if (url.username || url.password)
-    return refuse("a URL without login and password in it (they have settings of their own)");
-  if (url.search || url.hash) return refuse("a URL without ? and #");
-  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    return refuse("https:// (plain http:// is for this machine only: localhost, 127.0.0.1, [::1])");
-  }
-  return url.origin + url.pathname.replace(/\/+$/, "");
-});
-
-/** The same words as src/queue/redis.ts, which reads the address in full when it connects; a bare path is a socket. */
-function parseRedisUrl(value: string): string | undefined {
-  if (isAbsolute(value)) return `unix://${value}`;
-  const url = URL.parse(value);
-  if (!url) return undefined;
-  if (url.protocol === "unix:") return url.hostname === "" && url.pathname.length > 1 ? value : undefined;
-  if ((url.protocol !== "redis:" && url.protocol !== "rediss:") || url.hostname === "") return undefined;
-  return /^\/?\d{0,4}$/.test(url.pathname) ? value : undefined;
-}
-
-function parseKey(value: string): Buffer | undefined {
-  if (/^[0-9a-fA-F]{64}$/.test(value)) return Buffer.from(value, "hex");
-  const key = /^[A-Za-z0-9+/_-]{43}=?$/.test(value) ? Buffer.from(value, "base64") : undefined;
-  return key?.length === 32 ? key : undefined;
-}
-
 const rate = text(PACE, parsePace);
 const path = text("a path", (value) => value || undefined);
 
@@ -290,6 +254,21 @@ const localSettings = z.object({
       fallback: "12h",
       effect: "How long a run waits for an endpoint that is out before it is stopped, the rest unsent; 1s to 30d.",
     }),
+  parallelRuns: whole(1, 100).prefault("1").register(docs, {
+    flag: "--parallel-runs <n>",
+    env: "UPDRAFT_PARALLEL_RUNS",
+    envFile: false,
+    secret: false,
+    effect: "Runs of one endpoint and login that `serve` lets go on at once; the others wait for their turn.",
+  }),
+  listen: text("an address such as 127.0.0.1:9464, auto or none", parseListen).prefault("auto").register(docs, {
+    flag: "--listen <address>",
+    env: "UPDRAFT_LISTEN",
+    envFile: false,
+    secret: false,
+    effect:
+      "Where `serve` answers `/healthz`, `/readyz` and `/metrics`; auto: 127.0.0.1:9464, or nowhere if that is taken.",
+  }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

@@ -47,6 +47,8 @@ export interface CoordinatorContext {
   readonly record: RunRecord;
   /** Of bad rows: what is more than that halts the run. */
   readonly limits: Limits;
+  /** Told of every row that has its outcome in the ledger, once. */
+  readonly answered?: ((outcome: Outcome) => void) | undefined;
   /** It begins outside its time window: nothing is sent until `keepTo` says otherwise. */
   readonly shut?: boolean;
   /** Ends every wait: the run is to be stopped. */
@@ -143,7 +145,9 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   function settle(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       // What is read from the stream a second time is under way no more.
-      const stop = conveyor.settle(outcome) ? budget.add(outcome) : null;
+      const wasUnderway = conveyor.settle(outcome);
+      if (wasUnderway || outcome.attempts === 0) context.answered?.(outcome);
+      const stop = wasUnderway ? budget.add(outcome) : null;
       if (stop !== null) halt(stop);
     }
     speed.add(outcomes.length);
