@@ -20,7 +20,7 @@ import { aborted, inOrder, stopWithin } from "./services.ts";
 import { makeTurns, type Turns } from "./turns.ts";
 
 /** Together less than the 30 s after which the system that sent SIGTERM may send SIGKILL. */
-const STOP_MS = 28_000;
+const STOP_MS = 26_000;
 const LAST_MS = 1_500;
 /** A Redis that does not answer a question in this time is not ready. */
 const PING_MS = 1_000;

@@ -1,6 +1,6 @@
 // Jobs that would get into each other's way.
 import { describe, expect, test } from "vitest";
-import { refuseSharedFolders } from "../../src/daemon/folders.ts";
+import { refuseSharedFolders } from "../../src/daemon/shared-folders.ts";
 import type { Job } from "../../src/plan/job.ts";
 
 function job(name: string, root: string, given: Partial<Job["watch"]> = {}): Pick<Job, "name" | "watch"> {
