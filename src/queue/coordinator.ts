@@ -20,7 +20,10 @@ import { GRANTED, type LiveState, type Wish } from "./status.ts";
 import { makeWindow } from "./window.ts";
 
 const RECONCILE_MS = 1_000;
-/** One read of the stream, and so one fsync, per this; shorter while rows wait for an earlier one of their customer. */
+/**
+ * One read of the stream, and so one fsync, per this; shorter while rows wait for an earlier one of their customer, and where
+ * nothing was read: the wait before the first row, and the one after the last, would be most of what a small file takes.
+ */
 const COLLECT_MS = 40;
 const COLLECT_SOON_MS = 3;
 /** Reading the stream blocks at most this long. */
@@ -159,7 +162,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     return { redis: connection, hold: context.holder, epoch, sealer, ledger };
   };
 
-  async function collectOnce(block: number): Promise<number> {
+  /** False where there was nothing to collect. */
+  async function collectOnce(block: number): Promise<boolean> {
     const found = await collect(streamOf(stream), rejections, block);
     rejections = rejections.slice(found.own);
     settle(found.outcomes);
@@ -170,14 +174,14 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     retries.add(found.faults.length);
     blocked ??= found.blocked;
     wakeAll();
-    return found.entries;
+    return found.entries > 0 || found.own > 0;
   }
 
   async function collectLoop(): Promise<void> {
     while (!closed) {
       try {
-        await collectOnce(window.size > 0 && rejections.length === 0 ? BLOCK_MS : 0);
-        await clock.sleep(window.deferred > 0 ? COLLECT_SOON_MS : COLLECT_MS);
+        const found = await collectOnce(window.size > 0 && rejections.length === 0 ? BLOCK_MS : 0);
+        await clock.sleep(found && window.deferred === 0 ? COLLECT_MS : COLLECT_SOON_MS, ending.signal);
       } catch (error) {
         if (error instanceof UpdraftError) return fail(error);
         warn(error, "cannot read outcomes");
