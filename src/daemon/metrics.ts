@@ -25,8 +25,8 @@ export interface Metered {
 }
 
 export interface RunMeter extends RunObserver {
-  /** `failed`: it has no summary. Called once. */
-  ended(state: State | "failed"): void;
+  /** `failed`: it has no summary. Null: there was no run, as of a file that was run before. Called once. */
+  ended(state: State | "failed" | null): void;
 }
 
 export interface Metrics {
@@ -135,6 +135,7 @@ export function makeMetrics(jobs: readonly Metered[], clock: Clock): Metrics {
         },
         ended(state) {
           if (mine !== null) going.get(job)?.delete(mine);
+          if (state === null) return;
           ends.inc({ job, state });
           if (state === "complete") lastEnd.set({ job }, clock.wall() / 1_000);
         },

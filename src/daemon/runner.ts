@@ -95,11 +95,12 @@ async function run(
     context.notice(endLine(summary));
     return { ended: endOf(summary, stop), summary, error: null };
   } catch (error) {
-    meter.ended("failed");
     const known = error instanceof UpdraftError ? error : null;
+    const ended = known === null ? "left" : afterError(known, stop);
+    meter.ended(ended === "done" || ended === "interrupted" ? null : "failed");
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
     context.notice(`${printable(file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
-    return { ended: known === null ? "left" : afterError(known, stop), summary: null, error };
+    return { ended, summary: null, error };
   }
 }
 

@@ -93,6 +93,15 @@ describe("serve", () => {
     stop.abort();
     await ended;
     expect(notices.filter((line) => /fail|mistake/.test(line))).toEqual([]);
+
+    // A file that was run by an earlier process is no run, and none that failed.
+    const again = begin([jobOf("nightly")]);
+    await again.said(/^nightly: \S+nightly-2.csv: this file was run already: run \w+ ended complete/);
+    expect(await text(`${await again.url()}/metrics`)).toContain(
+      'updraft_runs_ended_total{job="nightly",state="failed"} 0',
+    );
+    again.stop.abort();
+    await again.ended;
     const left = await redis.connect().keys("updraft:*");
     expect(left.filter((key) => !key.startsWith("updraft:schedule-"))).toEqual([]);
   });
