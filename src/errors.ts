@@ -105,11 +105,6 @@ export const ERRORS = {
     message: "{file} was written by a newer Updraft: ledger version {version}, this one knows {known}",
     next: "run it with the newer version",
   },
-  "jobs-share-folder": {
-    exit: EXIT.usage,
-    message: "{one} and {other} are the same folder: {folder}",
-    next: "give each a folder of its own",
-  },
   "listen-address": {
     exit: EXIT.usage,
     message: "{host}, port {port}, cannot be listened at ({reason})",
