@@ -1,6 +1,7 @@
 // Every error a person can cause or meet: code in, one sentence with its exit code and what to do now out.
 
 import { INPUT_ERRORS } from "./input-errors.ts";
+import { JOB_ERRORS } from "./job-errors.ts";
 
 /** Exit codes of the program: README, "Exit codes". */
 export const EXIT = {
@@ -21,9 +22,10 @@ interface ErrorKind {
   readonly next: string;
 }
 
-/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts. */
+/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts and job-errors.ts. */
 export const ERRORS = {
   ...INPUT_ERRORS,
+  ...JOB_ERRORS,
   "base-url-missing": {
     exit: EXIT.usage,
     message: "the endpoint is not set: expected a base URL such as https://api.example.com",

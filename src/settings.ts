@@ -144,6 +144,14 @@ const localSettings = z.object({
     fallback: "`$XDG_STATE_HOME/updraft`, else `~/.local/state/updraft`",
     effect: "Folder for ledgers, reports, the key and the embedded Redis.",
   }),
+  jobs: path.nullable().default(null).register(docs, {
+    flag: "--jobs <folder>",
+    env: "UPDRAFT_JOBS",
+    envFile: false,
+    secret: false,
+    fallback: "`jobs` beside the program's `src`",
+    effect: "Folder of the jobs: one file each.",
+  }),
   redisUrl: text("redis://host:port/db, rediss://host:port/db or unix:///path/to/socket", parseRedisUrl)
     .nullable()
     .default(null)
