@@ -292,6 +292,37 @@ export const ERRORS = {
     message: "the simulator's options cannot be used: {problems}",
     next: "updraft simulate --help lists every option with its unit and default",
   },
+  "watch-file-grew": {
+    exit: EXIT.usage,
+    message:
+      "{file} was written to after it was taken: run {run} has applied what it held before, and nothing of the rest",
+    next: "drop the rows that are missing as a file of their own; who writes into an inbox should rename the file when it is whole",
+  },
+  "watch-folder-missing": {
+    exit: EXIT.usage,
+    message: "the folder {folder} does not exist: expected one in which files are dropped",
+    next: "make it, or correct its name",
+  },
+  "watch-folder-unusable": {
+    exit: EXIT.usage,
+    message: "the folder {folder} cannot be used ({reason}): files are to be moved into it and out of it",
+    next: "check its owner and mode, and that it is a folder",
+  },
+  "watch-folders-apart": {
+    exit: EXIT.usage,
+    message: "{folder} is not on the file system of {inbox}: no file can be moved there in one step",
+    next: "name a folder on the same file system",
+  },
+  "watch-folders-same": {
+    exit: EXIT.usage,
+    message: "{one} and {other} are the same folder: expected one for each purpose",
+    next: "name another for one of them",
+  },
+  "watch-run-stopped": {
+    exit: EXIT.stopped,
+    message: "run {run} of {file} was stopped: {why}",
+    next: "look at its errors in the outbox; to go on with the rest, put the file into the inbox again",
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;

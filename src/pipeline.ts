@@ -68,7 +68,10 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const first = Number(ledger.meta("start") ?? start);
   closing.defer(startPulse({ ...about, run, token: holder.token, start: first, progress, finished }));
   // Both end beside each other: what it has in flight, and what the coordinator waits for, is the same.
-  stop.addEventListener("abort", () => void worker.stop(), { once: true });
+  const stopWorker = () => void worker.stop();
+  stop.addEventListener("abort", stopWorker, { once: true });
+  // The signal may be that of a process that has many runs.
+  closing.defer(() => stop.removeEventListener("abort", stopWorker));
   const ticking = setInterval(() => hooks.progress(progress()), PROGRESS_MS);
   try {
     await carrying.done.finally(coordinator.end);
