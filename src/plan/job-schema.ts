@@ -1,7 +1,8 @@
 // Every field of a job, declared once: what a job file may say, how it is checked, and what people are told of it.
 import * as z from "zod";
 import { AGE, parseAge, parseDuration, SCHEMAS, SETTINGS } from "../settings.ts";
-import { firesEver, isTimeZone, parseWindow } from "./job-times.ts";
+import { isZone } from "../time-window.ts";
+import { firesEver } from "./job-times.ts";
 import type { ColumnFunction, Transform } from "./transform.ts";
 
 /** Settings that a job may give, by the names they have there. */
@@ -16,6 +17,7 @@ export const JOB_SETTINGS = {
   stopAfter: "stopAfter",
   stopAfterSame: "stopAfterSame",
   canary: "canary",
+  window: "window",
   giveUpAfter: "giveUpAfter",
   keep: "keep",
 } as const;
@@ -133,7 +135,7 @@ export const watch = z.strictObject(
   "{inbox, …}",
 );
 
-const timeZone = read("a time zone such as America/New_York", (value) => (isTimeZone(value) ? value : undefined));
+const timeZone = read("a time zone such as America/New_York", (value) => (isZone(value) ? value : undefined));
 
 const scheduleInput = z
   .strictObject(
@@ -291,6 +293,7 @@ export const schema = z.strictObject(
     stopAfter: setting("stopAfter"),
     stopAfterSame: setting("stopAfterSame"),
     canary: setting("canary"),
+    window: setting("window"),
     giveUpAfter: setting("giveUpAfter"),
     keep: setting("keep"),
     changedOnly: z
@@ -320,13 +323,6 @@ export const schema = z.strictObject(
       fallback: "none",
       effect: "When `updraft serve` runs the job, and with what.",
     }),
-    window: read("a window such as 01:00-05:00 America/New_York, its begin and its end not the same", parseWindow)
-      .optional()
-      .register(docs, {
-        takes: "`HH:MM-HH:MM` and a time zone",
-        fallback: "always",
-        effect: "When rows may be sent; outside of it the run is paused. It may go over midnight.",
-      }),
     notify: notify.optional().register(docs, {
       takes: "`{webhook, command}`",
       fallback: "none",
