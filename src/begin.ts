@@ -10,6 +10,7 @@ import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
 import type { MappingSettings } from "./plan/plan.ts";
 import { tidyUp } from "./prune.ts";
+import type { Coordinator } from "./queue/coordinator.ts";
 import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
@@ -17,6 +18,7 @@ import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
+import type { Outcome } from "./settle/outcome.ts";
 import { noteInput } from "./settle/peek.ts";
 import { type RunFolder, runId } from "./settle/run-folder.ts";
 import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
@@ -50,7 +52,15 @@ export interface Hooks {
   notice(line: string): void;
 }
 
+/** Who counts what runs do. Told of no value of a row. */
+export interface RunObserver {
+  /** The run goes on from here. */
+  live(run: Pick<Coordinator, "state" | "rate" | "rowsPerSecond" | "underway">): void;
+  answered(outcome: Outcome): void;
+}
+
 export interface RunHooks extends Hooks {
+  readonly observe?: RunObserver;
   /** The run's worker process, if it was started ahead; runFile ends it in any case. */
   readonly worker?: SpawnedWorker;
   /** The Redis that this process has open already, for many runs; without it each opens its own. */

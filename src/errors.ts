@@ -1,6 +1,7 @@
 // Every error a person can cause or meet: code in, one sentence with its exit code and what to do now out.
 
 import { INPUT_ERRORS } from "./input-errors.ts";
+import { JOB_ERRORS } from "./job-errors.ts";
 
 /** Exit codes of the program: README, "Exit codes". */
 export const EXIT = {
@@ -21,9 +22,10 @@ interface ErrorKind {
   readonly next: string;
 }
 
-/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts. */
+/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts and job-errors.ts. */
 export const ERRORS = {
   ...INPUT_ERRORS,
+  ...JOB_ERRORS,
   "base-url-missing": {
     exit: EXIT.usage,
     message: "the endpoint is not set: expected a base URL such as https://api.example.com",
@@ -104,6 +106,11 @@ export const ERRORS = {
     exit: EXIT.infrastructure,
     message: "{file} was written by a newer Updraft: ledger version {version}, this one knows {known}",
     next: "run it with the newer version",
+  },
+  "listen-address": {
+    exit: EXIT.usage,
+    message: "{host}, port {port}, cannot be listened at ({reason})",
+    next: "choose another with --listen, such as 127.0.0.1:9465, or --listen none",
   },
   "log-file": {
     exit: EXIT.usage,
@@ -264,6 +271,16 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "{one} and {other} are both set",
     next: "unset one of them",
+  },
+  "serve-nothing": {
+    exit: EXIT.usage,
+    message: "there is nothing to serve: {what}",
+    next: "give a job a watch or a schedule, or name such a job; updraft jobs lists all",
+  },
+  "serve-running": {
+    exit: EXIT.usage,
+    message: "another updraft serve has the data folder {dir}",
+    next: "stop that one, or choose another folder with --data-dir",
   },
   "simulator-address": {
     exit: EXIT.usage,

@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 import type { Status } from "./settle/outcome.ts";
 
 /** What keeps the run from being faster right now. */
-export type Limit = "reading" | "pace" | "endpoint" | "retries" | "reports" | "paused" | "rest" | "outage";
+export type Limit = "reading" | "pace" | "endpoint" | "retries" | "reports" | "paused" | "window" | "rest" | "outage";
 
 export interface Progress {
   readonly phase: "sending" | "reporting";

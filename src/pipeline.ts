@@ -17,7 +17,9 @@ import { progressOf } from "./queue/progress.ts";
 import { startPulse } from "./queue/pulse.ts";
 import { loadKey } from "./queue/seal.ts";
 import type { Settings } from "./settings.ts";
+import { isOpen } from "./time-window.ts";
 import { watchEndpoint } from "./watch.ts";
+import { watchWindow } from "./watch-window.ts";
 import { checkRows } from "./write/check.ts";
 import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
 import type { Summary } from "./write/summary.ts";
@@ -31,6 +33,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   await using closing = new AsyncDisposableStack();
   const begun = await beginRun(request, hooks, closing);
   const { input, opened, redis, control, key, worker } = begun;
+  const { window } = settings;
   const { source, reader, plan } = input;
   const { run, ledger, holder } = opened;
   // A process died while it ended the run that a person had cancelled.
@@ -42,7 +45,10 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const stream = redis.connect("outcomes");
   const coordinator = await openCoordinator({
     ...{ redis: control, stream, key, ledger, holder, record, limits, clock, log: hooks.log, stop },
+    shut: window !== null && !isOpen(window, clock.wall()),
+    answered: hooks.observe?.answered,
   });
+  hooks.observe?.live(coordinator);
   const about = { ...hooks, redis: control, coordinator, clock };
   const watch = closing.adopt(
     await watchEndpoint({ ...about, ...settings, ...record, news: redis.connect("coordinator-news") }).catch(
@@ -53,6 +59,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
     ),
     (started) => started.stop(),
   );
+  const hours = window && closing.adopt(watchWindow({ ...about, window }), (started) => started.stop());
   const canary = makeCanary(settings.canary, coordinator, ledger, (updated, signal) =>
     hooks.confirmRest({ updated, countOthers: () => countOthers(begun, limit) }, signal),
   );
@@ -88,7 +95,14 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const whole = cancelled || stopped !== null;
   const read = whole ? await leaveRows(reader, plan, ledger, limit, cancelled, clock) : carrying.read;
   const how = { read, finished: carrying.finished, blocked, stopped, cancelled, answeredBefore: opened.answered };
-  const ended = { ...opened, ...begun.origin, ...input, ...how, settings: begun.told, notes: watch.warnings() };
+  const ended = {
+    ...opened,
+    ...begun.origin,
+    ...input,
+    ...how,
+    settings: begun.told,
+    notes: [...watch.warnings(), ...(hours?.warnings() ?? [])],
+  };
   const summary = await conclude({ ...ended, start, began, clock, progress: hooks.progress }, reporting);
   await gone;
   return summary;

@@ -1,6 +1,7 @@
 // Every setting, declared once: how it is given, what it accepts and does. Validation, `--help` and the README's table are made from it.
-import { isAbsolute } from "node:path";
 import * as z from "zod";
+import { baseUrl, parseKey, parseListen, parseRedisUrl } from "./addresses.ts";
+import { parseWindow, type TimeWindow } from "./time-window.ts";
 
 /** A pace. `null` stands for no limit. */
 export interface Rate {
@@ -34,6 +35,14 @@ function text<T>(expected: string, read: (text: string) => T | undefined) {
   });
 }
 
+const window = z.string().transform((value, context): TimeWindow | null => {
+  if (value.trim() === "none") return null;
+  const result = parseWindow(value);
+  if (typeof result !== "string") return result;
+  context.addIssue({ code: "custom", message: result });
+  return z.NEVER;
+});
+
 const PER_SECOND: Readonly<Record<string, number>> = { s: 1, min: 1 / 60, h: 1 / 3600 };
 const MAX_RATE = 100_000;
 
@@ -62,6 +71,7 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   ...{ ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 },
 };
 
+/** Milliseconds. */
 export function parseDuration(value: string): number | undefined {
   const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h|d)$/.exec(value) ?? [];
   const ms = Number(count) * (MILLISECONDS[unit] ?? 0);
@@ -121,42 +131,6 @@ function parsePercent(value: string): number | undefined {
   return percent > 0 && percent <= 100 ? percent : undefined;
 }
 
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
-}
-
-const baseUrl = z.string().transform((value, context): string => {
-  const refuse = (message: string) => {
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  };
-  const url = URL.parse(value.trim());
-  if (!url || (url.protocol !== "https:" && url.protocol !== "http:")) return refuse("a URL that begins with https://");
-  if (url.username || url.password)
-    return refuse("a URL without login and password in it (they have settings of their own)");
-  if (url.search || url.hash) return refuse("a URL without ? and #");
-  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    return refuse("https:// (plain http:// is for this machine only: localhost, 127.0.0.1, [::1])");
-  }
-  return url.origin + url.pathname.replace(/\/+$/, "");
-});
-
-/** The same words as src/queue/redis.ts, which reads the address in full when it connects; a bare path is a socket. */
-function parseRedisUrl(value: string): string | undefined {
-  if (isAbsolute(value)) return `unix://${value}`;
-  const url = URL.parse(value);
-  if (!url) return undefined;
-  if (url.protocol === "unix:") return url.hostname === "" && url.pathname.length > 1 ? value : undefined;
-  if ((url.protocol !== "redis:" && url.protocol !== "rediss:") || url.hostname === "") return undefined;
-  return /^\/?\d{0,4}$/.test(url.pathname) ? value : undefined;
-}
-
-function parseKey(value: string): Buffer | undefined {
-  if (/^[0-9a-fA-F]{64}$/.test(value)) return Buffer.from(value, "hex");
-  const key = /^[A-Za-z0-9+/_-]{43}=?$/.test(value) ? Buffer.from(value, "base64") : undefined;
-  return key?.length === 32 ? key : undefined;
-}
-
 const rate = text(PACE, parsePace);
 const path = text("a path", (value) => value || undefined);
 
@@ -169,6 +143,14 @@ const localSettings = z.object({
     secret: false,
     fallback: "`$XDG_STATE_HOME/updraft`, else `~/.local/state/updraft`",
     effect: "Folder for ledgers, reports, the key and the embedded Redis.",
+  }),
+  jobs: path.nullable().default(null).register(docs, {
+    flag: "--jobs <folder>",
+    env: "UPDRAFT_JOBS",
+    envFile: false,
+    secret: false,
+    fallback: "`jobs` beside the program's `src`",
+    effect: "Folder of the jobs: one file each.",
   }),
   redisUrl: text("redis://host:port/db, rediss://host:port/db or unix:///path/to/socket", parseRedisUrl)
     .nullable()
@@ -194,6 +176,14 @@ const localSettings = z.object({
     envFile: false,
     secret: false,
     effect: "Most requests to this endpoint and login, over all runs and workers that share a Redis.",
+  }),
+  window: window.prefault("none").register(docs, {
+    flag: "--window <hours>",
+    env: "UPDRAFT_WINDOW",
+    envFile: false,
+    secret: false,
+    effect:
+      "Hours of the day in which rows are sent, with their time zone, such as 01:00-05:00 America/New_York; outside of them the run is paused.",
   }),
   concurrency: wholeOr(1, 1000, "auto", "auto" as const)
     .prefault("64")
@@ -272,6 +262,21 @@ const localSettings = z.object({
       fallback: "12h",
       effect: "How long a run waits for an endpoint that is out before it is stopped, the rest unsent; 1s to 14d.",
     }),
+  parallelRuns: whole(1, 100).prefault("1").register(docs, {
+    flag: "--parallel-runs <n>",
+    env: "UPDRAFT_PARALLEL_RUNS",
+    envFile: false,
+    secret: false,
+    effect: "Runs of one endpoint and login that `serve` lets go on at once; the others wait for their turn.",
+  }),
+  listen: text("an address such as 127.0.0.1:9464, auto or none", parseListen).prefault("auto").register(docs, {
+    flag: "--listen <address>",
+    env: "UPDRAFT_LISTEN",
+    envFile: false,
+    secret: false,
+    effect:
+      "Where `serve` answers `/healthz`, `/readyz` and `/metrics`; auto: 127.0.0.1:9464, or nowhere if that is taken.",
+  }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

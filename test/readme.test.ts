@@ -6,6 +6,7 @@ import { flagName } from "../src/config.ts";
 import { startSimulator } from "../src/endpoint/simulator.ts";
 import { SIMULATOR_OPTIONS } from "../src/endpoint/simulator-options.ts";
 import { ERRORS, EXIT } from "../src/errors.ts";
+import { FIELDS } from "../src/plan/job-schema.ts";
 import { SETTINGS } from "../src/settings.ts";
 import { useCli } from "./cli/support.ts";
 
@@ -34,6 +35,11 @@ function settingsTable(): string {
   return table(["setting", "flag", "environment", "default", "what it does"], rows);
 }
 
+function fieldsTable(): string {
+  const rows = FIELDS.map(({ key, takes, fallback, effect }) => [code(key), takes, fallback ?? "required", effect]);
+  return table(["field", "takes", "default", "what it does"], rows);
+}
+
 function messagesTable(): string {
   const rows = Object.values(ERRORS).map(({ message, next, exit }) => [message, String(exit), next]);
   return table(["message", "exit", "what to do"], rows);
@@ -52,6 +58,7 @@ function shellLines(): string[] {
 describe("the README", () => {
   test.each([
     ["settings", settingsTable],
+    ["fields", fieldsTable],
     ["messages", messagesTable],
   ])("has the table of %s that the declaration gives (UPDATE_README=1 writes it)", (name, make) => {
     if (process.env.UPDATE_README === "1") {

@@ -105,6 +105,7 @@ function sentence({ run, already }: Answer, now: Exclude<Answer["now"], object>,
     case "waiting":
       return `Run ${run} goes on, and waits for its endpoint to answer again.`;
     case "paused":
+      if (wish.kind === "resume") return `Run ${run} goes on by itself when its window opens.`;
       return `Run ${run} is paused${already ? " already" : ""}: updraft resume ${run} lets it go on.`;
     case "stopped":
       return `Run ${run} is stopping by itself: updraft status ${run} tells why, where its data folder is.`;

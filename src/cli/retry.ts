@@ -47,6 +47,7 @@ export function retryCommand(shell: Shell): Command {
     ...([
       "concurrency",
       "maxInFlight",
+      "window",
       "attempts",
       "timeout",
       "giveUpAfter",

@@ -42,6 +42,7 @@ export function runCommand(shell: Shell): Command {
     ...([
       "concurrency",
       "maxInFlight",
+      "window",
       "attempts",
       "timeout",
       "giveUpAfter",

@@ -80,6 +80,7 @@ function paceOf({ live }: KnownRun): string | null {
 function next({ run, state, live }: KnownRun): string | null {
   if (live !== null && (state === "running" || state === "waiting"))
     return `updraft pause ${run}, updraft rate ${run} <pace>, updraft cancel ${run}`;
+  if (live?.limitedBy === "window") return `it goes on by itself when its window opens; updraft cancel ${run}`;
   if (live !== null && state === "paused") return `updraft resume ${run}, updraft cancel ${run}`;
   if (live !== null || state === "running") return null;
   if (state === "interrupted" || state === "blocked" || state === "stopped")

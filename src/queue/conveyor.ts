@@ -70,8 +70,15 @@ export interface Conveyor {
 /**
  * @param newest number of the run's newest epoch so far
  * @param ending the run is ending: nothing is sent any more
+ * @param held workers are not to send yet
  */
-export function makeConveyor(context: ConveyorContext, window: Window, newest: number, ending: AbortSignal): Conveyor {
+export function makeConveyor(
+  context: ConveyorContext,
+  window: Window,
+  newest: number,
+  ending: AbortSignal,
+  held = false,
+): Conveyor {
   const { redis, ledger, clock, log, record } = context;
   const sent = new Map<string, Sent>();
   const epochs: string[] = [];
@@ -83,7 +90,7 @@ export function makeConveyor(context: ConveyorContext, window: Window, newest: n
   let highest = 0;
   /** The epoch is lost, and the next is not open yet. */
   let lost = true;
-  let terms: Terms = { held: false, rate: record.rate };
+  let terms: Terms = { held, rate: record.rate };
   let adding: Promise<void> = Promise.resolve();
 
   const epochRecord = (): EpochRecord => ({ v: 1, epoch, ...record, ...terms });

@@ -50,6 +50,10 @@ export interface CoordinatorContext {
   readonly record: RunRecord;
   /** Of bad rows: what is more than that halts the run. */
   readonly limits: Limits;
+  /** Told of every row that has its outcome in the ledger, once. */
+  readonly answered?: ((outcome: Outcome) => void) | undefined;
+  /** It begins outside its time window: nothing is sent until `keepTo` says otherwise. */
+  readonly shut?: boolean;
   /** Ends every wait: the run is to be stopped. */
   readonly stop: AbortSignal;
 }
@@ -79,6 +83,10 @@ export interface Coordinator {
   /** Told when workers send nothing to the endpoint for a while, and with null when they do again. */
   close(by: Closed | null): void;
   readonly closedBy: Closed | null;
+  /** Told when its time window closes and opens. What a person wishes stays as it is, and neither undoes the other. */
+  keepTo(window: "open" | "shut"): void;
+  /** Paused by its time window alone, not by a person. */
+  readonly shut: boolean;
   readonly state: LiveState;
   /** Rows per second that the run may send; null for no limit of its own. */
   readonly rate: number | null;
@@ -112,6 +120,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   let state: LiveState = "running";
   /** Why the endpoint may not be sent to now. */
   let closedBy: Closed | null = null;
+  /** Outside of its time window. */
+  let shut = context.shut ?? false;
   let stopped: Stopped | null = null;
   let blocked: Refusal | null = null;
   let failure: unknown = null;
@@ -138,7 +148,9 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   function settle(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       // What is read from the stream a second time is under way no more.
-      const stop = conveyor.settle(outcome) ? budget.add(outcome) : null;
+      const wasUnderway = conveyor.settle(outcome);
+      if (wasUnderway || outcome.attempts === 0) context.answered?.(outcome);
+      const stop = wasUnderway ? budget.add(outcome) : null;
       if (stop !== null) halt(stop);
     }
     speed.add(outcomes.length);
@@ -227,7 +239,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     answered: settle,
   };
   const newest = await retireLeft({ ...retirement, answered: () => {} }, record.run);
-  const conveyor = makeConveyor(context, window, newest, ending.signal);
+  const conveyor = makeConveyor(context, window, newest, ending.signal, shut);
   await conveyor.open();
   const { timeout } = record;
   const reconciliation = { ...context, conveyor, retirement, timeout, ending: ending.signal, collectNow };
@@ -246,6 +258,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     // At once: until the epoch is retired, workers would go on with what is in the queue.
     conveyor.change({ held: true }).catch((error: unknown) => warn(error, "cannot hold the workers"));
   }
+
+  const held = () => shut || state === "paused";
 
   async function until(done: () => boolean): Promise<void> {
     while (!failure && !over() && !done()) await new Promise<void>((resolve) => wake.push(resolve));
@@ -310,7 +324,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
         if (over() && kind !== "cancel") return;
         state = GRANTED[kind];
         wakeAll();
-        if (kind !== "cancel") await conveyor.change({ held: kind === "pause" });
+        if (kind !== "cancel") await conveyor.change({ held: held() });
       } catch (error) {
         if (!(error instanceof UpdraftError)) throw error;
         fail(error);
@@ -320,8 +334,20 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     close(by) {
       closedBy = by;
     },
+    keepTo(window) {
+      if (over() || closed || shut === (window === "shut")) return;
+      shut = !shut;
+      conveyor.change({ held: held() }).catch((error: unknown) => {
+        if (error instanceof UpdraftError) fail(error);
+        else warn(error, "cannot tell the workers of the window");
+      });
+    },
+    get shut() {
+      return shut && state === "running";
+    },
     get state() {
-      return state === "running" && closedBy === "outage" ? "waiting" : state;
+      if (state !== "running") return state;
+      return shut ? "paused" : closedBy === "outage" ? "waiting" : state;
     },
     get closedBy() {
       return closedBy;

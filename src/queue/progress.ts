@@ -37,6 +37,7 @@ export function progressOf(
 }
 
 function limitedBy(coordinator: Coordinator, finished: boolean): Limit {
+  if (coordinator.shut) return "window";
   if (coordinator.state === "paused") return "paused";
   if (coordinator.closedBy !== null) return coordinator.closedBy;
   const { rate, rowsPerSecond, retrying, windowFull } = coordinator;

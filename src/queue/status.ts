@@ -60,8 +60,13 @@ export const GRANTED = { pause: "paused", resume: "running", cancel: "cancelled"
   LiveState
 >;
 
-export function isGranted(wished: Wish, { state, rate }: Pick<RunStatus, "state" | "rate">): boolean {
+export function isGranted(
+  wished: Wish,
+  { state, rate, limitedBy }: Pick<RunStatus, "state" | "rate" | "limitedBy">,
+): boolean {
   if (wished.kind === "rate") return rate === wished.rate;
+  // Its time window pauses a run, too: that is no person's pause, and what a person resumes still waits for its window.
+  if (state === "paused" && limitedBy === "window") return wished.kind === "resume";
   // A run that goes on may have to wait for its endpoint.
   return state === GRANTED[wished.kind] || (wished.kind === "resume" && state === "waiting");
 }

@@ -131,7 +131,7 @@ export function useCli(): Cli {
 }
 
 /** What the process of a run's own worker does, without a process. */
-function workWithin(log: Logger, notice: (line: string) => void): SpawnedWorker {
+export function workWithin(log: Logger, notice: (line: string) => void): SpawnedWorker {
   const [soft, hard] = [new AbortController(), new AbortController()];
   let working = Promise.resolve();
   async function work({ settings, key, run }: ChildOrder): Promise<void> {

@@ -1,13 +1,46 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { listRuns } from "../../src/settle/run-folder.ts";
-import { usePipeline } from "../pipeline/support.ts";
+import type { Running } from "../cli/support.ts";
+import { until, usePipeline } from "../pipeline/support.ts";
 
 const TRIALS = 20;
 const ROWS = 5;
 /** Files dropped before each trial. */
 const FILES = 2;
+
+type Moment = (running: Running, at: (name: string) => string, random: number) => Promise<unknown>;
+
+/** A run takes some hundredths of a second, a file's way through the folders some thousandths: those are met by what they do there. */
+const MOMENTS: readonly Moment[] = [
+  async (running, _at, random) => {
+    await Promise.race([running.line(), running.ended]);
+    await passed(random * 120);
+  },
+  (running, at) => somethingIn(at("outbox"), running),
+  (running, at) => somethingIn(at("working"), running),
+  (running, at) => somethingIn(at("archive"), running),
+  (_running, _at, random) => passed(random * 400),
+];
+
+/** A file is on its way through that folder: its start has tried the folder with a name, and the second is another's. */
+async function somethingIn(folder: string, { ended }: Running): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const names = new Set<string>();
+  const watcher = watch(folder);
+  const come = new Promise<void>((resolve) => {
+    watcher.on("change", (_event, name) => {
+      if (names.add(String(name)).size > 1) resolve();
+    });
+  });
+  await Promise.race([come, ended]);
+  watcher.close();
+}
+
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 const pipeline = usePipeline();
 
@@ -40,9 +73,7 @@ describe("updraft watch", () => {
       for (let i = 0; i < FILES; i++) drop();
       const running = pipeline.start(args);
       running.ended.catch(() => {});
-      // A run takes some hundredths of a second, its file's way through the folders less. Some die before they take any.
-      if (trial % 5 !== 4) await Promise.race([running.line(), running.ended]);
-      await new Promise((resolve) => setTimeout(resolve, random() * (trial % 5 === 4 ? 400 : 120)));
+      await MOMENTS[trial % MOMENTS.length]?.(running, at, random());
       // By turns with its worker and without: a worker that is left ends what it has in flight.
       if (trial % 2 === 0) running.child.kill("SIGKILL");
       else process.kill(-running.pid, "SIGKILL");
@@ -50,17 +81,14 @@ describe("updraft watch", () => {
     }
 
     const last = pipeline.start(args);
-    await new Promise<void>((resolve) => {
-      const look = () => (readdirSync(at("archive")).length >= files ? resolve() : void setTimeout(look, 20));
-      look();
-    });
+    await until(() => [...filesIn(at("inbox")), ...filesIn(at("working"))].length === 0);
     last.child.kill("SIGTERM");
     expect(await last.ended).toMatchObject({ code: 0 });
 
     const names = Array.from({ length: files }, (_, i) => nameOf(i));
     expect(readdirSync(at("archive")).sort()).toEqual(names);
     expect(readdirSync(at("outbox")).sort()).toEqual(names);
-    for (const empty of ["inbox", "working", "refused"]) expect(readdirSync(at(empty))).toEqual([]);
+    expect([filesIn(at("inbox")), filesIn(at("working")), filesIn(at("refused"))]).toEqual([[], [], []]);
     const runs = listRuns(pipeline.dataDir);
     expect(runs).toHaveLength(files);
     expect([...simulator.customers()]).toHaveLength(files * (ROWS - 1) + 1);
@@ -73,6 +101,11 @@ describe("updraft watch", () => {
     }
   }, 180_000);
 });
+
+/** A process that dies just before it takes a file leaves a folder without one in `working`, for an hour. */
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".csv"));
+}
 
 function nameOf(file: number): string {
   return `file-${String(file).padStart(3, "0")}.csv`;

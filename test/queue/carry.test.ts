@@ -22,6 +22,7 @@ const plan: Plan = {
       ? { kind: "rejection", row, line, problems: [{ column: "Email", path: "/email", code: "email", message: "" }] }
       : update(row),
   customerId: (row) => `csta_${row.row}`,
+  changes: () => [],
   locate: () => ({ column: null, property: "" }),
 };
 
@@ -67,6 +68,8 @@ function carry(
     halt: (stop) => void halts.push(stop),
     close: () => {},
     closedBy: null,
+    keepTo() {},
+    shut: false,
     rate: null,
     state: "running",
     stopped: null,

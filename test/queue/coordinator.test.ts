@@ -127,6 +127,23 @@ describe("openCoordinator", () => {
     expect([coordinator.state, ledger.meta("state"), await held()]).toEqual(["running", "running", false]);
   });
 
+  test("a person's pause and the end of its time window do not undo each other", async () => {
+    const { coordinator, client } = await setUp({ shut: true });
+    const held = async () => (await readEpoch(client, `${RUN}-1`))?.held;
+    const all = async () => [coordinator.state, coordinator.shut, await held()];
+    expect(await all()).toEqual(["paused", true, true]);
+    await coordinator.grant({ kind: "pause" });
+    expect(await all()).toEqual(["paused", false, true]);
+    coordinator.keepTo("open");
+    expect(await all()).toEqual(["paused", false, true]);
+    coordinator.keepTo("shut");
+    await coordinator.grant({ kind: "resume" });
+    expect(await all()).toEqual(["paused", true, true]);
+    coordinator.keepTo("open");
+    expect([coordinator.state, coordinator.shut]).toEqual(["running", false]);
+    await expect.poll(held, { interval: 5 }).toBe(false);
+  });
+
   test("holds the workers again where Redis did not take it, or somebody else let them go", async () => {
     const { coordinator, client } = await setUp();
     await coordinator.grant({ kind: "pause" });

@@ -35,6 +35,8 @@ async function progress(given: Given): Promise<Progress> {
     halt() {},
     close: () => {},
     closedBy: null,
+    keepTo() {},
+    shut: false,
     ...{
       state: "running",
       stopped: null,
@@ -92,6 +94,8 @@ describe("progressOf", () => {
     ["retries", "many rows are tried again", { coordinator: { retrying: 6, windowFull: true } }],
     ["endpoint", "the window is full", { coordinator: { windowFull: true, retrying: 5 } }],
     ["endpoint", "all is read", { finished: true }],
+    ["paused", "a person paused it", { coordinator: { state: "paused" } }],
+    ["window", "it is outside of its time window", { coordinator: { state: "paused", shut: true } }],
   ])("says that %s limits it when %s", async (limitedBy, _, given) => {
     expect((await progress(given)).limitedBy).toBe(limitedBy);
   });

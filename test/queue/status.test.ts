@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import {
   askFor,
   forgetStatus,
+  isGranted,
   type RunStatus,
   readStatus,
   readStatuses,
@@ -116,6 +117,13 @@ describe("a wish", () => {
     await expect.poll(() => tellStatus(client, before, MINE), { interval: 5 }).toEqual({ kind: "rate", rate });
     await tellStatus(client, status({ rate }), MINE);
     expect(await granted).toEqual(status({ rate }));
+  });
+
+  test("of a run that waits for its window is granted to who resumes it, and to who pauses it only by a pause", () => {
+    const waits = status({ state: "paused", limitedBy: "window" });
+    expect([isGranted({ kind: "resume" }, waits), isGranted(PAUSE, waits)]).toEqual([true, false]);
+    const paused = status({ state: "paused", limitedBy: "paused" });
+    expect([isGranted({ kind: "resume" }, paused), isGranted(PAUSE, paused)]).toEqual([false, true]);
   });
 
   test("of a run that ends meanwhile has no answer", async () => {

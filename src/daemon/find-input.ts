@@ -1,0 +1,72 @@
+// Where a scheduled job's rows come from in; the files to run now, the oldest first, out.
+import { spawn } from "node:child_process";
+import { glob, stat } from "node:fs/promises";
+import type { Environment } from "../config.ts";
+import type { Schedule } from "../plan/job.ts";
+
+export interface Found {
+  readonly path: string;
+  /** Another where its content may be another. */
+  readonly mark: string;
+}
+
+/** Why there is nothing to run: one sentence without a full stop. */
+export class NoInput extends Error {}
+
+export interface FindContext {
+  /** For the command: without the secrets of this process. */
+  readonly env: Environment;
+  /** Was run to its end before, and has not changed since. */
+  isDone(found: Found): boolean;
+  /** Ends the command. */
+  readonly stop: AbortSignal;
+}
+
+/** Throws NoInput. */
+export async function findInput(input: Schedule["input"], context: FindContext): Promise<string[]> {
+  if ("command" in input) {
+    await runCommand(input.command, context);
+    const [made] = await look([input.file]);
+    if (made === undefined) throw new NoInput(`the command made no file ${input.file}`);
+    return [made.path];
+  }
+  const paths: string[] = [];
+  for await (const path of glob(input.glob)) paths.push(path);
+  const found = await look(paths);
+  const newest = found.at(-1);
+  if (newest === undefined) throw new NoInput(`no file matches ${input.glob}`);
+  const wanted = input.pick === "newest" ? [newest] : found;
+  const left = wanted.filter((one) => !context.isDone(one));
+  if (left.length === 0)
+    throw new NoInput(input.pick === "newest" ? `${newest.path} was run before` : "all files were run before");
+  return left.map(({ path }) => path);
+}
+
+/** Of those that are files: in the order of their last change, then of their names. */
+export async function look(paths: readonly string[]): Promise<Found[]> {
+  const seen = await Promise.all(
+    paths.map(async (path) => {
+      const info = await stat(path).catch(() => null);
+      return info?.isFile() ? [{ path, at: info.mtimeMs, mark: `${info.ino}:${info.size}:${info.mtimeMs}` }] : [];
+    }),
+  );
+  return seen.flat().sort((a, b) => a.at - b.at || (a.path < b.path ? -1 : 1));
+}
+
+/** What it writes goes nowhere: it may be a customer's. */
+function runCommand([program = "", ...args]: readonly string[], { env, stop }: FindContext): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { env, stdio: "ignore" });
+    const end = () => void child.kill("SIGTERM");
+    if (stop.aborted) end();
+    else stop.addEventListener("abort", end, { once: true });
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      reject(new NoInput(`the command ${program} cannot be started (${error.code ?? error.name})`)),
+    );
+    child.once("exit", (code, signal) => {
+      stop.removeEventListener("abort", end);
+      if (code === 0) resolve();
+      else reject(new NoInput(`the command ${program} ended with ${signal ?? `exit code ${code}`}`));
+    });
+  });
+}

@@ -1,0 +1,125 @@
+// A job's file in; run when it is its turn, counted and told of, and how that ended out.
+import type { RunHooks, RunRequest } from "../begin.ts";
+import type { Clock } from "../clock.ts";
+import { EXIT, UpdraftError } from "../errors.ts";
+import { runFile } from "../pipeline.ts";
+import type { Coordinator } from "../queue/coordinator.ts";
+import { endpointFingerprint } from "../queue/epoch.ts";
+import type { Settings } from "../settings.ts";
+import { STATUSES } from "../settle/outcome.ts";
+import { isOpen } from "../time-window.ts";
+import { printable } from "../write/explain.ts";
+import { thousands } from "../write/render.ts";
+import type { Summary } from "../write/summary.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Ended } from "./schedule.ts";
+import type { Turns } from "./turns.ts";
+
+/** All that is the same for every file of a job. */
+export type JobRequest = Omit<RunRequest, "file" | "limit" | "again" | "retry">;
+
+export interface RunnerContext {
+  readonly turns: Turns;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** What a run is given beyond its own: log, worker, Redis. `stop` ends when the run does. */
+  hooks(request: JobRequest, stop: AbortSignal): Omit<RunHooks, "confirm" | "confirmRest" | "observe" | "progress">;
+  notice(line: string): void;
+}
+
+export interface RunEnd {
+  readonly ended: Ended;
+  /** Null for a run that was refused, that failed, or whose turn did not come. */
+  readonly summary: Summary | null;
+  readonly error: unknown;
+}
+
+/** Never rejects. `hooks` are those of who started the run. */
+export async function runInTurn(
+  context: RunnerContext,
+  request: JobRequest,
+  file: string,
+  stop: AbortSignal,
+  hooks: Partial<RunHooks> = {},
+): Promise<RunEnd> {
+  const { job, settings } = request;
+  const { window } = settings;
+  const may = () => window === null || isOpen(window, context.clock.wall());
+  // The signal of a process has its listeners until it ends: each run takes its own back.
+  const own = new AbortController();
+  const end = () => own.abort();
+  if (stop.aborted) end();
+  stop.addEventListener("abort", end, { once: true });
+  try {
+    const turn = await context.turns.take({ endpoint: endpointOf(settings), job, may }, own.signal);
+    if (turn === null) return { ended: "interrupted", summary: null, error: null };
+    try {
+      return await run(context, request, file, own.signal, hooks, (live) => {
+        turn.counts = () => live.state !== "paused";
+      });
+    } finally {
+      turn.end();
+    }
+  } finally {
+    stop.removeEventListener("abort", end);
+  }
+}
+
+export function endpointOf({ baseUrl, login }: Settings): string {
+  return endpointFingerprint(baseUrl, login);
+}
+
+async function run(
+  context: RunnerContext,
+  request: JobRequest,
+  file: string,
+  stop: AbortSignal,
+  given: Partial<RunHooks>,
+  isLive: (live: Pick<Coordinator, "state">) => void,
+): Promise<RunEnd> {
+  const meter = context.metrics.meter(request.job);
+  const hooks: RunHooks = {
+    ...{ ...context.hooks(request, stop), confirm: async () => {}, confirmRest: async () => true, progress() {} },
+    ...given,
+    observe: {
+      live(run) {
+        meter.live(run);
+        isLive(run);
+      },
+      answered: meter.answered,
+    },
+  };
+  try {
+    const summary = await runFile({ ...request, file, limit: null, again: false }, hooks, stop);
+    meter.ended(summary.state);
+    context.notice(endLine(summary));
+    return { ended: endOf(summary, stop), summary, error: null };
+  } catch (error) {
+    const known = error instanceof UpdraftError ? error : null;
+    const ended = known === null ? "left" : afterError(known, stop);
+    meter.ended(ended === "done" || ended === "interrupted" ? null : "failed");
+    if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
+    context.notice(`${printable(file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
+    return { ended, summary: null, error };
+  }
+}
+
+function endOf({ state }: Summary, stop: AbortSignal): Ended {
+  if (state === "complete" || state === "cancelled") return "done";
+  return stop.aborted ? "interrupted" : "left";
+}
+
+function afterError({ code, exit }: UpdraftError, stop: AbortSignal): Ended {
+  if (code === "run-finished") return "done";
+  if (stop.aborted) return "interrupted";
+  return exit === EXIT.infrastructure ? "failed" : "left";
+}
+
+/** "customers.csv: complete: 980 updated, 20 failed; reports in …". */
+function endLine({ file, run, state, stopped, counts, reports }: Summary): string {
+  const told = STATUSES.filter((status) => counts[status] > 0).map(
+    (status) => `${thousands(counts[status])} ${status}`,
+  );
+  const why = stopped === null ? "" : ` (${stopped.message})`;
+  return `${printable(file.name)}, run ${run}: ${state}${why}: ${told.join(", ") || "no rows"}; reports in ${reports.dir}`;
+}

@@ -1,0 +1,149 @@
+// Scheduled jobs against a real Redis: what is run at a firing, what is left out, and what is gone on with after an end.
+import { chmodSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { readPending, writePending } from "../../src/daemon/pending.ts";
+import { type Ended, judgeFiring, LATE_MS, scheduleService } from "../../src/daemon/schedule.ts";
+import type { Schedule } from "../../src/plan/job.ts";
+import { silent, useFolder } from "../queue/support.ts";
+import { useRedis } from "../support/redis.ts";
+
+const redis = useRedis();
+const folder = useFolder();
+const never = new AbortController().signal;
+const NAME = "nightly-fedcba9876543210";
+const YEARLY = "0 0 1 1 *";
+
+interface Given {
+  readonly cron?: string;
+  readonly input?: Schedule["input"];
+  readonly missed?: Schedule["missed"];
+  run?(file: string, stop: AbortSignal): Promise<Ended>;
+}
+
+async function begin(dir: string, given: Given) {
+  const ran: string[] = [];
+  const notices: string[] = [];
+  const { cron = "* * * * * *", missed = "run-once", input = { glob: join(dir, "*.csv"), pick: "newest" } } = given;
+  const service = scheduleService({
+    ...{ name: NAME, redis: redis.connect(), dataDir: dir, env: { PATH: process.env.PATH }, clock: systemClock },
+    ...{ schedule: { cron, missed, input, timeZone: "UTC" }, log: silent, notice: (line) => void notices.push(line) },
+    async run(file, stop) {
+      ran.push(file.slice(dir.length + 1));
+      return (await given.run?.(file, stop)) ?? "done";
+    },
+  });
+  onTestFinished(() => service.stop(never));
+  await service.start();
+  return { ran, notices, service };
+}
+
+/** Files of which each was changed a second after the one before it. */
+async function filesIn(...names: string[]): Promise<string> {
+  const dir = await folder.dir();
+  for (const [i, name] of names.entries()) {
+    writeFileSync(join(dir, name), name);
+    utimesSync(join(dir, name), 1_000 + i, 1_000 + i);
+  }
+  return dir;
+}
+
+describe("judgeFiring", () => {
+  test("skips what overlaps, and what was missed where it is to be skipped", () => {
+    expect(judgeFiring(0, 10, "run-once", true)).toBe("overlaps");
+    expect(judgeFiring(0, LATE_MS * 100, "run-once", false)).toBe("run");
+    expect(judgeFiring(0, LATE_MS + 1, "skip", false)).toBe("missed");
+    expect(judgeFiring(0, LATE_MS, "skip", false)).toBe("run");
+    // The clock of the machine that fired it is ahead.
+    expect(judgeFiring(500, 0, "skip", false)).toBe("run");
+  });
+});
+
+describe("a schedule", () => {
+  test("runs the newest of the files that match, and not again while it has not changed", async () => {
+    const dir = await filesIn("b.csv", "a.csv", "c.txt");
+    const { ran, notices, service } = await begin(dir, {});
+    await expect
+      .poll(() => notices, { timeout: 10_000 })
+      .toContainEqual(expect.stringMatching(/nothing to run: .*a.csv was run before/));
+    expect(ran).toEqual(["a.csv"]);
+    writeFileSync(join(dir, "b.csv"), "changed");
+    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv", "b.csv"]);
+    expect(service.next()).toBeGreaterThan(systemClock.wall() - 5_000);
+    await service.stop(never);
+    expect(readPending(dir, NAME)).toBeNull();
+  });
+
+  test("runs all that were not run yet, the oldest first, and one that was stopped by a rule again", async () => {
+    const dir = await filesIn("b.csv", "a.csv", "c.csv");
+    const ends: Ended[] = ["done", "left", "done"];
+    const { ran } = await begin(dir, {
+      input: { glob: join(dir, "*.csv"), pick: "all" },
+      run: async () => ends.shift() ?? "done",
+    });
+    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["b.csv", "a.csv", "c.csv", "a.csv"]);
+  });
+
+  test("runs the file that its command made, and nothing where that ended with an error", async () => {
+    const dir = await folder.dir();
+    mkdirSync(join(dir, "out"));
+    const script = join(dir, "export.sh");
+    writeFileSync(script, `#!/bin/sh\nif [ -e "$1" ]; then exit 3; fi\necho "$CONNECTFI_PASSWORD" > "$1"\n`);
+    chmodSync(script, 0o700);
+    const file = join(dir, "out", "export.csv");
+    const { ran, notices } = await begin(dir, { input: { command: [script, file], file } });
+    await expect
+      .poll(() => notices, { timeout: 10_000 })
+      .toContainEqual(expect.stringMatching(/export.sh ended with exit code 3/));
+    expect(ran).toEqual([join("out", "export.csv")]);
+  });
+
+  test("does not overlap with itself: a firing meanwhile is skipped, and said", async () => {
+    const dir = await filesIn("a.csv");
+    const going = Promise.withResolvers<Ended>();
+    const { ran, notices } = await begin(dir, { run: () => going.promise });
+    await expect.poll(() => notices.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
+    expect(ran).toEqual(["a.csv"]);
+    expect(notices[0]).toMatch(/^the run due at \S+Z is skipped: the one before still goes on$/);
+    going.resolve("done");
+  });
+
+  test("that is stopped leaves what it has not run to the next start, which needs no firing for it", async () => {
+    const dir = await filesIn("a.csv", "b.csv", "c.csv");
+    const input = { glob: join(dir, "*.csv"), pick: "all" } as const;
+    const first = await begin(dir, {
+      input,
+      run: (file, stop) =>
+        new Promise((resolve) => {
+          if (file.endsWith("a.csv")) return resolve("done");
+          stop.addEventListener("abort", () => resolve("interrupted"));
+        }),
+    });
+    await expect.poll(() => first.ran, { timeout: 10_000 }).toEqual(["a.csv", "b.csv"]);
+    await first.service.stop(never);
+    await redis.connect().flushall();
+    const second = await begin(dir, { input, cron: YEARLY });
+    await expect.poll(() => second.ran, { timeout: 10_000 }).toEqual(["b.csv", "c.csv"]);
+    expect(second.notices[0]).toMatch(/^going on with the run due at /);
+    await expect.poll(() => readPending(dir, NAME), { timeout: 10_000 }).toBeNull();
+  });
+
+  test("whose process died before it knew the files looks for them again", async () => {
+    const dir = await filesIn("a.csv");
+    writePending(dir, NAME, { v: 1, due: 1_000, files: null });
+    const { ran } = await begin(dir, { cron: YEARLY });
+    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv"]);
+  });
+
+  test("leaves a firing to the process of another machine that still goes on with the one before", async () => {
+    const dir = await filesIn("a.csv");
+    const other = { host: "other.example.com", pid: 7, since: "2026-01-31T12:00:00.000Z", boot: 1 };
+    await redis.connect().set(`updraft:holder:schedule:${NAME}`, JSON.stringify(other));
+    const { ran, notices } = await begin(dir, {});
+    await expect
+      .poll(() => notices, { timeout: 10_000 })
+      .toContainEqual(expect.stringMatching(/process 7 on other.example.com still goes on/));
+    expect(ran).toEqual([]);
+  });
+});
