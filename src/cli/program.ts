@@ -9,6 +9,7 @@ import { cancelCommand, pauseCommand, rateCommand, resumeCommand } from "./contr
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
+import { jobsCommand } from "./jobs.ts";
 import { pruneCommand } from "./prune.ts";
 import { retryCommand } from "./retry.ts";
 import { runCommand } from "./run.ts";
@@ -23,6 +24,7 @@ import { workerCommand } from "./worker.ts";
 const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   runCommand,
   checkCommand,
+  jobsCommand,
   runsCommand,
   statusCommand,
   pauseCommand,
