@@ -65,11 +65,10 @@ test("rows refused with Retry-After come after the rest that the endpoint asked 
   expect([code, summary.counts.updated]).toEqual([0, 100]);
   expect(summary.requests.sent).toBeGreaterThan(100);
   expect(summary.warnings.join("\n")).toMatch(/asked for a rest \(Retry-After\) (once|\d+ times)/);
-  // Nothing came within a second of a refusal but what was under way.
-  const requests = [...simulator.requests()];
-  const [first] = requests.filter(({ ending }) => ending === 429);
-  const from = first?.endedAt ?? 0;
-  expect(requests.filter(({ at }) => at > from + 150 && at < from + 1_000)).toEqual([]);
+  // The rest is to be seen at the endpoint: at 200/s requests are 5 ms apart.
+  const arrivals = [...simulator.requests()].map(({ at }) => at);
+  const gaps = arrivals.map((at, i) => at - (arrivals[i - 1] ?? at));
+  expect(Math.max(...gaps)).toBeGreaterThan(500);
 });
 
 test("a login that may update nothing (403) blocks the run, every row unsent; customers that are forbidden fail alone", async () => {
