@@ -1,4 +1,4 @@
-// A URL, an address or a key as people write it in; what it names, or that it cannot be one, out.
+// A URL, an address, a command or a key as people write it in; what it names, or that it cannot be one, out.
 import { isAbsolute } from "node:path";
 import * as z from "zod";
 
@@ -37,6 +37,23 @@ export const baseUrl = z.string().transform((value, context): string => {
   }
   return url.origin + url.pathname.replace(/\/+$/, "");
 });
+
+/** Some services put a secret into the path: errors and logs name its host alone. */
+export function parseWebhook(value: string): URL | undefined {
+  const url = URL.parse(value);
+  if (!url || url.username || url.password || url.hash) return undefined;
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname)) ? url : undefined;
+}
+
+/** A program and its arguments: words, or where one of them has a space in it, a JSON list. No shell reads it. */
+export function parseCommand(value: string): readonly string[] | undefined {
+  if (!value.startsWith("[")) return value === "" ? undefined : value.split(/\s+/);
+  try {
+    return z.tuple([z.string().min(1)], z.string()).parse(JSON.parse(value));
+  } catch {
+    return undefined;
+  }
+}
 
 /** The same words as src/queue/redis.ts, which reads the address in full when it connects; a bare path is a socket. */
 export function parseRedisUrl(value: string): string | undefined {

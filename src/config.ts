@@ -187,9 +187,10 @@ function ways({ name, flag, env, envFile, secret }: Setting): string {
     .replace(/, (?=[^,]*$)/, " or ");
 }
 
-/** Of secrets the length alone; of URLs, which may hold one, nothing before the host. */
+/** Of secrets, and of what may be one, the length alone; of URLs, which may hold one, nothing before the host. */
 function describe(setting: Setting, value: string): string {
-  if (setting.secret) return `${value.length} characters`;
+  // Some webhooks have their secret in the path.
+  if (setting.secret || setting.name === "notifyWebhook") return `${value.length} characters`;
   const shown = value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@").replace(/\?.*$/s, "?…");
   return `"${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}"`;
 }
