@@ -11,7 +11,7 @@ import { countRows } from "./parse/reader.ts";
 import type { MappingSettings } from "./plan/plan.ts";
 import { tidyUp } from "./prune.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
-import { openRedis, type RedisHome } from "./queue/embedded.ts";
+import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { findProxy } from "./send/proxy.ts";
@@ -20,7 +20,7 @@ import type { LocalSettings, Settings } from "./settings.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import type { Outcome } from "./settle/outcome.ts";
 import { noteInput } from "./settle/peek.ts";
-import { runId } from "./settle/run-folder.ts";
+import { type RunFolder, runId } from "./settle/run-folder.ts";
 import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
 import { summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
@@ -63,6 +63,10 @@ export interface RunHooks extends Hooks {
   readonly observe?: RunObserver;
   /** The run's worker process, if it was started ahead; runFile ends it in any case. */
   readonly worker?: SpawnedWorker;
+  /** The Redis that this process has open already, for many runs; without it each opens its own. */
+  readonly redis?: RedisHome;
+  /** The run is this process's, noted and locked, and nothing of it has been sent in this spell. */
+  began?(run: RunFolder): void;
   /** Throws to decline. */
   confirm(facts: { run: string; host: string; countRows(): Promise<number> }): Promise<unknown>;
   /** The canary's rows were all updated: whether the others are sent. Of no matter once the signal is aborted. */
@@ -96,7 +100,8 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
   findProxy(settings.baseUrl);
 
   // Both take a while, and neither needs the other; a file that cannot be run is told first.
-  const starting = openRedis({ ...settings, clock });
+  const starting =
+    hooks.redis === undefined ? openRedis({ ...settings, clock }) : Promise.resolve(guestOf(hooks.redis, clock));
   closing.defer(() => starting.then((home) => home.close()).catch(() => {}));
   starting.catch(() => {});
   const input = closing.adopt(request.retry?.input ?? (await openInput(request)), (opened) => opened.source.close());
@@ -125,6 +130,7 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
   ledger.write([], [], { settings: JSON.stringify(told) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
+  hooks.began?.({ run, dir: opened.dir });
 
   return {
     ...{ input, origin, told, opened, redis, control, key, worker, count },

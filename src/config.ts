@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type * as z from "zod";
 import { UpdraftError } from "./errors.ts";
+import type { JobSettings } from "./plan/job.ts";
 import { nearest, normalise } from "./plan/nearest.ts";
 import { type LocalSettings, SCHEMAS, SETTINGS, type Setting, type SettingName, type Settings } from "./settings.ts";
 
@@ -14,6 +15,8 @@ export interface Given {
   /** By setting name; undefined where the flag was not given. */
   readonly flags: Readonly<Partial<Record<SettingName, string | undefined>>>;
   readonly env: Environment;
+  /** What the job of `--job` says, already checked. */
+  readonly job?: JobSettings | undefined;
   /** `--config`. */
   readonly configFile?: string | undefined;
   /** Relative paths of flags and environment start here; those of the configuration file at its folder. */
@@ -62,15 +65,16 @@ function check<T>(schema: z.ZodType<T>, said: ReadonlyMap<string, Said>): Readon
   });
 }
 
-/** Flag over environment over file over default; where each stands is kept. */
+/** Flag over job over environment over file over default; where each stands is kept. */
 function merge(given: Given): Map<SettingName, Said> {
   const file = readConfigFile(given);
   const said = new Map<SettingName, Said>();
   for (const setting of SETTINGS) {
-    const found = fromFlag(given, setting) ?? fromEnvironment(given, setting) ?? file.get(setting.name);
+    const found =
+      fromFlag(given, setting) ?? fromJob(given, setting) ?? fromEnvironment(given, setting) ?? file.get(setting.name);
     if (found) said.set(setting.name, found);
   }
-  for (const name of ["dataDir", "logFile"] as const) {
+  for (const name of ["dataDir", "jobs", "logFile"] as const) {
     const found = said.get(name);
     if (found?.value.trim()) said.set(name, { ...found, value: resolve(found.folder, found.value.trim()) });
   }
@@ -89,6 +93,11 @@ function fromFlag({ flags, cwd }: Given, setting: Setting): Said | undefined {
     throw new UpdraftError("secret-in-the-open", { where: origin, env: setting.env });
   }
   return { value, origin, folder: cwd };
+}
+
+function fromJob({ job, cwd }: Given, { name }: Setting): Said | undefined {
+  const value = new Map(Object.entries(job ?? {})).get(name);
+  return value === undefined ? undefined : { value, origin: `${name} of the job`, folder: cwd };
 }
 
 /** An empty variable counts as not set: that is what compose files and CI systems pass for one. */

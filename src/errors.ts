@@ -1,6 +1,7 @@
 // Every error a person can cause or meet: code in, one sentence with its exit code and what to do now out.
 
 import { INPUT_ERRORS } from "./input-errors.ts";
+import { JOB_ERRORS } from "./job-errors.ts";
 
 /** Exit codes of the program: README, "Exit codes". */
 export const EXIT = {
@@ -21,9 +22,10 @@ interface ErrorKind {
   readonly next: string;
 }
 
-/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts. */
+/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts and job-errors.ts. */
 export const ERRORS = {
   ...INPUT_ERRORS,
+  ...JOB_ERRORS,
   "base-url-missing": {
     exit: EXIT.usage,
     message: "the endpoint is not set: expected a base URL such as https://api.example.com",
@@ -289,6 +291,37 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "the simulator's options cannot be used: {problems}",
     next: "updraft simulate --help lists every option with its unit and default",
+  },
+  "watch-file-grew": {
+    exit: EXIT.usage,
+    message:
+      "{file} was written to after it was taken: run {run} has applied what it held before, and nothing of the rest",
+    next: "drop the rows that are missing as a file of their own; who writes into an inbox should rename the file when it is whole",
+  },
+  "watch-folder-missing": {
+    exit: EXIT.usage,
+    message: "the folder {folder} does not exist: expected one in which files are dropped",
+    next: "make it, or correct its name",
+  },
+  "watch-folder-unusable": {
+    exit: EXIT.usage,
+    message: "the folder {folder} cannot be used ({reason}): files are to be moved into it and out of it",
+    next: "check its owner and mode, and that it is a folder",
+  },
+  "watch-folders-apart": {
+    exit: EXIT.usage,
+    message: "{folder} is not on the file system of {inbox}: no file can be moved there in one step",
+    next: "name a folder on the same file system",
+  },
+  "watch-folders-same": {
+    exit: EXIT.usage,
+    message: "{one} and {other} are the same folder: expected one for each purpose",
+    next: "name another for one of them",
+  },
+  "watch-run-stopped": {
+    exit: EXIT.stopped,
+    message: "run {run} of {file} was stopped: {why}",
+    next: "look at its errors in the outbox; to go on with the rest, put the file into the inbox again",
   },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -87,7 +87,10 @@ async function carryFile(
   const first = Number(ledger.meta("start") ?? start);
   closing.defer(startPulse({ ...about, run, token: holder.token, start: first, progress, finished }));
   // Both end beside each other: what it has in flight, and what the coordinator waits for, is the same.
-  stop.addEventListener("abort", () => void worker.stop(), { once: true });
+  const stopWorker = () => void worker.stop();
+  stop.addEventListener("abort", stopWorker, { once: true });
+  // The signal may be that of a process that has many runs.
+  closing.defer(() => stop.removeEventListener("abort", stopWorker));
   const ticking = setInterval(() => {
     const now = progress();
     hooks.progress(now);

@@ -1,6 +1,15 @@
 // Every setting, declared once: how it is given, what it accepts and does. Validation, `--help` and the README's table are made from it.
 import * as z from "zod";
-import { baseUrl, parseCommand, parseKey, parseListen, parseRedisUrl, parseWebhook } from "./addresses.ts";
+import {
+  baseUrl,
+  COMMAND,
+  parseCommand,
+  parseKey,
+  parseListen,
+  parseRedisUrl,
+  parseWebhook,
+  WEBHOOK,
+} from "./addresses.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
 
 /** A pace. `null` stands for no limit. */
@@ -144,6 +153,14 @@ const localSettings = z.object({
     fallback: "`$XDG_STATE_HOME/updraft`, else `~/.local/state/updraft`",
     effect: "Folder for ledgers, reports, the key and the embedded Redis.",
   }),
+  jobs: path.nullable().default(null).register(docs, {
+    flag: "--jobs <folder>",
+    env: "UPDRAFT_JOBS",
+    envFile: false,
+    secret: false,
+    fallback: "`jobs` beside the program's `src`",
+    effect: "Folder of the jobs: one file each.",
+  }),
   redisUrl: text("redis://host:port/db, rediss://host:port/db or unix:///path/to/socket", parseRedisUrl)
     .nullable()
     .default(null)
@@ -280,32 +297,20 @@ const localSettings = z.object({
       effect:
         "When a run ends, finished runs and checks that ended longer ago than this are removed; from 1h, such as 90d.",
     }),
-  notifyWebhook: text(
-    "a URL that begins with https:// (plain http:// is for this machine only) and has no login, password or # in it, or none",
-    (value) => (value === "none" ? null : parseWebhook(value)?.href),
-  )
-    .prefault("none")
-    .register(docs, {
-      flag: "--notify <url>",
-      env: "UPDRAFT_NOTIFY",
-      envFile: true,
-      secret: false,
-      effect:
-        "Where a JSON notice is posted when a run ends, has to wait for its endpoint, or goes on after that; or none.",
-    }),
-  notifyCommand: text(
-    "a program and its arguments, such as /usr/local/bin/tell --team data, a JSON list of them, or none",
-    (value) => (value === "none" ? null : parseCommand(value)),
-  )
-    .prefault("none")
-    .register(docs, {
-      flag: "--notify-command <command>",
-      env: "UPDRAFT_NOTIFY_COMMAND",
-      envFile: false,
-      secret: false,
-      effect:
-        "A program that gets the same notice on its standard input; words, or a JSON list where one has spaces; or none.",
-    }),
+  notifyWebhook: text(WEBHOOK, parseWebhook).prefault("none").register(docs, {
+    flag: "--notify <url>",
+    env: "UPDRAFT_NOTIFY",
+    envFile: true,
+    secret: false,
+    effect: "Gets a JSON notice when a run ends, has to wait for its endpoint, or goes on after that; or none.",
+  }),
+  notifyCommand: text(COMMAND, parseCommand).prefault("none").register(docs, {
+    flag: "--notify-command <command>",
+    env: "UPDRAFT_NOTIFY_COMMAND",
+    envFile: false,
+    secret: false,
+    effect: "Is started with the same notice on its standard input; words, or a JSON list of them; or none.",
+  }),
   notifySecret: text("at least 16 characters", (value) => (value.length >= 16 ? value : undefined))
     .nullable()
     .default(null)

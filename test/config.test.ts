@@ -47,6 +47,16 @@ describe("where a setting comes from", () => {
     expect(loadLocalSettings(given({ concurrency: "auto" })).concurrency).toBe("auto");
   });
 
+  test("what a job says counts after the flag and before the environment; its folder is taken relative to where one stands", () => {
+    const env = { UPDRAFT_CONCURRENCY: "20", UPDRAFT_JOBS: "etc/jobs" };
+    const job = { concurrency: "15" };
+    expect(loadLocalSettings({ ...given({ concurrency: "10" }, env, config()), job }).concurrency).toBe(10);
+    expect(loadLocalSettings({ ...given({}, env, config()), job })).toMatchObject({
+      concurrency: 15,
+      jobs: join(folder, "etc/jobs"),
+    });
+  });
+
   test("an empty variable counts as not set", () => {
     expect(loadLocalSettings(given({}, { UPDRAFT_CONCURRENCY: "" }, config())).concurrency).toBe(30);
   });
@@ -348,7 +358,7 @@ describe("values", () => {
   test("what a command does not need is not asked for, and the default of each setting is valid", () => {
     expect(loadLocalSettings(given({}, { CONNECTFI_BASE_URL: "nonsense" })).attempts).toBe(5);
     for (const { name, flag, fallback } of SETTINGS) {
-      if (flag === null || fallback === null || name === "dataDir") continue;
+      if (flag === null || fallback === null || name === "dataDir" || name === "jobs") continue;
       expect(loadLocalSettings(given({ [name]: fallback }))).toEqual(loadLocalSettings(given()));
     }
   });

@@ -17,12 +17,14 @@ import { flushed, type Shell, systemShell } from "./shell.ts";
 import { simulateCommand } from "./simulate.ts";
 import { statusCommand } from "./status.ts";
 import { verifyCommand } from "./verify.ts";
+import { watchCommand } from "./watch.ts";
 import { workerCommand } from "./worker.ts";
 
 /** In the order of `--help`. What a command needs beyond its flags it imports when it runs: `--help` stays quick. */
 const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   runCommand,
   checkCommand,
+  watchCommand,
   runsCommand,
   statusCommand,
   pauseCommand,

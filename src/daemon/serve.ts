@@ -5,18 +5,20 @@ import type { Hooks } from "../begin.ts";
 import type { Clock } from "../clock.ts";
 import type { Environment } from "../config.ts";
 import { UpdraftError } from "../errors.ts";
-import type { Schedule } from "../plan/job.ts";
+import type { Schedule, Watch } from "../plan/job.ts";
 import { openRedis, type RedisHome } from "../queue/embedded.ts";
 import { tryLock } from "../queue/file-lock.ts";
 import { type SharedWorker, shareWorker } from "../send/share.ts";
 import type { SpawnedWorker, spawnWorker } from "../send/spawn.ts";
 import type { LocalSettings, Settings } from "../settings.ts";
 import { guard } from "../settle/ledger-file.ts";
+import { watchInbox } from "./inbox.ts";
 import { listen } from "./listen.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
 import { endpointOf, type JobRequest, type RunnerContext, runInTurn } from "./runner.ts";
 import { type ScheduleService, scheduleService } from "./schedule.ts";
-import { aborted, inOrder, stopWithin } from "./services.ts";
+import { aborted, inOrder, makeService, type Service, stopWithin } from "./services.ts";
+import { lineOf } from "./told.ts";
 import { makeTurns, type Turns } from "./turns.ts";
 
 /** Together less than the 30 s after which the system that sent SIGTERM may send SIGKILL. */
@@ -28,6 +30,7 @@ const PING_MS = 1_000;
 export interface ServedJob {
   readonly request: JobRequest;
   readonly schedule: Schedule | null;
+  readonly watch: Watch | null;
 }
 
 export interface ServeRequest {
@@ -55,27 +58,23 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
   const redis = home.connect("serve");
 
   const schedules: ScheduleService[] = [];
+  const watchers: Service[] = [];
   const metrics = metricsOf(jobs, schedules, turns, clock);
-  const runner: RunnerContext = {
-    turns,
-    metrics,
-    clock,
-    notice,
-    hooks: (job, until) => ({ ...hooks, worker: workers.lend(job, until) }),
-  };
-  for (const { request: job, schedule } of jobs) {
-    if (schedule === null) continue;
+  const lend = (job: JobRequest, until: AbortSignal) => ({ ...hooks, redis: home, worker: workers.lend(job, until) });
+  for (const { request: job, schedule, watch } of jobs) {
     const tell = (line: string) => notice(`${job.job}: ${line}`);
     const own = { log: log.child({ job: job.job }), notice: tell };
-    schedules.push(
-      scheduleService({
-        ...{ name: `${job.job}-${endpointOf(job.settings)}`, schedule, redis, env: request.env, clock, ...own },
-        dataDir: settings.dataDir,
-        run: async (file) => (await runInTurn({ ...runner, notice: tell }, job, file, stop, own)).ended,
-      }),
-    );
+    const runner: RunnerContext = { turns, metrics, clock, notice: tell, hooks: lend };
+    if (schedule !== null) {
+      const name = `${job.job}-${endpointOf(job.settings)}`;
+      const run = async (file: string, soft: AbortSignal) =>
+        (await runInTurn(runner, job, file, AbortSignal.any([soft, stop]), own)).ended;
+      const { dataDir } = settings;
+      schedules.push(scheduleService({ name, schedule, redis, dataDir, env: request.env, clock, ...own, run }));
+    }
+    if (watch !== null) watchers.push(watcher(watch, job, { ...runner, notice() {} }, own, stop));
   }
-  const all = inOrder("serve", schedules);
+  const all = inOrder("serve", [...schedules, ...watchers]);
   let ready = false;
   const listening = await listen(settings.listen, {
     async notReady() {
@@ -100,6 +99,28 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
     if (!(await stopWithin(all, STOP_MS, LAST_MS, clock)))
       notice("not all runs have ended in time: they go on at the next start");
   }
+}
+
+/** The lines of the inbox say how each run ended: those of the runner would be a second time. */
+function watcher(
+  watch: Watch,
+  job: JobRequest,
+  runner: RunnerContext,
+  own: Pick<Hooks, "log" | "notice">,
+  stop: AbortSignal,
+): Service {
+  return makeService(`watch ${job.job}`, async ({ soft }, ready) => {
+    ready();
+    const { clock } = runner;
+    // All runs end at once when the process is to, not one service after the other.
+    const end = AbortSignal.any([soft, stop]);
+    const run: Parameters<typeof watchInbox>[0]["run"] = async (file, began) => {
+      const { summary, error } = await runInTurn(runner, job, file, end, { ...own, began });
+      if (error !== null) throw error;
+      return summary;
+    };
+    await watchInbox({ watch, run, told: (what) => own.notice(lineOf(what)), clock, log: own.log }, end);
+  });
 }
 
 function lockFolder(dataDir: string): () => void {

@@ -1,7 +1,8 @@
 // Every field of a job, declared once: what a job file may say, how it is checked, and what people are told of it.
 import * as z from "zod";
 import { AGE, parseAge, parseDuration, SCHEMAS, SETTINGS } from "../settings.ts";
-import { firesEver, isTimeZone, parseWindow } from "./job-times.ts";
+import { isZone } from "../time-window.ts";
+import { firesEver } from "./job-times.ts";
 import type { ColumnFunction, Transform } from "./transform.ts";
 
 /** Settings that a job may give, by the names they have there. */
@@ -16,6 +17,7 @@ export const JOB_SETTINGS = {
   stopAfter: "stopAfter",
   stopAfterSame: "stopAfterSame",
   canary: "canary",
+  window: "window",
   giveUpAfter: "giveUpAfter",
   keep: "keep",
 } as const;
@@ -82,79 +84,85 @@ const transforms = z.array(
   "a list of transforms",
 );
 
-export const watch = z.strictObject({
-  inbox: text.register(docs, {
-    takes: "a folder",
-    fallback: null,
-    effect: "Files put here are run, each once. Relative to the job file.",
-  }),
-  working: text.optional().register(docs, {
-    takes: "a folder",
-    fallback: "`working` beside the inbox",
-    effect: "Where a file is while it is run; on the file system of the inbox.",
-  }),
-  outbox: text.optional().register(docs, {
-    takes: "a folder",
-    fallback: "`outbox` beside the inbox",
-    effect: "Where the reports of each file go, in a folder of its name.",
-  }),
-  archive: text.optional().register(docs, {
-    takes: "a folder",
-    fallback: "`archive` beside the inbox",
-    effect: "Where files go that were run.",
-  }),
-  refused: text.optional().register(docs, {
-    takes: "a folder",
-    fallback: "`refused` beside the inbox",
-    effect: "Where files go that cannot be a run, each with a `.reason.json`.",
-  }),
-  poll: yesOrNo.default(false).register(docs, {
-    takes: "`true` or `false`",
-    fallback: "`false`",
-    effect: "Looks into the folder again and again, for network file systems that tell of no change.",
-  }),
-  done: yesOrNo.default(false).register(docs, {
-    takes: "`true` or `false`",
-    fallback: "`false`",
-    effect: "Takes a file only when an empty one of its name and `.done` after it stands beside it.",
-  }),
-  settle: read("a time from 100ms to 1h, such as 2s", (value) => {
-    const ms = parseDuration(value);
-    return ms !== undefined && ms >= 100 && ms <= 3_600_000 ? ms : undefined;
-  })
-    .prefault("2s")
-    .register(docs, {
-      takes: "a time from 100ms to 1h",
-      fallback: "`2s`",
-      effect: "How long a file's size has to stay the same before it is taken.",
+export const watch = z.strictObject(
+  {
+    inbox: text.register(docs, {
+      takes: "a folder",
+      fallback: null,
+      effect: "Files put here are run, each once. Relative to the job file.",
     }),
-});
+    working: text.optional().register(docs, {
+      takes: "a folder",
+      fallback: "`working` beside the inbox",
+      effect: "Where a file is while it is run; on the file system of the inbox.",
+    }),
+    outbox: text.optional().register(docs, {
+      takes: "a folder",
+      fallback: "`outbox` beside the inbox",
+      effect: "Where the reports of each file go, in a folder of its name.",
+    }),
+    archive: text.optional().register(docs, {
+      takes: "a folder",
+      fallback: "`archive` beside the inbox",
+      effect: "Where files go that were run.",
+    }),
+    refused: text.optional().register(docs, {
+      takes: "a folder",
+      fallback: "`refused` beside the inbox",
+      effect: "Where files go that cannot be a run, each with a `.reason.json`.",
+    }),
+    poll: yesOrNo.default(false).register(docs, {
+      takes: "`true` or `false`",
+      fallback: "`false`",
+      effect: "Looks into the folder again and again, for network file systems that tell of no change.",
+    }),
+    done: yesOrNo.default(false).register(docs, {
+      takes: "`true` or `false`",
+      fallback: "`false`",
+      effect: "Takes a file only when an empty one of its name and `.done` after it stands beside it.",
+    }),
+    settle: read("a time from 100ms to 1h, such as 2s", (value) => {
+      const ms = parseDuration(value);
+      return ms !== undefined && ms >= 100 && ms <= 3_600_000 ? ms : undefined;
+    })
+      .prefault("2s")
+      .register(docs, {
+        takes: "a time from 100ms to 1h",
+        fallback: "`2s`",
+        effect: "How long a file's size has to stay the same before it is taken.",
+      }),
+  },
+  "{inbox, …}",
+);
 
-const timeZone = read("a time zone such as America/New_York", (value) => (isTimeZone(value) ? value : undefined));
+const timeZone = read("a time zone such as America/New_York", (value) => (isZone(value) ? value : undefined));
 
 const scheduleInput = z
-  .strictObject({
-    glob: text.optional().register(docs, {
-      takes: "a pattern of paths",
-      fallback: "none: `command` and `file` are given",
-      effect: "The files to run: `/exports/customers-*.csv`. Relative to the job file.",
-    }),
-    pick: z.enum(["newest", "all"], "newest or all").optional().register(docs, {
-      takes: "`newest` or `all`",
-      fallback: "`newest`",
-      effect: "Which of the files that match; all are run one after the other, the oldest first.",
-    }),
-    command: command.optional().register(docs, {
-      takes: "a program and its arguments",
-      fallback: "none: `glob` is given",
-      effect: "Makes the file. Where it ends with another code than 0, nothing is run.",
-    }),
-    file: text.optional().register(docs, {
-      takes: "a path",
-      fallback: "none: `glob` is given",
-      effect: "The file that the command made. Relative to the job file.",
-    }),
-  })
+  .strictObject(
+    {
+      glob: text.optional().register(docs, {
+        takes: "a pattern of paths",
+        fallback: "none: `command` and `file` are given",
+        effect: "The files to run: `/exports/customers-*.csv`. Relative to the job file.",
+      }),
+      pick: z.enum(["newest", "all"], "newest or all").optional().register(docs, {
+        takes: "`newest` or `all`",
+        fallback: "`newest`",
+        effect: "Which of the files that match; all are run one after the other, the oldest first.",
+      }),
+      command: command.optional().register(docs, {
+        takes: "a program and its arguments",
+        fallback: "none: `glob` is given",
+        effect: "Makes the file. Where it ends with another code than 0, nothing is run.",
+      }),
+      file: text.optional().register(docs, {
+        takes: "a path",
+        fallback: "none: `glob` is given",
+        effect: "The file that the command made. Relative to the job file.",
+      }),
+    },
+    "{glob, pick} or {command, file}",
+  )
   .transform(({ glob, pick, command: words, file }, context) => {
     if (glob !== undefined && words === undefined && file === undefined)
       return { glob, pick: pick ?? ("newest" as const) };
@@ -164,30 +172,34 @@ const scheduleInput = z
     return z.NEVER;
   });
 
-export const schedule = z.strictObject({
-  cron: read("a cron pattern that fires, such as 0 2 * * *", (value) =>
-    firesEver(value) ? value : undefined,
-  ).register(docs, {
-    takes: "a cron pattern",
-    fallback: null,
-    effect: "When the job runs: minute, hour, day of the month, month, day of the week; seconds may stand before them.",
-  }),
-  timeZone: timeZone.prefault("UTC").register(docs, {
-    takes: "a time zone",
-    fallback: "`UTC`",
-    effect: "Whose clock the pattern means.",
-  }),
-  input: scheduleInput.register(docs, {
-    takes: "`{glob, pick}` or `{command, file}`",
-    fallback: null,
-    effect: "What is run.",
-  }),
-  missed: z.enum(["run-once", "skip"], "run-once or skip").default("run-once").register(docs, {
-    takes: "`run-once` or `skip`",
-    fallback: "`run-once`",
-    effect: "What becomes of times at which nothing served the job: one run as soon as something does, or none.",
-  }),
-});
+export const schedule = z.strictObject(
+  {
+    cron: read("a cron pattern that fires, such as 0 2 * * *", (value) =>
+      firesEver(value) ? value : undefined,
+    ).register(docs, {
+      takes: "a cron pattern",
+      fallback: null,
+      effect:
+        "When the job runs: minute, hour, day of the month, month, day of the week; seconds may stand before them.",
+    }),
+    timeZone: timeZone.prefault("UTC").register(docs, {
+      takes: "a time zone",
+      fallback: "`UTC`",
+      effect: "Whose clock the pattern means.",
+    }),
+    input: scheduleInput.register(docs, {
+      takes: "`{glob, pick}` or `{command, file}`",
+      fallback: null,
+      effect: "What is run.",
+    }),
+    missed: z.enum(["run-once", "skip"], "run-once or skip").default("run-once").register(docs, {
+      takes: "`run-once` or `skip`",
+      fallback: "`run-once`",
+      effect: "What becomes of times at which nothing served the job: one run as soon as something does, or none.",
+    }),
+  },
+  "{cron, input, …}",
+);
 
 const changedOnly = z.strictObject({
   recheckAfter: read(AGE, parseAge).optional().register(docs, {
@@ -198,26 +210,29 @@ const changedOnly = z.strictObject({
 });
 
 const notify = z
-  .strictObject({
-    webhook: z
-      .url({ protocol: /^https?$/, error: "a URL that begins with https:// or http://" })
-      .optional()
-      .register(docs, {
-        takes: "a URL",
-        fallback: "none",
-        effect: "Is sent a JSON message, with POST, when a run ends, changes for the worse or recovers.",
+  .strictObject(
+    {
+      webhook: z
+        .url({ protocol: /^https?$/, error: "a URL that begins with https:// or http://" })
+        .optional()
+        .register(docs, {
+          takes: "a URL",
+          fallback: "none",
+          effect: "Is sent a JSON message, with POST, when a run ends, changes for the worse or recovers.",
+        }),
+      secretEnv: text.optional().register(docs, {
+        takes: "the name of an environment variable",
+        fallback: "none: messages are not signed",
+        effect: "Holds the secret that messages to the webhook are signed with (HMAC-SHA256).",
       }),
-    secretEnv: text.optional().register(docs, {
-      takes: "the name of an environment variable",
-      fallback: "none: messages are not signed",
-      effect: "Holds the secret that messages to the webhook are signed with (HMAC-SHA256).",
-    }),
-    command: command.optional().register(docs, {
-      takes: "a program and its arguments",
-      fallback: "none",
-      effect: "Is started with the same message on its standard input.",
-    }),
-  })
+      command: command.optional().register(docs, {
+        takes: "a program and its arguments",
+        fallback: "none",
+        effect: "Is started with the same message on its standard input.",
+      }),
+    },
+    "{webhook, command}",
+  )
   .refine(
     ({ webhook, command: words }) => webhook !== undefined || words !== undefined,
     "a webhook, a command or both",
@@ -278,6 +293,7 @@ export const schema = z.strictObject(
     stopAfter: setting("stopAfter"),
     stopAfterSame: setting("stopAfterSame"),
     canary: setting("canary"),
+    window: setting("window"),
     giveUpAfter: setting("giveUpAfter"),
     keep: setting("keep"),
     changedOnly: z
@@ -307,20 +323,19 @@ export const schema = z.strictObject(
       fallback: "none",
       effect: "When `updraft serve` runs the job, and with what.",
     }),
-    window: read("a window such as 01:00-05:00 America/New_York, its begin and its end not the same", parseWindow)
-      .optional()
-      .register(docs, {
-        takes: "`HH:MM-HH:MM` and a time zone",
-        fallback: "always",
-        effect: "When rows may be sent; outside of it the run is paused. It may go over midnight.",
-      }),
     notify: notify.optional().register(docs, {
       takes: "`{webhook, command}`",
       fallback: "none",
       effect: "Who is told how runs end.",
     }),
     examples: z
-      .array(z.strictObject({ record: values, update: z.unknown() }, "{record, update}"), "a list of {record, update}")
+      .array(
+        z.strictObject(
+          { record: values, update: z.custom<unknown>((value) => value !== undefined, "an update, or null") },
+          "{record, update}",
+        ),
+        "a list of {record, update}",
+      )
       .default([])
       .register(docs, {
         takes: "a list of `{record, update}`",
@@ -347,7 +362,7 @@ function fieldsOf(object: z.ZodObject, parent: string): Field[] {
     if (doc === undefined) throw new Error(`the field ${key} of a job is not described`);
     const inner = objectIn(field as z.ZodType);
     return [{ key, ...doc }, ...(inner === null ? [] : fieldsOf(inner, `${key}.`))];
-  });
+  }, "{recheckAfter}");
 }
 
 /** The object that a field takes, behind what makes it optional. */

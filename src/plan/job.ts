@@ -2,7 +2,6 @@
 import { resolve } from "node:path";
 import type * as z from "zod";
 import { JOB_SETTINGS, type JobSettingKey, type schedule, schema, type watch } from "./job-schema.ts";
-import type { Window } from "./job-times.ts";
 import type { ColumnFunction, Transform } from "./transform.ts";
 
 type JobSetting = (typeof JOB_SETTINGS)[JobSettingKey];
@@ -25,7 +24,6 @@ export interface Job {
   readonly duplicates: "in-order" | "last-wins" | "reject";
   readonly watch: Watch | null;
   readonly schedule: Schedule | null;
-  readonly window: Window | null;
   readonly notify: Notify | null;
   readonly examples: readonly { readonly record: Readonly<Record<string, string>>; readonly update: unknown }[];
 }
@@ -77,10 +75,10 @@ export type ParsedJob =
 export function parseJob(definition: unknown, folder: string): ParsedJob {
   const { data, error } = schema.safeParse(definition);
   if (error) return { job: null, issues: error.issues.flatMap(plain) };
-  const { name, columns, constants, ignoreColumns, duplicates, examples, window = null } = data;
+  const { name, columns, constants, ignoreColumns, duplicates, examples } = data;
   return {
     job: {
-      ...{ name, columns, constants, transforms: data.transforms, ignoreColumns, duplicates, examples, window },
+      ...{ name, columns, constants, transforms: data.transforms, ignoreColumns, duplicates, examples },
       settings: settingsOf(data),
       changedOnly: changedOnlyOf(data.changedOnly),
       watch: data.watch === undefined ? null : watchOf(data.watch, folder),

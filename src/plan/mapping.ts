@@ -1,4 +1,5 @@
 // A file's columns and the job's settings in; which column gives which property, checked before anything is sent, out.
+import type * as z from "zod";
 import type { Contract } from "../endpoint/contract.ts";
 import { UpdraftError } from "../errors.ts";
 import { makeNames, type Names, type Slot } from "./names.ts";
@@ -132,18 +133,23 @@ function readConstants({ settings, contract, today }: PlanInput, names: Names): 
     if (constants[slot.index] !== "") throw new UpdraftError("set-twice", { property });
     const value = text.trim();
     if (value === "") throw new UpdraftError("set-empty", { property });
-    const body = {
-      [contract.identity]: "any",
-      ...(slot.of === null
-        ? { [slot.property.name]: value }
-        : { [slot.of.group.name]: [{ type: slot.of.type, [slot.property.name]: value }] }),
-    };
-    const issues = schema.safeParse(body).error?.issues ?? [];
-    if (issues.some((issue) => issue.path.at(-1) === slot.property.name))
+    if (!fits(schema, contract, slot, value))
       throw new UpdraftError("set-invalid", { property, expected: slot.property.expected, got: gotOf(value) });
     constants[slot.index] = value;
   }
   return constants;
+}
+
+/** Whether the endpoint takes the value for this property, whatever the other properties are. */
+export function constantFits(contract: Contract, today: string, slot: Slot, value: string): boolean {
+  return fits(contract.updateSchema(today), contract, slot, value);
+}
+
+function fits(schema: z.ZodType, { identity }: Contract, { of, property }: Slot, value: string): boolean {
+  const given = { [property.name]: value };
+  const body = { [identity]: "any", ...(of === null ? given : { [of.group.name]: [{ type: of.type, ...given }] }) };
+  const issues = schema.safeParse(body).error?.issues ?? [];
+  return !issues.some((issue) => issue.path.at(-1) === property.name);
 }
 
 /**
@@ -188,7 +194,7 @@ function unknownColumns(input: PlanInput, names: Names, unknown: readonly number
   });
 }
 
-function knownNames(contract: Contract): string {
+export function knownNames(contract: Contract): string {
   return [...contract.properties, ...contract.groups.flatMap((group) => group.parts)]
     .map(({ name }) => name)
     .join(", ");
@@ -209,6 +215,6 @@ function quoted(name: string): string {
 }
 
 /** On one line of a terminal, and not longer than a name can sensibly be. */
-export function printable(name: string): string {
-  return name.slice(0, 80).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
+export function printable(name: string, most = 80): string {
+  return name.slice(0, most).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
 }

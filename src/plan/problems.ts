@@ -89,7 +89,8 @@ function expectedOf(contract: Contract, path: readonly PropertyKey[], name: stri
   return group.parts.find((one) => one.name === name)?.expected ?? "text";
 }
 
-function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
+/** What stands at a path; undefined where nothing does. */
+export function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
   let value = body;
   for (const part of path) {
     if (typeof value !== "object" || value === null) return undefined;

@@ -55,6 +55,17 @@ export async function findRedis(options: RedisOptions): Promise<RedisHome | null
   return redisUrl !== null || (await isServing(dataDir)) ? openRedis(options) : null;
 }
 
+/** The same Redis for one of many users in a process: its `close` ends the clients that it made, and nothing else. */
+export function guestOf(home: RedisHome, clock: Clock): RedisHome {
+  const clients = new Set<Redis>();
+  const connect = (role: string) => {
+    const client = home.connect(role);
+    clients.add(client);
+    return client.once("end", () => clients.delete(client));
+  };
+  return { ...home, connect, close: () => endAll(clients, clock) };
+}
+
 function makeHome(
   target: string | { socket: string },
   embedded: boolean,
@@ -66,18 +77,14 @@ function makeHome(
   let closing: Promise<void> | null = null;
   const onClient = (client: Redis) => {
     clients.add(client);
-    client.on("close", () => {
+    // Not "close": a client of a run that is over ends by itself, while others go on.
+    client.on("reconnecting", () => {
       if (closing === null) onLost();
     });
     client.once("end", () => clients.delete(client));
   };
   const close = async () => {
-    const ended = [...clients].map((client) => new Promise((resolve) => client.once("end", resolve)));
-    for (const client of clients) disconnect(client);
-    // One that is told in the midst of connecting may never say that it ended; nothing is lost with it.
-    const patience = new AbortController();
-    await Promise.race([Promise.all(ended), clock.sleep(END_MS, patience.signal)]);
-    patience.abort();
+    await endAll(clients, clock);
     await leave();
   };
   return {
@@ -92,6 +99,15 @@ function makeHome(
       return closing;
     },
   };
+}
+
+async function endAll(clients: ReadonlySet<Redis>, clock: Clock): Promise<void> {
+  const ended = [...clients].map((client) => new Promise((resolve) => client.once("end", resolve)));
+  for (const client of clients) disconnect(client);
+  // One that is told in the midst of connecting may never say that it ended; nothing is lost with it.
+  const patience = new AbortController();
+  await Promise.race([Promise.all(ended), clock.sleep(END_MS, patience.signal)]);
+  patience.abort();
 }
 
 /** One that waits to connect again has no connection to end, and told to it would never say that it is at its end. */

@@ -33,6 +33,7 @@ function jobOf(name: string, { cron = "* * * * * *", flags = {} }: Given = {}): 
   return {
     request: { job: name, mapping, settings: settingsOf(flags) },
     schedule: { cron, timeZone: "UTC", missed: "run-once", input },
+    watch: null,
   };
 }
 

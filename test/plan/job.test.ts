@@ -26,7 +26,6 @@ describe("parseJob", () => {
       duplicates: "in-order",
       watch: null,
       schedule: null,
-      window: null,
       notify: null,
       examples: [],
     });
@@ -83,12 +82,10 @@ describe("parseJob", () => {
     expect(
       job({
         changedOnly: { recheckAfter: "30d" },
-        window: "22:00-05:30 America/New_York",
         notify: { webhook: "https://hooks.example.com/x", secretEnv: "HOOK_SECRET" },
       }),
     ).toMatchObject({
       changedOnly: { recheckAfter: 30 * 86_400_000 },
-      window: { from: "22:00", to: "05:30", timeZone: "America/New_York" },
       notify: { webhook: "https://hooks.example.com/x", secretEnv: "HOOK_SECRET", command: null },
     });
     expect(job({ changedOnly: true })?.changedOnly).toEqual({ recheckAfter: null });
@@ -124,11 +121,11 @@ describe("parseJob", () => {
     [{ name: "a", watch: { inbox: "in", settle: "1ms" } }, "watch.settle: a time from 100ms to 1h, such as 2s"],
     [
       { name: "a", window: "01:00-01:00 UTC" },
-      "window: a window such as 01:00-05:00 America/New_York, its begin and its end not the same",
+      "window: hours and a time zone such as 01:00-05:00 America/New_York: two different hours, or none to send at any time",
     ],
     [
       { name: "a", window: "01:00-05:00 Mars/Base" },
-      "window: a window such as 01:00-05:00 America/New_York, its begin and its end not the same",
+      "window: hours and a time zone such as 01:00-05:00 America/New_York: a time zone that exists",
     ],
     [{ name: "a", notify: {} }, "notify: a webhook, a command or both"],
     [{ name: "a", notify: { command: [] } }, "notify.command: a list of texts: a program and its arguments"],

@@ -1,0 +1,179 @@
+// A complete file of an inbox in; the same file where no other process takes it, out: by one rename, and a lock that dies with its process.
+import { randomBytes } from "node:crypto";
+import { type BigIntStats, readFileSync, writeFileSync } from "node:fs";
+import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import type { Clock } from "../clock.ts";
+import { type Release, tryLock } from "../queue/file-lock.ts";
+import { putIn } from "./deliver.ts";
+import { MARKER } from "./names.ts";
+import type { Sight } from "./ripe.ts";
+import { codeOf, type WatchOptions } from "./watch-folders.ts";
+
+/** A file that this process has, alone: in a folder of its own, so that files of one name can be there at once. */
+export interface Claimed {
+  /** Names this taking of the file. */
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+  /** What is known of its run: null before it began. */
+  readonly note: Note | null;
+  /** Notes that its run began, with what the file was then. It survives the machine. */
+  begin(note: Note): void;
+  /** The file has been moved away: nothing of it is left here. */
+  end(): Promise<void>;
+  /** Leaves it where it is, for whoever comes next. */
+  release(): void;
+}
+
+const noteShape = z.object({ run: z.string(), print: z.string() });
+export type Note = z.infer<typeof noteShape>;
+
+const LOCK = ".lock";
+const NOTE = ".run";
+/** A folder without a file is of a process that is just taking one, or of one that died then: told apart by its age. */
+const ABANDONED_MS = 3_600_000;
+
+/** What is in an inbox, or in a folder of `working`, as one look finds it; null for what is no regular file, or gone. */
+export async function sightOf(path: string, name: string, marked: boolean | null): Promise<Sight | null> {
+  const found = await lstat(path, { bigint: true }).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  });
+  if (found === null || !found.isFile()) return null;
+  return { path, name, print: printOf(found), size: Number(found.size), mtime: Number(found.mtimeMs), marked };
+}
+
+function printOf({ ino, size, mtimeNs }: BigIntStats): string {
+  return `${ino} ${size} ${mtimeNs}`;
+}
+
+/**
+ * Null where another process was quicker, or it is not there any more. Throws what the file system says where it cannot be moved.
+ * @param mark of its inbox: other inboxes may have the same `working`
+ */
+export async function claimFile(watch: WatchOptions, mark: string, sight: Sight): Promise<Claimed | null> {
+  const { name } = sight;
+  const { dir, id, release } = await makeDesk(watch.working, mark);
+  const path = join(dir, name);
+  const marker = name + MARKER;
+  const giveUp = async () => {
+    release();
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    // The marker first: one that stayed behind would say of the next file of this name that it is complete.
+    if (watch.done) await rename(join(watch.inbox, marker), join(dir, marker));
+    await rename(sight.path, path);
+    // Somebody may have put a link in its place in this instant.
+    if ((await lstat(path)).isFile()) return claimed(dir, id, name, release);
+    await putIn(path, watch.inbox, () => name, 1);
+  } catch (error) {
+    if (watch.done) await putMarkerBack(watch, dir, marker);
+    await giveUp();
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  }
+  if (watch.done) await putMarkerBack(watch, dir, marker);
+  await giveUp();
+  return null;
+}
+
+/** A folder that this process has locked. */
+async function makeDesk(working: string, mark: string): Promise<{ dir: string; id: string; release: Release }> {
+  for (;;) {
+    const id = `${mark}-${randomBytes(8).toString("hex")}`;
+    const dir = join(working, id);
+    await mkdir(dir, { mode: 0o700 });
+    // Null where another process looked into it before it was locked.
+    const release = tryLock(join(dir, LOCK), "exclusive");
+    if (release !== null) return { dir, id, release };
+  }
+}
+
+function claimed(dir: string, id: string, name: string, release: Release): Claimed {
+  let note = readNote(dir);
+  return {
+    id,
+    name,
+    path: join(dir, name),
+    get note() {
+      return note;
+    },
+    begin(begun) {
+      writeFileSync(join(dir, NOTE), JSON.stringify(begun), { mode: 0o600, flush: true });
+      note = begun;
+    },
+    async end() {
+      release();
+      await rm(dir, { recursive: true, force: true });
+    },
+    release,
+  };
+}
+
+/** A process died while it wrote it: nothing had been sent. */
+function readNote(dir: string): Note | null {
+  try {
+    return noteShape.parse(JSON.parse(readFileSync(join(dir, NOTE), "utf8")));
+  } catch {
+    return null;
+  }
+}
+
+/** Files in `working` that nobody has: those of processes that are gone. */
+export async function adoptLeft(
+  watch: WatchOptions,
+  mark: string,
+  mine: ReadonlySet<string>,
+  clock: Clock,
+): Promise<Claimed[]> {
+  const found: Claimed[] = [];
+  for (const id of await readdir(watch.working)) {
+    if (!id.startsWith(`${mark}-`) || mine.has(id)) continue;
+    const dir = join(watch.working, id);
+    const release = await lockLeft(dir);
+    if (release === null) continue;
+    const name = await takeStock(watch, dir);
+    if (name !== null) found.push(claimed(dir, id, name, release));
+    else {
+      const { mtimeMs } = await lstat(dir);
+      release();
+      if (clock.wall() - mtimeMs > ABANDONED_MS) await rm(dir, { recursive: true, force: true });
+    }
+  }
+  return found;
+}
+
+/** Null while its process lives, and where it has just been taken away. */
+async function lockLeft(dir: string): Promise<Release | null> {
+  try {
+    return tryLock(join(dir, LOCK), "exclusive");
+  } catch (error) {
+    if ((await lstat(dir).catch(() => null)) === null) return null;
+    throw error;
+  }
+}
+
+/** The file in the folder. A marker without its file goes back to it: its process died between the two. */
+async function takeStock(watch: WatchOptions, dir: string): Promise<string | null> {
+  const names = (await readdir(dir)).filter((name) => name !== LOCK && name !== NOTE);
+  const file = names.find(
+    (name) => !names.some((other) => name === other + MARKER) && !(watch.done && isLone(name, names)),
+  );
+  if (file === undefined) for (const marker of names) await putMarkerBack(watch, dir, marker);
+  return file ?? null;
+}
+
+function isLone(name: string, names: readonly string[]): boolean {
+  return names.length === 1 && name.endsWith(MARKER);
+}
+
+async function putMarkerBack({ inbox }: WatchOptions, dir: string, marker: string): Promise<void> {
+  try {
+    await putIn(join(dir, marker), inbox, () => marker, 1);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+}

@@ -1,0 +1,101 @@
+// How the run of a taken file ended in; what becomes of the file, out.
+import { type ErrorFields, EXIT, UpdraftError } from "../errors.ts";
+import { INPUT_ERRORS } from "../input-errors.ts";
+import type { Summary } from "../write/summary.ts";
+
+export type Fate =
+  /** Its run is over: reports to the outbox, the file to the archive. */
+  | { readonly kind: "archive"; readonly dir: string; readonly run: string }
+  /** It is no run, or one that a person has to look at: to the refused ones. `dir` where there are reports, of `run`. */
+  | { readonly kind: "refuse"; readonly error: UpdraftError; readonly run: string | null; readonly dir: string | null }
+  /** Applied before, as another file: a note goes to the outbox. */
+  | { readonly kind: "repeated"; readonly error: UpdraftError; readonly run: string }
+  /** It was written to before a row of it was sent: it is looked at as if it had just come. */
+  | { readonly kind: "settle" }
+  /** Another process has its run for now. */
+  | { readonly kind: "wait"; readonly error: UpdraftError }
+  /** Nothing can be run just now: it stays, and so does the order of the files behind it. */
+  | { readonly kind: "rest"; readonly message: string }
+  /** This process is to end: the file waits for the next one. */
+  | { readonly kind: "leave" }
+  /** Somebody took it away. */
+  | { readonly kind: "gone" };
+
+export interface Ended {
+  /** Null where its turn did not come. */
+  readonly summary: Summary | null;
+  /** Thrown instead; null where nothing was. */
+  readonly error: unknown;
+  /** Of its run, in this spell or an earlier one: null where none began. */
+  readonly began: string | null;
+  /** The file is not what it was when its run began. */
+  readonly changed: boolean;
+}
+
+/** `set-invalid` and its kind say that the settings are wrong, whatever the file. */
+const isOfFile = (code: string) =>
+  Object.hasOwn(INPUT_ERRORS, code) && (!code.startsWith("set-") || code === "set-and-column");
+
+/** Throws the error that is nobody's but the program's, or the settings'. @param name the file's, as it was dropped */
+export function fateOf({ summary, error, began, changed }: Ended, name: string): Fate {
+  if (error !== null) return afterError(error, began, changed, name);
+  if (summary === null) return { kind: "leave" };
+  const { run, state, reports, stopped } = summary;
+  if (run === null) throw new Error("a run has a name");
+  const { dir } = reports;
+  switch (state) {
+    case "complete":
+    case "cancelled":
+      return changed ? { kind: "refuse", error: grew(name, run), run, dir } : { kind: "archive", dir, run };
+    case "stopped": {
+      const why = stopped?.message ?? "";
+      return { kind: "refuse", error: new UpdraftError("watch-run-stopped", { file: name, run, why }), run, dir };
+    }
+    case "blocked":
+      return { kind: "rest", message: summary.warnings.at(-1) ?? "the endpoint refused the credentials" };
+    case "interrupted":
+      return { kind: "leave" };
+    default:
+      throw new Error(`a run does not end ${state}`);
+  }
+}
+
+function afterError(error: unknown, began: string | null, changed: boolean, name: string): Fate {
+  if (!(error instanceof UpdraftError)) throw error;
+  const { code } = error;
+  if (code === "run-finished") {
+    const { run, dir } = texts(error.fields);
+    // This process, or the one that had the file before, died between the end of the run and the move of the file.
+    if (began === run)
+      return changed ? { kind: "refuse", error: grew(name, run), run, dir } : { kind: "archive", dir, run };
+    return { kind: "repeated", error, run };
+  }
+  if (code === "file-changed" && began === null) return { kind: "settle" };
+  if (code === "file-missing") return { kind: "gone" };
+  if (code === "run-held" || code === "run-held-by" || code === "run-taken-over") return { kind: "wait", error };
+  if (isOfFile(code) || code.startsWith("ledger-"))
+    return { kind: "refuse", error: about(error, name), run: began, dir: null };
+  if (error.exit === EXIT.infrastructure) return { kind: "rest", message: error.message };
+  throw error;
+}
+
+/** The same error, of the file as people know it: where it is just now is nobody's business. */
+function about({ code, fields, cause }: UpdraftError, name: string): UpdraftError {
+  return new UpdraftError(code, code.startsWith("ledger-") ? fields : { ...fields, file: name }, { cause });
+}
+
+function grew(file: string, run: string): UpdraftError {
+  return new UpdraftError("watch-file-grew", { file, run });
+}
+
+function texts(fields: ErrorFields): { run: string; dir: string } {
+  return { run: String(fields.run), dir: String(fields.dir) };
+}
+
+const REST_FIRST_MS = 15_000;
+const REST_MOST_MS = 300_000;
+
+/** Milliseconds to wait after so many rests in a row. */
+export function restAfter(rests: number): number {
+  return Math.min(REST_MOST_MS, REST_FIRST_MS * 2 ** rests);
+}

@@ -1,0 +1,68 @@
+// One folder and the settings of `run` in; its files run by one worker process and one Redis until it is stopped, a line for each, out.
+import type { Logger } from "pino";
+import { systemClock as clock } from "../clock.ts";
+import { condor as contract } from "../endpoint/condor.ts";
+import { runFile } from "../pipeline.ts";
+import { makePlan } from "../plan/make-plan.ts";
+import type { MappingSettings } from "../plan/plan.ts";
+import { openRedis } from "../queue/embedded.ts";
+import { shareWorker } from "../send/share.ts";
+import type { SpawnedWorker } from "../send/spawn.ts";
+import type { Settings } from "../settings.ts";
+import { watchInbox } from "./inbox.ts";
+import { lineOf } from "./told.ts";
+import type { WatchOptions } from "./watch-folders.ts";
+
+export interface WatchRequest {
+  readonly watch: WatchOptions;
+  readonly mapping: MappingSettings;
+  readonly settings: Settings;
+  /** Started ahead, while this process read its libraries; ended with it. */
+  readonly worker: SpawnedWorker;
+  spawn(): SpawnedWorker;
+  readonly log: Logger;
+  /** One line for each thing that becomes of a file. */
+  tell(line: string): void;
+  notice(line: string): void;
+}
+
+/** Throws as watchInbox and openRedis do, and what is wrong with the mapping whatever the file. */
+export async function watchFolder(request: WatchRequest, stop: AbortSignal): Promise<void> {
+  const { watch, mapping, settings, log, tell, notice } = request;
+  await using closing = new AsyncDisposableStack();
+  let first: SpawnedWorker | null = request.worker;
+  const launch = () => {
+    const launched = first ?? request.spawn();
+    first = null;
+    return launched;
+  };
+  const worker = closing.adopt(shareWorker(launch), (shared) => shared.end());
+  refuseMapping(mapping);
+  const redis = closing.adopt(await openRedis({ ...settings, clock }), (home) => home.close());
+  await watchInbox(
+    {
+      watch,
+      run: (file, began) =>
+        runFile(
+          { file, job: "default", mapping, settings, limit: null, again: false },
+          {
+            ...{ log, notice, redis, began, worker: worker.lend(stop), progress() {} },
+            confirm: async () => {},
+            confirmRest: async () => true,
+          },
+          stop,
+        ),
+      told: (what) => tell(lineOf(what)),
+      clock,
+      log,
+    },
+    stop,
+  );
+}
+
+/** What is wrong with it for every file alike must not be found with the first one: all would be refused for it. */
+function refuseMapping({ set }: MappingSettings): void {
+  const today = new Date(clock.wall()).toISOString().slice(0, 10);
+  const settings = { set, ignoreColumns: [] };
+  makePlan({ columns: ["customerId"], format: "csv", settings, contract, today, fileName: "" });
+}

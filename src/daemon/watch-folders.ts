@@ -1,0 +1,101 @@
+// The folders of a watched folder in; all of them there and fit for it, or the reason why one is not, out.
+import { randomBytes } from "node:crypto";
+import { mkdir, realpath, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { UpdraftError } from "../errors.ts";
+
+export interface WatchOptions {
+  /** Absolute, as the others: where files are dropped. */
+  readonly inbox: string;
+  /** A file that was taken, as long as it is worked on. */
+  readonly working: string;
+  /** For each file a folder with its reports. */
+  readonly outbox: string;
+  /** Files whose run is over. */
+  readonly archive: string;
+  /** Files that cannot be a run, each with its reason beside it. */
+  readonly refused: string;
+  /** For network file systems, which tell of no changes: looks by itself. */
+  readonly poll: boolean;
+  /** A file is complete when `<file>.done` is there, and not before. */
+  readonly done: boolean;
+  /** Milliseconds for which size and time of change of a file must have stayed as they are; of no matter with `done`. */
+  readonly settle: number;
+}
+
+const OTHERS = ["working", "outbox", "archive", "refused"] as const;
+
+/** Where the other folders are unless they are named: beside the inbox. */
+export function besides(inbox: string): Pick<WatchOptions, (typeof OTHERS)[number]> {
+  const at = (name: string) => join(dirname(inbox), name);
+  return { working: at("working"), outbox: at("outbox"), archive: at("archive"), refused: at("refused") };
+}
+
+/** A name that no file which is taken has, and that says whose it is. */
+export const hiddenName = () => `.updraft-${randomBytes(8).toString("hex")}`;
+export const isHiddenName = (name: string) => /^\.updraft-[0-9a-f]{16}$/.test(name);
+
+/**
+ * Makes what is missing but the inbox, and tries whether a file can go its way: a folder that cannot be written to, or is on
+ * another file system, is found before the first file is in its way.
+ * @throws UpdraftError `watch-folder-missing`, `watch-folder-unusable`, `watch-folders-apart`, `watch-folders-same`
+ */
+export async function prepareFolders(watch: WatchOptions): Promise<void> {
+  const { inbox } = watch;
+  const found = await stat(inbox).catch((cause: unknown) => {
+    if (codeOf(cause) === "ENOENT") throw new UpdraftError("watch-folder-missing", { folder: inbox }, { cause });
+    throw unusable(inbox, cause);
+  });
+  if (!found.isDirectory()) throw new UpdraftError("watch-folder-unusable", { folder: inbox, reason: "ENOTDIR" });
+  for (const name of OTHERS) {
+    // What was dropped is a customer's: nobody else may look at it where we keep it.
+    await mkdir(watch[name], { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+      throw unusable(watch[name], cause);
+    });
+  }
+  await refuseSame(watch);
+  await tryWay(watch);
+}
+
+async function refuseSame(watch: WatchOptions): Promise<void> {
+  const known = new Map<string, string>();
+  for (const folder of [watch.inbox, ...OTHERS.map((name) => watch[name])]) {
+    const real = await realpath(folder);
+    const other = known.get(real);
+    if (other !== undefined) throw new UpdraftError("watch-folders-same", { one: other, other: folder });
+    known.set(real, folder);
+  }
+}
+
+/** The way of a file, with one of no content: from the inbox through all folders that files are moved to. */
+async function tryWay({ inbox, working, outbox, archive, refused }: WatchOptions): Promise<void> {
+  const name = hiddenName();
+  let at = join(inbox, name);
+  await writeFile(at, "", { flag: "wx", mode: 0o600 }).catch((cause: unknown) => {
+    throw unusable(inbox, cause);
+  });
+  try {
+    for (const folder of [working, archive, refused]) {
+      const to = join(folder, name);
+      await rename(at, to).catch((cause: unknown) => {
+        if (codeOf(cause) === "EXDEV") throw new UpdraftError("watch-folders-apart", { folder, inbox }, { cause });
+        throw unusable(folder, cause);
+      });
+      at = to;
+    }
+  } finally {
+    await rm(at, { force: true });
+  }
+  await mkdir(join(outbox, name)).catch((cause: unknown) => {
+    throw unusable(outbox, cause);
+  });
+  await rmdir(join(outbox, name));
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown cause";
+}
+
+function unusable(folder: string, cause: unknown): UpdraftError {
+  return new UpdraftError("watch-folder-unusable", { folder, reason: codeOf(cause) }, { cause });
+}

@@ -1,0 +1,154 @@
+// The transforms that come with the program: a property's text as files write it in; the text that the endpoint takes out.
+import countries from "i18n-iso-countries/codes.json" with { type: "json" };
+import english from "i18n-iso-countries/langs/en.json" with { type: "json" };
+import {
+  type CountryCode,
+  isSupportedCountry,
+  type PhoneNumber,
+  parsePhoneNumberFromString,
+} from "libphonenumber-js/min";
+import type { Transform } from "./transform.ts";
+import { US_STATES } from "./us-states.ts";
+
+/** What `apply` throws: the row is rejected with the transform's name and what it expects, not with this. */
+const cannotRead = () => new Error("it cannot be read");
+
+function make(name: string, expected: string, apply: (value: string) => string): Transform {
+  return { name, expected, version: 1, apply };
+}
+
+/** `  12   Main\tSt ` → `12 Main St`; no-break spaces count. */
+export const spaces = make("spaces", "text", (value) => value.trim().replace(/\s+/g, " "));
+
+export const upperCase = make("upper case", "text", (value) => value.toUpperCase());
+
+export const lowerCase = make("lower case", "text", (value) => value.toLowerCase());
+
+/** `215-555-0100` → `2155550100`. A text without a digit is refused: it would be no text. */
+export const digitsOnly = make("digits only", "at least one digit", (value) => {
+  const digits = value.replace(/\D/g, "");
+  if (digits === "") throw cannotRead();
+  return digits;
+});
+
+/** `7030` → `07030`, `07030-1234` and `070301234` → `07030`, Excel's `7030.0` → `07030`. The lowest ZIP code is 00501. */
+export const zip5 = make("zip5", "a ZIP code of 3 to 5 digits, or ZIP+4", (value) => {
+  const text = value.trim();
+  const [, zip] = /^(\d{3,5})(?:\.0+|[ -](?:\d{4})?)?$/.exec(text) ?? /^(\d{3,5})\d{4}(?:\.0+)?$/.exec(text) ?? [];
+  if (zip === undefined) throw cannotRead();
+  return zip.padStart(5, "0");
+});
+
+/** `(215) 555-0100` and `+1 215 555 0100` → `2155550100`; an extension is left out. `country`: of numbers without `+`. */
+export function phoneNumber(country: CountryCode): Transform {
+  return make(`phone number ${known(country)}`, "a phone number", (value) =>
+    String(phone(value, country).nationalNumber),
+  );
+}
+
+/** `(215) 555-0100` → `1`, `+44 20 7946 0958` → `44`. `country`: of numbers without `+`. */
+export function dialingCode(country: CountryCode): Transform {
+  return make(`dialing code ${known(country)}`, "a phone number", (value) =>
+    String(phone(value, country).countryCallingCode),
+  );
+}
+
+function known(country: CountryCode): CountryCode {
+  if (!isSupportedCountry(country))
+    throw new Error(`no phone numbers are known of the country ${country}: expected two letters such as US`);
+  return country;
+}
+
+function phone(value: string, country: CountryCode): PhoneNumber {
+  const found = parsePhoneNumberFromString(value, { defaultCountry: country, extract: false });
+  if (found?.isPossible() !== true) throw cannotRead();
+  return found;
+}
+
+const PARTS: Readonly<Record<string, string>> = {
+  YYYY: "(?<year>\\d{4})",
+  MM: "(?<month>\\d\\d)",
+  DD: "(?<day>\\d\\d)",
+};
+
+/**
+ * Any text with `YYYY`, `MM` and `DD` once each, such as `MM/DD/YYYY`, `DD.MM.YYYY` or `YYYYMMDD`; or `Excel serial`, the days since 1900 as
+ * Excel counts them. Where something stands between them, month and day may have one digit; midnight behind a date is cut.
+ * Whether there is such a day is checked afterwards, as for any date.
+ */
+export function date(format: string): Transform {
+  if (format === "Excel serial") return make("date Excel serial", "a day's number as Excel counts them", excelDate);
+  const tokens = format.split(/(YYYY|MM|DD)/);
+  const parts = tokens.filter((_, index) => index % 2 === 1);
+  if (parts.toSorted().join() !== "DD,MM,YYYY")
+    throw new Error(
+      `no date has the format ${format}: expected YYYY, MM and DD once each, such as MM/DD/YYYY, or Excel serial`,
+    );
+  const apart = tokens
+    .slice(2, -1)
+    .filter((_, index) => index % 2 === 0)
+    .every((between) => between !== "");
+  const pattern = tokens
+    .map((token, index) => (index % 2 === 1 ? (PARTS[token] ?? "") : token.replace(/\W/g, "\\$&")))
+    .join("");
+  const form = new RegExp(`^${apart ? pattern.replaceAll("\\d\\d)", "\\d\\d?)") : pattern}(?:[ T]0?0:00(?::00)?)?$`);
+  return make(`date ${format}`, `a date as ${format}`, (value) => {
+    const { year = "", month = "", day = "" } = form.exec(value.trim())?.groups ?? {};
+    if (year === "") throw cannotRead();
+    return `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
+  });
+}
+
+const DAY_MS = 86_400_000;
+/** December 31, 9999. */
+const LAST_SERIAL = 2_958_465;
+
+function excelDate(value: string): string {
+  const serial = Number(/^(\d{1,7})(?:\.0+)?$/.exec(value.trim())?.[1] ?? "0");
+  // Excel has a February 29 in 1900, number 60, which there never was.
+  if (serial < 1 || serial === 60 || serial > LAST_SERIAL) throw cannotRead();
+  return new Date(Date.UTC(1899, 11, serial < 60 ? 31 : 30) + serial * DAY_MS).toISOString().slice(0, 10);
+}
+
+/** Letters alone, without marks: `Côte d’Ivoire` and `COTE D'IVOIRE` are the same. */
+function plain(name: string): string {
+  return name
+    .normalize("NFD")
+    .toLowerCase()
+    .replace(/[^a-z]/g, "");
+}
+
+const states = new Map(
+  Object.entries(US_STATES).flatMap(([code, names]) => [code, ...names].map((name) => [plain(name), code])),
+);
+
+/** `New Jersey`, `nj` and `N.J.` → `NJ`; the states, territories and military codes of the USA. */
+export const usState = make("US state", "a state of the USA, by name or code", (value) => {
+  const code = states.get(plain(value));
+  if (code === undefined) throw cannotRead();
+  return code;
+});
+
+const alpha3 = new Map<string, string>();
+for (const [two = "", three = ""] of countries) {
+  const names: string | readonly string[] = new Map(Object.entries(english.countries)).get(two) ?? [];
+  for (const name of [two, three, names].flat()) alpha3.set(plain(name), three);
+}
+
+/** `United States`, `us` and `U.S.A.` → `USA`; English names, two letters or three (ISO 3166-1). */
+export const countryA3 = make("country A3", "a country, by its English name, two letters or three", (value) => {
+  const code = alpha3.get(plain(value));
+  if (code === undefined) throw cannotRead();
+  return code;
+});
+
+/** `MARY-ANN O'BRIEN` → `Mary-Ann O'Brien`, `mcdonald iii` → `McDonald III`. What is written in both cases stays. */
+export const nameCase = make("name case", "text", (value) => {
+  if (value !== value.toUpperCase() && value !== value.toLowerCase()) return value;
+  return value
+    .toLowerCase()
+    .replace(/(?<![\p{L}\p{M}])\p{L}/gu, (first) => first.toUpperCase())
+    .replace(/(?<=['’])S(?![\p{L}\p{M}])/gu, "s")
+    .replace(/(?<![\p{L}\p{M}])Mc(\p{L})/gu, (_, next: string) => `Mc${next.toUpperCase()}`)
+    .replace(/(?<![\p{L}\p{M}])(?:Ii|Iii|Iv|Vi|Vii|Viii)$/u, (numeral) => numeral.toUpperCase());
+});

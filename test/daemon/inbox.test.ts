@@ -1,0 +1,319 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { UpdraftError } from "../../src/errors.ts";
+import { until } from "../pipeline/support.ts";
+import { isOver, usePlace } from "./support.ts";
+
+const place = usePlace();
+
+describe("watchInbox", () => {
+  it("runs a file that is dropped, puts its reports into the outbox, and the file into the archive", async () => {
+    const watcher = place.start();
+    place.drop("a.csv");
+    await watcher.until(isOver("a.csv"));
+    await watcher.stop();
+    expect(watcher.told.map(({ kind }) => kind)).toEqual(["taken", "done"]);
+    expect(place.list("outbox")).toEqual(["a.csv"]);
+    expect(place.list("archive")).toEqual(["a.csv"]);
+    expect(place.read("archive", "a.csv")).toBe("rows of a.csv");
+    expect(existsSync(join(place.root, "outbox", "a.csv", "success.csv"))).toBe(true);
+    expect(existsSync(join(place.root, "outbox", "a.csv", "ledger.db"))).toBe(false);
+    expect([place.list("inbox"), place.list("working")]).toEqual([[], []]);
+  });
+
+  it("takes what was there before it started, the oldest first, and looks by itself where nothing tells of changes", async () => {
+    for (const [at, name] of ["c.csv", "a.csv", "b.csv"].entries()) {
+      place.drop(name);
+      utimesSync(join(place.root, "inbox", name), 1_000 + at, 1_000 + at);
+    }
+    const watcher = place.start({ watch: { poll: true } });
+    await watcher.until(isOver("b.csv"));
+    expect(watcher.runs).toEqual(["rows of c.csv", "rows of a.csv", "rows of b.csv"]);
+    place.drop("late.csv");
+    await watcher.until(isOver("late.csv"));
+  });
+
+  it("touches no file that is being written, and none that says by its name or its kind that it is not meant", async () => {
+    const others = [".hidden.csv", "..foo", "a.csv.part", "a.csv.tmp", "a.csv~"];
+    for (const name of others) place.drop(name);
+    mkdirSync(join(place.root, "inbox", "folder.csv"));
+    symlinkSync("/etc/hostname", join(place.root, "inbox", "link.csv"));
+    const watcher = place.start({ watch: { settle: 300 } });
+    const path = place.drop("growing.csv", "1");
+    // Written to more often than it needs to settle: five looks' worth.
+    const writing = setInterval(() => appendFileSync(path, "1"), 60);
+    await until(() => statSync(path).size > 15);
+    expect([watcher.told, place.list("working")]).toEqual([[], []]);
+    clearInterval(writing);
+    appendFileSync(path, "end");
+    await watcher.until(isOver("growing.csv"));
+    await watcher.stop();
+    expect(watcher.runs).toEqual([expect.stringMatching(/^1+end$/)]);
+    expect(place.list("inbox")).toEqual([...others, "folder.csv", "link.csv"].sort());
+  });
+
+  it("takes a file with its marker where markers are awaited, and no marker outlives its file", async () => {
+    const watcher = place.start({ watch: { done: true } });
+    place.drop("a.csv.done", "");
+    place.drop("b.csv");
+    place.drop("c.csv");
+    place.drop("c.csv.done", "");
+    await watcher.until(isOver("c.csv"));
+    place.drop("a.csv");
+    await watcher.until(isOver("a.csv"));
+    place.drop("a.csv", "the next a");
+    place.drop("d.csv.done", "");
+    place.drop("d.csv");
+    await watcher.until(isOver("d.csv"));
+    await watcher.stop();
+    expect(place.list("archive")).toEqual(["a.csv", "c.csv", "d.csv"]);
+    expect(place.list("inbox")).toEqual(["a.csv", "b.csv"]);
+  });
+
+  it("shares a folder with another watcher: each file is run by one of them, once", async () => {
+    const names = Array.from({ length: 120 }, (_, i) => `file-${i}.csv`);
+    const watchers = [place.start(), place.start()];
+    for (const name of names) place.drop(name);
+    await until(() => place.list("archive").length === names.length);
+    for (const watcher of watchers) await watcher.stop();
+    const runs = watchers.flatMap((watcher) => watcher.runs);
+    expect(runs.sort()).toEqual(names.map((name) => `rows of ${name}`).sort());
+    expect(place.list("outbox")).toEqual([...names].sort());
+  });
+
+  it("keeps names as they are, whatever is in them, and overwrites nothing", async () => {
+    const long = `${"ä".repeat(125)}x.csv`;
+    const names = ["-rf.csv", "two words.csv", "line\nend.csv", "日本語.csv", "summary.json", "x.reason.json", long];
+    expect(Buffer.byteLength(long)).toBe(255);
+    const watcher = place.start();
+    for (const name of names) place.drop(name);
+    for (const name of names) await watcher.until(isOver(name));
+    for (const name of names) place.drop(name, `another ${name}`);
+    await until(() => place.list("archive").length === 2 * names.length);
+    await watcher.stop();
+    expect(place.list("archive")).toEqual(expect.arrayContaining(names));
+    expect(place.list("archive")).toEqual(expect.arrayContaining(["-rf.2.csv", "line\nend.2.csv", "summary.2.json"]));
+    for (const name of names) expect(place.read("archive", name)).toBe(`rows of ${name}`);
+    expect(place.list("outbox")).toEqual(place.list("archive"));
+  });
+
+  it("refuses what cannot be a run, with the reason beside it, and goes on", async () => {
+    const watcher = place.start({
+      async run(path, began) {
+        if (path.endsWith("good.csv")) {
+          began({ run: "good", dir: "" });
+          return place.given("good");
+        }
+        throw new UpdraftError("file-empty", { file: path });
+      },
+    });
+    const long = `${"n".repeat(251)}.csv`;
+    place.drop("bad.csv");
+    await watcher.until(isOver("bad.csv"));
+    for (const name of ["bad.csv", "good.csv", long]) place.drop(name, `again ${name}`);
+    for (const name of ["good.csv", long]) await watcher.until(isOver(name));
+    await until(() => place.list("refused").length === 6);
+    await watcher.stop();
+    expect(place.reason("bad.csv")).toMatchObject({ code: "file-empty", file: "bad.csv", run: null });
+    expect([place.read("refused", "bad.csv"), place.read("refused", "bad.2.csv")]).toEqual([
+      "rows of bad.csv",
+      "again bad.csv",
+    ]);
+    expect(place.reason("bad.2.csv").file).toBe("bad.csv");
+    const short = place.list("refused").find((name) => name.startsWith("nnn") && name.endsWith("n.csv")) ?? "";
+    expect(place.reason(short).file).toBe(long);
+    expect(place.list("working")).toEqual([]);
+  });
+
+  it("refuses a file whose content was run before, with a note in the outbox", async () => {
+    const watcher = place.start({
+      async run() {
+        throw new UpdraftError("run-finished", { run: "r1", state: "complete", end: "earlier", dir: place.root });
+      },
+    });
+    place.drop("a.csv");
+    await watcher.until(isOver("a.csv"));
+    await watcher.stop();
+    expect(place.reason("a.csv")).toMatchObject({ code: "run-finished", run: "r1" });
+    expect(JSON.parse(place.read("outbox", "a.csv", "refused.json"))).toMatchObject({
+      code: "run-finished",
+      run: "r1",
+    });
+  });
+
+  it("goes on with what a process left in `working` before anything new, and ends what it had begun to move", async () => {
+    const held = new AbortController();
+    const first = place.start({
+      async run(path, began) {
+        began({ run: path.endsWith("a.csv") ? "ra" : "rb", dir: "" });
+        // Interrupted, as by SIGTERM.
+        await new Promise((resolve) => held.signal.addEventListener("abort", resolve));
+        return place.given("ra", "interrupted");
+      },
+    });
+    place.drop("a.csv");
+    await first.until(({ kind }) => kind === "taken");
+    const stopped = first.stop();
+    held.abort();
+    await stopped;
+    expect(first.told.at(-1)).toEqual({ kind: "left", file: "a.csv" });
+    expect(place.list("working")).toHaveLength(1);
+
+    place.drop("older.csv");
+    const second = place.start({
+      async run(path, began) {
+        if (path.endsWith("older.csv")) {
+          began({ run: "older", dir: "" });
+          return place.given("older");
+        }
+        // Its run had ended, and its process died before the file was moved.
+        place.given("ra");
+        throw new UpdraftError("run-finished", {
+          run: "ra",
+          state: "complete",
+          end: "",
+          dir: join(place.root, "runs", "ra"),
+        });
+      },
+    });
+    await second.until(isOver("older.csv"));
+    await second.stop();
+    expect(second.told.map(({ kind, file }) => [kind, file])).toEqual([
+      ["taken", "a.csv"],
+      ["done", "a.csv"],
+      ["taken", "older.csv"],
+      ["done", "older.csv"],
+    ]);
+    expect(place.list("archive")).toEqual(["a.csv", "older.csv"]);
+    expect(place.list("working")).toEqual([]);
+  });
+
+  it("leaves alone what is in `working` while its process lives", async () => {
+    let let1 = () => {};
+    const first = place.start({
+      async run(_path, began) {
+        began({ run: "r", dir: "" });
+        await new Promise<void>((resolve) => {
+          let1 = resolve;
+        });
+        return place.given("r");
+      },
+    });
+    place.drop("a.csv");
+    await first.until(({ kind }) => kind === "taken");
+    const second = place.start();
+    place.drop("b.csv");
+    await second.until(isOver("b.csv"));
+    expect(second.runs).toEqual(["rows of b.csv"]);
+    let1();
+    await first.until(isOver("a.csv"));
+  });
+
+  it("runs a file that was written to after it was taken as it is then; one that changed while its rows were sent is refused", async () => {
+    let times = 0;
+    const watcher = place.start({
+      async run(path, began) {
+        if (path.endsWith("before.csv") && times++ === 0) {
+          appendFileSync(path, ", more");
+          throw new UpdraftError("file-changed", { file: path });
+        }
+        began({ run: "r", dir: "" });
+        const summary = place.given("r");
+        if (path.endsWith("after.csv")) appendFileSync(path, ", more");
+        return summary;
+      },
+    });
+    place.drop("before.csv");
+    await watcher.until(isOver("before.csv"));
+    expect(watcher.runs).toEqual(["rows of before.csv", "rows of before.csv, more"]);
+    place.drop("after.csv");
+    await watcher.until(isOver("after.csv"));
+    await watcher.stop();
+    expect(place.reason("after.csv")).toMatchObject({ code: "watch-file-grew", run: "r" });
+    expect(place.list("outbox")).toEqual(["after.csv", "before.csv"]);
+    expect(place.list("archive")).toEqual(["before.csv"]);
+  });
+
+  it("rests while nothing can be run, then goes on with the same file", async () => {
+    const rests: number[] = [];
+    const quick = {
+      ...systemClock,
+      sleep(ms: number, signal?: AbortSignal) {
+        if (ms < 15_000) return systemClock.sleep(ms, signal);
+        rests.push(ms);
+        return Promise.resolve();
+      },
+    };
+    const watcher = place.start({
+      clock: quick,
+      async run(path, began) {
+        if (rests.length < 2) throw new UpdraftError("redis-unreachable", { address: "here", why: "gone" });
+        const run = path.endsWith("a.csv") ? "ra" : "rb";
+        began({ run, dir: "" });
+        return place.given(run);
+      },
+    });
+    place.drop("a.csv");
+    await watcher.until(({ kind }) => kind === "waiting");
+    place.drop("b.csv");
+    await watcher.until(isOver("b.csv"));
+    expect(rests).toEqual([15_000, 30_000]);
+    expect(watcher.runs.at(-1)).toBe("rows of b.csv");
+    expect(watcher.runs.filter((rows) => rows === "rows of a.csv")).toHaveLength(3);
+  });
+
+  it("ends with what is wrong whatever the file, and leaves the file for the next start", async () => {
+    const watcher = place.start({
+      async run() {
+        throw new UpdraftError("set-unknown", { property: "x", hint: "", names: "" });
+      },
+    });
+    place.drop("a.csv");
+    await expect(watcher.ended).rejects.toMatchObject({ code: "set-unknown" });
+    expect(place.list("working")).toHaveLength(1);
+  });
+
+  it("refuses to start with folders that files cannot go through", async () => {
+    const refused = (watch: Parameters<typeof place.start>[0]) => place.start(watch).ended;
+    const missing = refused({ watch: { inbox: join(place.root, "nowhere") } });
+    await expect(missing).rejects.toMatchObject({ code: "watch-folder-missing" });
+    writeFileSync(join(place.root, "file"), "");
+    await expect(refused({ watch: { inbox: join(place.root, "file") } })).rejects.toMatchObject({
+      code: "watch-folder-unusable",
+    });
+    await expect(refused({ watch: { archive: join(place.root, "file") } })).rejects.toMatchObject({
+      code: "watch-folder-unusable",
+    });
+    // Nobody, not even root, can write there.
+    await expect(refused({ watch: { inbox: "/proc/self" } })).rejects.toMatchObject({ code: "watch-folder-unusable" });
+    await expect(refused({ watch: { refused: "/dev/null/refused" } })).rejects.toMatchObject({
+      code: "watch-folder-unusable",
+    });
+    symlinkSync(join(place.root, "outbox"), join(place.root, "other"));
+    await expect(refused({ watch: { archive: join(place.root, "other") } })).rejects.toMatchObject({
+      code: "watch-folders-same",
+    });
+    expect(place.list("inbox")).toEqual([]);
+  });
+
+  it("takes a file that was renamed within the inbox once, under its last name", async () => {
+    const watcher = place.start({ watch: { settle: 200 } });
+    place.drop("a.csv");
+    renameSync(join(place.root, "inbox", "a.csv"), join(place.root, "inbox", "b.csv"));
+    await watcher.until(isOver("b.csv"));
+    await watcher.stop();
+    expect(watcher.runs).toEqual(["rows of a.csv"]);
+    expect(place.list("archive")).toEqual(["b.csv"]);
+  });
+});
