@@ -5,6 +5,16 @@ const exit = 2;
 
 /** A part of the table in errors.ts. Alphabetical. */
 export const JOB_ERRORS = {
+  "job-column-missing": {
+    exit,
+    message: "{file} has no column {column}, which job {job} maps to {property}{hint}",
+    next: "correct the file or the job; --ignore-column lets the job do without that column",
+  },
+  "job-constant-and-column": {
+    exit,
+    message: "{file}: column {column} gives {property}, and job {job} gives every row the same",
+    next: "remove it from the constants of the job, or name the column in its ignoreColumns",
+  },
   "job-differs": {
     exit,
     message: "job {job} maps columns otherwise than when run {run} began: {what}",

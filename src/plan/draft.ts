@@ -4,7 +4,9 @@ import type { CellsRow, ObjectRow } from "../parse/row.ts";
 import type { Mapping } from "./mapping.ts";
 import type { Slot } from "./names.ts";
 import { makeObjectReader, type NestedList } from "./nested.ts";
-import type { Problem } from "./plan.ts";
+import type { Change, Problem } from "./plan.ts";
+import { pointer } from "./problems.ts";
+import { type Failure, makeRefine } from "./refine.ts";
 import { trimmed } from "./text.ts";
 
 /** Where a part of the body came from. */
@@ -27,7 +29,10 @@ export interface Draft {
   readonly given: number;
   /** What the contract's schema cannot see: unknown names, a property given twice. */
   readonly problems: readonly Problem[];
-  fill(row: CellsRow | ObjectRow): void;
+  /** `changes`: gets what the job's transforms changed. */
+  fill(row: CellsRow | ObjectRow, changes?: Change[]): void;
+  /** The column of the row that gives a property; null where none does. */
+  columnOf(slot: Slot): string | null;
   place(path: readonly PropertyKey[]): Place;
 }
 
@@ -37,11 +42,11 @@ interface EntryPlan {
 }
 
 export function makeDraft(mapping: Mapping, format: "csv" | "ndjson"): Draft {
-  const { contract, names, columns, columnOf, constants } = mapping;
+  const { contract, names, columns, columnOf, constants, makers } = mapping;
   const { identity } = contract;
   // Only slots that a row or a constant can fill are looked at for each row.
   const used = names.slots.filter(
-    ({ index }) => format === "ndjson" || columnOf[index] !== null || constants[index] !== "",
+    ({ index }) => format === "ndjson" || columnOf[index] !== null || constants[index] !== "" || makers[index] !== null,
   );
   const properties = used.filter((slot) => slot.of === null);
   const groups = contract.groups.map((group) => ({ group, entries: entryPlans(group, used) }));
@@ -55,11 +60,13 @@ export function makeDraft(mapping: Mapping, format: "csv" | "ndjson"): Draft {
   const sources: (string | null)[] = names.slots.map(() => null);
   const lists = new Map<Group, NestedList>();
   const problems: Problem[] = [];
+  const failures: Failure[] = [];
+  const refine = makeRefine(mapping, format, { values, sources, lists, failures });
   const readObject = makeObjectReader(mapping, { values, sources, lists, problems });
   let body: Record<string, unknown> = {};
   let given = 0;
 
-  function fill(row: CellsRow | ObjectRow): void {
+  function fill(row: CellsRow | ObjectRow, changes: Change[] | null = null): void {
     if (row.kind === "cells") {
       for (const { index, cell } of cells) values[index] = trimmed(row.cells[cell] ?? "");
     } else {
@@ -71,7 +78,22 @@ export function makeDraft(mapping: Mapping, format: "csv" | "ndjson"): Draft {
       problems.length = 0;
       readObject(row.object);
     }
+    failures.length = 0;
+    refine?.(row, changes);
     assemble();
+    if (refine === null) return;
+    if (row.kind === "cells") problems.length = 0;
+    for (const { slot, entry, code, message } of failures)
+      problems.push({ column: columnOfSlot(slot), path: pointer(pathOf(slot, entry)), code, message });
+  }
+
+  /** Where the property stands in the body, or would. */
+  function pathOf({ of, property }: Slot, entry: number | null): PropertyKey[] {
+    if (of === null) return [property.name];
+    const sent = body[of.group.name];
+    const list: readonly unknown[] = Array.isArray(sent) ? sent : [];
+    const found = entry ?? list.findLastIndex((one) => typeOf(one, of.group) === of.type);
+    return [of.group.name, found < 0 ? list.length : found, property.name];
   }
 
   function assemble(): void {
@@ -117,7 +139,7 @@ export function makeDraft(mapping: Mapping, format: "csv" | "ndjson"): Draft {
     const group = contract.groups.find((one) => one.name === name);
     if (group === undefined) {
       const column = columnOfSlot(properties.find((slot) => slot.property.name === name));
-      return { column, shared: false, entry: "", noColumn: column === null && format === "csv" };
+      return { column, shared: false, entry: "", noColumn: column === null && !isMade(name) };
     }
     const list = lists.get(group);
     const sent = body[group.name];
@@ -127,7 +149,15 @@ export function makeDraft(mapping: Mapping, format: "csv" | "ndjson"): Draft {
       return { column: list?.column ?? null, shared: typeof index === "number", entry, noColumn: false };
     const slot = used.find(({ of, property }) => of?.group === group && of.type === type && property.name === part);
     const column = columnOfSlot(slot);
-    return { column, shared: column === null, entry, noColumn: column === null && format === "csv" };
+    return { column, shared: column === null, entry, noColumn: column === null && !isMade(part, type) };
+  }
+
+  /** NDJSON may give any property in any row. */
+  function isMade(name: PropertyKey | undefined, type?: string | null): boolean {
+    if (format === "ndjson") return true;
+    return names.slots.some(
+      ({ index, of, property }) => property.name === name && of?.type === (type ?? undefined) && makers[index] !== null,
+    );
   }
 
   return {
@@ -139,6 +169,7 @@ export function makeDraft(mapping: Mapping, format: "csv" | "ndjson"): Draft {
     },
     problems,
     fill,
+    columnOf: columnOfSlot,
     place,
   };
 }

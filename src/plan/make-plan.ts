@@ -3,9 +3,11 @@ import { createHash } from "node:crypto";
 import type { Row } from "../parse/row.ts";
 import { makeAccept } from "./accept.ts";
 import { makeDraft } from "./draft.ts";
+import { sourceHash, transformSketch } from "./job-mapping.ts";
 import { type Mapping, makeMapping, type PlanInput } from "./mapping.ts";
-import type { Plan, Planned, Problem } from "./plan.ts";
-import { problemOf } from "./problems.ts";
+import type { Slot } from "./names.ts";
+import type { Change, Plan, Planned, Problem } from "./plan.ts";
+import { pointer, problemOf } from "./problems.ts";
 
 /** Counted up when the same file, columns and settings would make other bodies than before: it makes another run of it. */
 const MAPPING_VERSION = 1;
@@ -23,8 +25,12 @@ export function makePlan(input: PlanInput): MappedPlan {
   const schema = contract.updateSchema(input.today);
   const accept = makeAccept(schema);
   const { identity } = contract;
-  const identityColumn = mapping.uses.findIndex((use) => use.kind === "slot" && use.slot.property.name === identity);
+  const isIdentity = (slot: Slot) => slot.property.name === identity;
+  const identityColumn = mapping.uses.findIndex((use) => use.kind === "slot" && use.slots.some(isIdentity));
   const identityName = columns[identityColumn] ?? identity;
+  const isMade = mapping.names.slots.some(
+    (slot) => isIdentity(slot) && (mapping.makers[slot.index] !== null || mapping.transforms[slot.index]?.length !== 0),
+  );
 
   function plan(row: Row): Planned {
     if (row.kind === "bad") return rejection(row, [badRecord(row)]);
@@ -46,7 +52,10 @@ export function makePlan(input: PlanInput): MappedPlan {
   /** Everything that is wrong with the row in the draft: only a row that is refused pays for it. */
   function problems(): Problem[] {
     const issues = schema.safeParse(draft.body).error?.issues ?? [];
-    const all = [...draft.problems, ...issues.map((issue) => problemOf(issue, draft, contract, input.today))];
+    // What could not be made is told once.
+    const made = new Set(draft.problems.flatMap(({ code, path }) => (code === "transform" ? [path] : [])));
+    const others = issues.filter(({ path }) => !made.has(pointer(path)));
+    const all = [...draft.problems, ...others.map((issue) => problemOf(issue, draft, contract, input.today))];
     if (draft.given === 0 && draft.problems.length === 0)
       all.push({ column: null, path: "", code: "nothing-to-update", message: `nothing but ${identity} is given` });
     return all;
@@ -56,12 +65,22 @@ export function makePlan(input: PlanInput): MappedPlan {
     mapping,
     fingerprint: fingerprintOf(mapping),
     warnings: warningsOf(mapping, input.format),
-    customerIdColumn: input.format === "csv" ? identityColumn : null,
+    customerIdColumn: input.format === "csv" && identityColumn >= 0 ? identityColumn : null,
     plan,
     customerId(row) {
       if (row.kind === "bad") return "";
+      if (isMade) {
+        draft.fill(row);
+        return String(draft.body[identity] ?? "");
+      }
       const value = row.kind === "cells" ? row.cells[identityColumn] : row.object[identityName];
       return typeof value === "string" || typeof value === "number" ? String(value) : "";
+    },
+    changes(row) {
+      if (row.kind === "bad") return [];
+      const changes: Change[] = [];
+      draft.fill(row, changes);
+      return changes.map((change) => ({ ...change, column: draft.columnOf(change.slot) }));
     },
     locate(row, path, property) {
       const parts = path
@@ -87,17 +106,27 @@ function badRecord({ code, detail, column, line }: Extract<Row, { kind: "bad" }>
   return { column: null, path: null, code, message: detail + where };
 }
 
-function fingerprintOf({ contract, columns, uses, names, constants, ignored }: Mapping): string {
+function fingerprintOf(mapping: Mapping): string {
+  const { contract, columns, uses, names, constants, ignored, makers, transforms } = mapping;
   const matched = uses.flatMap((use, index) => {
-    if (use.kind === "slot") return [[columns[index], use.slot.label]];
+    if (use.kind === "slot") return use.slots.map(({ label }) => [columns[index], label]);
     return use.kind === "nested" ? [[columns[index], "nested"]] : [];
   });
   const set = names.slots.flatMap(({ index, label }) => (constants[index] === "" ? [] : [[label, constants[index]]]));
-  const canonical = JSON.stringify([contract.name, MAPPING_VERSION, matched, set, ignored]);
+  const made = names.slots.flatMap(({ index, label }) => {
+    const maker = makers[index] ?? null;
+    const list = (transforms[index] ?? []).map(transformSketch);
+    return maker === null && list.length === 0 ? [] : [[label, maker === null ? null : sourceHash(maker), list]];
+  });
+  // Without a job, as it was before there were any: a run that was begun then goes on.
+  const job = made.length === 0 ? [] : [made];
+  const canonical = JSON.stringify([contract.name, MAPPING_VERSION, matched, set, ignored, ...job]);
   return createHash("sha256").update(canonical).digest("hex");
 }
 
-function warningsOf({ contract, names, columnOf, constants, uses }: Mapping, format: PlanInput["format"]): string[] {
+function warningsOf(mapping: Mapping, format: PlanInput["format"]): string[] {
+  const { contract, names, columnOf, constants, jobConstants, makers, uses } = mapping;
+  const isGiven = (index: number) => columnOf[index] !== null || makers[index] !== null;
   const warnings = contract.deprecated === null ? [] : [contract.deprecated];
   // Nested objects may give what no column does.
   if (format === "ndjson" && uses.some((use) => use.kind === "nested" || (use.kind === "slot" && use.nested)))
@@ -105,12 +134,14 @@ function warningsOf({ contract, names, columnOf, constants, uses }: Mapping, for
   for (const group of contract.groups) {
     for (const type of group.types) {
       const slots = names.slots.filter(({ of }) => of?.group === group && of.type === type);
-      const mapped = slots.some(({ index }) => columnOf[index] !== null);
+      const mapped = slots.some(({ index }) => isGiven(index));
       for (const { index, property, label } of slots) {
         const constant = constants[index] !== "";
         if (!mapped && constant)
-          warnings.push(`--set ${label} has no effect: no column gives any part of the ${type} ${group.entry}`);
-        if (mapped && property.required && !constant && columnOf[index] === null)
+          warnings.push(
+            `${jobConstants.has(index) ? "the job's constant" : "--set"} ${label} has no effect: no column gives any part of the ${type} ${group.entry}`,
+          );
+        if (mapped && property.required && !constant && !isGiven(index))
           warnings.push(
             `no column gives ${label}: every row with a ${type} ${group.entry} is rejected; add the column, or --set ${label}=…`,
           );

@@ -2,6 +2,7 @@
 import type * as z from "zod";
 import type { Contract } from "../endpoint/contract.ts";
 import { UpdraftError } from "../errors.ts";
+import { type JobParts, jobParts, refuseMissing } from "./job-mapping.ts";
 import { makeNames, type Names, type Slot } from "./names.ts";
 import { nearest, normalise } from "./nearest.ts";
 import type { MappingSettings } from "./plan.ts";
@@ -19,15 +20,15 @@ export interface PlanInput {
   readonly fileName: string;
 }
 
-/** What becomes of a column: a property, NDJSON's nested objects, or nothing. */
+/** What becomes of a column: a property (with a job, several), NDJSON's nested objects, or nothing. */
 export type Use =
-  | { readonly kind: "slot"; readonly slot: Slot; readonly nested: boolean }
+  | { readonly kind: "slot"; readonly slots: readonly Slot[]; readonly nested: boolean }
   | { readonly kind: "nested" }
   | { readonly kind: "ignored" }
   /** `updraft_…`: written by an earlier report. */
   | { readonly kind: "report" };
 
-export interface Mapping {
+export interface Mapping extends JobParts {
   readonly contract: Contract;
   readonly names: Names;
   readonly columns: readonly string[];
@@ -35,53 +36,57 @@ export interface Mapping {
   readonly uses: readonly Use[];
   /** Per slot: the index of the column that gives it; null where none does. */
   readonly columnOf: readonly (number | null)[];
-  /** Per slot: the constant of `--set`; empty where there is none. */
+  /** Per slot: the constant of `--set` or of the job; empty where there is none. */
   readonly constants: readonly string[];
-  /** Normalised names of `--ignore-column`, sorted. */
+  /** Slots whose constant is the job's. */
+  readonly jobConstants: ReadonlySet<number>;
+  /** Normalised names of columns that are left out, sorted. */
   readonly ignored: readonly string[];
 }
 
 /** Throws what a person has to settle before anything is sent: every such error is exit 2. */
 export function makeMapping(input: PlanInput): Mapping {
-  const { columns, contract } = input;
+  const { columns, contract, settings, fileName: file } = input;
   const names = makeNames(contract);
   const ignored = ignoredNames(input);
   const constants = readConstants(input, names);
+  const parts = jobParts(settings.job, names);
+  const jobConstants = addJobConstants(settings.job?.constants ?? {}, constants, names);
   const uses: Use[] = [];
   const unknown: number[] = [];
   columns.forEach((column, index) => {
-    const use = useOf(column, input.format, names, ignored);
+    const use = useOf(column, input.format, names, ignored, parts.slotsOf);
     if (use === null) unknown.push(index);
     uses.push(use ?? { kind: "ignored" });
   });
-  const identity = uses.some((use) => use.kind === "slot" && use.slot.property.name === contract.identity);
+  const isIdentity = (slot: Slot) => slot.property.name === contract.identity;
+  const identity =
+    uses.some((use) => use.kind === "slot" && use.slots.some(isIdentity)) ||
+    names.slots.some((slot) => isIdentity(slot) && parts.makers[slot.index] !== null);
+  if (settings.job !== undefined && input.format === "csv") refuseMissing(settings.job, columns, ignored, file);
   if (unknown.length > 0) throw unknownColumns(input, names, unknown, identity);
 
   const columnOf: (number | null)[] = names.slots.map(() => null);
   uses.forEach((use, index) => {
-    if (use.kind !== "slot") return;
-    const other = columnOf[use.slot.index] ?? null;
-    if (other !== null) {
-      throw new UpdraftError("columns-same-property", {
-        file: input.fileName,
-        first: named(columns, other),
-        second: named(columns, index),
-        property: use.slot.label,
-      });
+    for (const slot of use.kind === "slot" ? use.slots : []) {
+      const other = columnOf[slot.index] ?? null;
+      const second = named(columns, index);
+      const first = other === null ? "a function of the job" : named(columns, other);
+      if (other !== null || parts.makers[slot.index] !== null)
+        throw new UpdraftError("columns-same-property", { file, first, second, property: slot.label });
+      columnOf[slot.index] = index;
     }
-    columnOf[use.slot.index] = index;
   });
-  if (!identity) throw new UpdraftError("customer-id-missing", { file: input.fileName, property: contract.identity });
-  for (const slot of names.slots) {
-    const column = columnOf[slot.index] ?? null;
-    if (column !== null && constants[slot.index] !== "")
-      throw new UpdraftError("set-and-column", {
-        property: slot.label,
-        column: named(columns, column),
-        file: input.fileName,
-      });
+  if (!identity) throw new UpdraftError("customer-id-missing", { file, property: contract.identity });
+  for (const { index, label: property } of names.slots) {
+    const column = columnOf[index] ?? null;
+    if (column === null || constants[index] === "") continue;
+    const job = jobConstants.has(index) ? settings.job?.name : undefined;
+    const fields = { property, column: named(columns, column), file };
+    if (job === undefined) throw new UpdraftError("set-and-column", fields);
+    throw new UpdraftError("job-constant-and-column", { ...fields, job });
   }
-  return { contract, names, columns, uses, columnOf, constants, ignored: [...ignored].sort() };
+  return { ...parts, contract, names, columns, uses, columnOf, constants, jobConstants, ignored: [...ignored].sort() };
 }
 
 /** What a column means; null for a name that is not known. */
@@ -90,13 +95,16 @@ export function useOf(
   format: "csv" | "ndjson",
   names: Names,
   ignored: ReadonlySet<string>,
+  slotsOf: JobParts["slotsOf"],
 ): Use | null {
   const name = normalise(column);
   if (ignored.has(name)) return { kind: "ignored" };
+  const mapped = slotsOf.get(name);
+  if (mapped !== undefined) return { kind: "slot", slots: mapped, nested: false };
   if (/^\s*updraft_/i.test(column)) return { kind: "report" };
   const nested = format === "ndjson" && names.containers.has(name);
   const slot = names.accepted.get(name);
-  if (slot !== undefined) return { kind: "slot", slot, nested };
+  if (slot !== undefined) return { kind: "slot", slots: [slot], nested };
   return nested ? { kind: "nested" } : null;
 }
 
@@ -112,7 +120,20 @@ function ignoredNames({ columns, settings, fileName }: PlanInput): Set<string> {
       });
     names.add(normalise(name));
   }
+  for (const name of settings.job?.ignoreColumns ?? []) if (known.has(normalise(name))) names.add(normalise(name));
   return names;
+}
+
+/** Where `--set` gives none. They were checked with the job. */
+function addJobConstants(given: Readonly<Record<string, string>>, constants: string[], names: Names): Set<number> {
+  const added = new Set<number>();
+  for (const [name, value] of Object.entries(given)) {
+    const slot = names.accepted.get(normalise(name));
+    if (slot === undefined || constants[slot.index] !== "") continue;
+    constants[slot.index] = value.trim();
+    added.add(slot.index);
+  }
+  return added;
 }
 
 function readConstants({ settings, contract, today }: PlanInput, names: Names): string[] {

@@ -21,6 +21,9 @@ interface Target {
   readonly problems: Problem[];
 }
 
+const SET_TOO = "--set gives it too, with another value";
+const CONSTANT_TOO = "a constant gives it too, with another value";
+
 type Json = Readonly<Record<string, unknown>>;
 type Path = readonly PropertyKey[];
 
@@ -38,14 +41,14 @@ export function makeObjectReader(mapping: Mapping, target: Target): (object: Jso
     for (const key of Object.keys(object)) {
       let use = uses.get(key);
       if (use === undefined) {
-        use = useOf(key, "ndjson", names, ignored);
+        use = useOf(key, "ndjson", names, ignored, mapping.slotsOf);
         if (uses.size < MOST_REMEMBERED) uses.set(key, use);
       }
       const value = object[key];
       if (use === null) unknownName([key], key, names.nearest);
       else if (use.kind === "nested" || (use.kind === "slot" && use.nested && isObject(value)))
         readContainer(normalise(key), value, [key], key);
-      else if (use.kind === "slot") put(use.slot, value, [key], key);
+      else if (use.kind === "slot") for (const slot of use.slots) put(slot, value, [key], key);
     }
   }
 
@@ -142,7 +145,7 @@ export function makeObjectReader(mapping: Mapping, target: Target): (object: Jso
   }
 
   function setToo(path: Path, column: string): void {
-    problem("given-twice", path, column, "--set gives it too, with another value");
+    problem("given-twice", path, column, mapping.jobConstants.size === 0 ? SET_TOO : CONSTANT_TOO);
   }
 
   function unknownName(path: Path, column: string, meant: (name: string) => string | null): void {

@@ -1,5 +1,7 @@
 // A row in; the update that will be sent, or a rejection with all of its problems, out.
 import type { Row } from "../parse/row.ts";
+import type { JobMapping } from "./job-mapping.ts";
+import type { Slot } from "./names.ts";
 
 /** One thing wrong with a row. Holds names, codes and figures; never the value itself. */
 export interface Problem {
@@ -33,6 +35,15 @@ export interface Rejection {
 
 export type Planned = Update | Rejection;
 
+/** What a job's transforms made of one value. */
+export interface Change {
+  readonly slot: Slot;
+  readonly before: string;
+  readonly after: string;
+  /** Names of those that changed it, in order. */
+  readonly by: readonly string[];
+}
+
 /** A mapping compiled for one file. */
 export interface Plan {
   /** Hash of everything that decides what a row becomes: part of the run's id. */
@@ -44,6 +55,8 @@ export interface Plan {
   plan(row: Row): Planned;
   /** The customerId cell of a row as the file writes it, for success.csv. */
   customerId(row: Row): string;
+  /** What the job's transforms changed in the row. These are the row's values. */
+  changes(row: Row): readonly (Change & { readonly column: string | null })[];
   /** Which column a JSON pointer of an endpoint's error means in this very row (`/addresses/0` depends on the types the row has). */
   locate(row: Row, path: string, property?: string): { readonly column: string | null; readonly property: string };
 }
@@ -53,4 +66,6 @@ export interface MappingSettings {
   readonly set: Readonly<Record<string, string>>;
   /** `--ignore-column name`. */
   readonly ignoreColumns: readonly string[];
+  /** Of the job, which counts where no flag says otherwise. */
+  readonly job?: JobMapping;
 }

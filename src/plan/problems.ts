@@ -16,6 +16,7 @@ export const PROBLEM_CODES = {
   "nothing-to-update": "nothing but the customer's id: the call would change nothing",
   number: "a JSON number that is not whole, or too large to be exact",
   pattern: "not written in the form the endpoint takes",
+  transform: "a transform or function of the job could not make the value",
   type: "JSON of another type than the property has",
   "unknown-property": "a JSON property that the endpoint does not have",
 } as const;

@@ -45,7 +45,7 @@ describe("the default mapping", () => {
 
   it.each(["updraft_row", "Updraft_Message", "updraft_"])("passes over %s, written by an earlier report", (column) => {
     const plan = planOf({ columns: ["customerId", "email", column] });
-    expect(describeMapping(plan)[2]).toEqual({ column, use: "report", property: null, entry: null });
+    expect(describeMapping(plan)[2]).toEqual({ column, use: "report", property: null, entry: null, transforms: [] });
   });
 });
 
@@ -247,10 +247,10 @@ describe("describeMapping", () => {
   it("lists columns in the file's order, then constants, without their values", () => {
     const plan = planOf({ columns: ["Customer ID", "city", "x"], ignore: ["x"], set: { countryCodeA3: "USA" } });
     expect(describeMapping(plan)).toEqual([
-      { column: "Customer ID", use: "sent", property: "customerId", entry: null },
-      { column: "city", use: "sent", property: "city", entry: "PRIMARY address" },
-      { column: "x", use: "ignored", property: null, entry: null },
-      { column: null, use: "constant", property: "countryCodeA3", entry: "PRIMARY address" },
+      { column: "Customer ID", use: "sent", property: "customerId", entry: null, transforms: [] },
+      { column: "city", use: "sent", property: "city", entry: "PRIMARY address", transforms: [] },
+      { column: "x", use: "ignored", property: null, entry: null, transforms: [] },
+      { column: null, use: "constant", property: "countryCodeA3", entry: "PRIMARY address", transforms: [] },
     ]);
   });
 });

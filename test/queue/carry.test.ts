@@ -22,6 +22,7 @@ const plan: Plan = {
       ? { kind: "rejection", row, line, problems: [{ column: "Email", path: "/email", code: "email", message: "" }] }
       : update(row),
   customerId: (row) => `csta_${row.row}`,
+  changes: () => [],
   locate: () => ({ column: null, property: "" }),
 };
 

@@ -16,6 +16,7 @@ const plan: Plan = {
   customerIdColumn: 0,
   plan: ({ row, line }) => (row % 3 === 0 ? { kind: "rejection", row, line, problems: [] } : update(row)),
   customerId: (row) => `csta_${row.row}`,
+  changes: () => [],
   locate: () => ({ column: null, property: "" }),
 };
 

@@ -16,6 +16,7 @@ const plan: Plan = {
   customerIdColumn: 0,
   plan: ({ row, line }) => ({ kind: "update", row, line, customerId: "c", body: "{}" }),
   customerId: () => "c",
+  changes: () => [],
   locate: () => ({ column: null, property: "" }),
 };
 const outcomes = rows.map(({ row }) => {

@@ -75,6 +75,7 @@ export function planOf(given: { customerIdColumn?: number | null; names?: Record
       if (row.kind === "cells") return row.cells[customerIdColumn ?? 0] ?? "";
       return row.kind === "object" ? String(row.object.customerId ?? "") : "";
     },
+    changes: () => [],
     locate: (_row, path, property) => {
       const name = property ?? path.split("/").at(-1) ?? "";
       return { column: names[name] ?? null, property: name };
