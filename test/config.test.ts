@@ -210,6 +210,18 @@ describe("where notices go", () => {
     expect(load({ notifyWebhook: "none", notifyCommand: "none" })).toEqual(load({}));
   });
 
+  test("is what the job says; the secret is in the variable that it names, or in a file, and has to be there", () => {
+    const job = { notifyWebhook: "https://hooks.example.com/", notifyCommand: '["tell"]', notifySecretEnv: "HOOK" };
+    const of = (env: Given["env"]) => loadSettings({ ...given({}, { ...ENDPOINT, ...env }), job });
+    const told = { notifyWebhook: "https://hooks.example.com/", notifyCommand: ["tell"] };
+    expect(of({ HOOK: "sixteen characters" })).toMatchObject({ ...told, notifySecret: "sixteen characters" });
+    const path = file("hook", "sixteen more of them\n");
+    expect(of({ HOOK_FILE: path })).toMatchObject({ ...told, notifySecret: "sixteen more of them" });
+    const error = refusal(() => of({ UPDRAFT_NOTIFY_SECRET: "another one, of another" }));
+    expect(error).toMatchObject({ code: "job-secret-missing", exit: 2 });
+    expect(loadLocalSettings({ ...given(), job }).notifySecret).toBeNull();
+  });
+
   test.each([
     ["notifyWebhook", "http://hooks.example.com/"],
     ["notifyWebhook", "https://me:SECRETVALUE@hooks.example.com/"],
