@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const ALONE = "test/crash/torture.test.ts";
 /** They wait for locks, leases and clocks for a minute or so: begun last they would be waited for alone. */
-const WAITING = ["pipeline/control", "pipeline/redis-lost", "pipeline/clock-jump"];
+const WAITING = ["pipeline/control", "pipeline/redis-lost", "pipeline/clock-jump", "daemon/crash"];
 
 class WaitingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -13,6 +13,7 @@ import { pruneCommand } from "./prune.ts";
 import { retryCommand } from "./retry.ts";
 import { runCommand } from "./run.ts";
 import { runsCommand } from "./runs.ts";
+import { serveCommand } from "./serve.ts";
 import { flushed, type Shell, systemShell } from "./shell.ts";
 import { simulateCommand } from "./simulate.ts";
 import { statusCommand } from "./status.ts";
@@ -25,6 +26,7 @@ const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   runCommand,
   checkCommand,
   watchCommand,
+  serveCommand,
   runsCommand,
   statusCommand,
   pauseCommand,

@@ -3,7 +3,7 @@ import { copyFile, link, lstat, mkdir, open, readdir, readFile, rename, rm, writ
 import { join } from "node:path";
 import * as z from "zod";
 import { nthName } from "./names.ts";
-import { codeOf, hiddenName, isHiddenName } from "./watch-folders.ts";
+import { codeOf, hiddenName } from "./watch-folders.ts";
 
 /** What file systems without hard links say: those of memory cards and of some network shares. */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"]);
@@ -64,9 +64,11 @@ export interface Reason {
 
 const REASON = ".reason.json";
 
-/** Moves a file to where the refused ones are, with its reason; returns its new path. */
-export async function refuse(source: string, folder: string, reason: Reason): Promise<string> {
-  const draft = join(folder, hiddenName());
+/** Moves a file to where the refused ones are, with its reason; returns its new path. @param id names this taking of the file */
+export async function refuse(source: string, folder: string, reason: Reason, id: string): Promise<string> {
+  const draft = join(folder, hiddenName(id));
+  // A process that died here with the same file has left its own.
+  await rm(draft, { force: true });
   await writeFile(draft, `${JSON.stringify(reason, null, 2)}\n`, { flag: "wx", mode: 0o600, flush: true });
   for (let n = 1; ; n++) {
     const name = nthName(reason.file, n, REASON.length);
@@ -97,19 +99,30 @@ const isReport = (name: string) => !/^ledger\.|\.partial$/.test(name);
 const ofRun = z.object({ run: z.string() });
 
 /** Puts the reports of a run into a folder of the file's name; those that an earlier spell of it left there are replaced. */
-export async function publishReports(from: string, outbox: string, file: string, run: string): Promise<string> {
-  const draft = join(outbox, hiddenName());
-  await mkdir(draft, { mode: 0o700 });
+export async function publishReports(
+  from: string,
+  outbox: string,
+  file: string,
+  run: string,
+  id: string,
+): Promise<string> {
+  const draft = await makeDraft(outbox, id);
   for (const name of (await readdir(from)).filter(isReport)) await linkOrCopy(join(from, name), join(draft, name));
   return publish(draft, outbox, file, async (folder) => (await runIn(folder)) === run);
 }
 
 /** Puts one note there instead. */
-export async function publishNote(note: Reason, outbox: string, file: string): Promise<string> {
-  const draft = join(outbox, hiddenName());
-  await mkdir(draft, { mode: 0o700 });
+export async function publishNote(note: Reason, outbox: string, file: string, id: string): Promise<string> {
+  const draft = await makeDraft(outbox, id);
   await writeFile(join(draft, "refused.json"), `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600 });
   return publish(draft, outbox, file, async () => false);
+}
+
+async function makeDraft(outbox: string, id: string): Promise<string> {
+  const draft = join(outbox, hiddenName(id));
+  await rm(draft, { recursive: true, force: true });
+  await mkdir(draft, { mode: 0o700 });
+  return draft;
 }
 
 /** Whole or not at all: a folder takes its name when all is in it. */
@@ -128,7 +141,8 @@ async function publish(
       if (!TAKEN.has(codeOf(error))) throw error;
     }
     if (!(await isOlder(to))) continue;
-    const old = join(outbox, hiddenName());
+    const old = `${draft}-old`;
+    await rm(old, { recursive: true, force: true });
     await rename(to, old);
     await rename(draft, to);
     await rm(old, { recursive: true, force: true });
@@ -151,15 +165,5 @@ async function runIn(folder: string): Promise<string | null> {
     return ofRun.parse(JSON.parse(await readFile(join(folder, "summary.json"), "utf8"))).run;
   } catch {
     return null;
-  }
-}
-
-/** Removes what processes that died left half made. Of those that live it may be, too, if it is young. */
-export async function sweepDrafts(folders: readonly string[], before: number): Promise<void> {
-  for (const folder of folders) {
-    for (const name of (await readdir(folder)).filter(isHiddenName)) {
-      const found = await lstat(join(folder, name)).catch(() => null);
-      if (found !== null && found.mtimeMs < before) await rm(join(folder, name), { recursive: true, force: true });
-    }
   }
 }

@@ -7,7 +7,7 @@ import { UpdraftError } from "../errors.ts";
 import type { RunFolder } from "../settle/run-folder.ts";
 import type { Summary } from "../write/summary.ts";
 import { adoptLeft, type Claimed, claimFile, sightOf } from "./claim.ts";
-import { publishNote, publishReports, putIn, type Reason, refuse, sweepDrafts } from "./deliver.ts";
+import { publishNote, publishReports, putIn, type Reason, refuse } from "./deliver.ts";
 import { type Fate, fateOf, restAfter } from "./fate.ts";
 import { listen } from "./hints.ts";
 import { isMeant, MARKER, nthName } from "./names.ts";
@@ -21,8 +21,6 @@ const LOOK_SHARE = 0.05;
 const LOOK_LEAST_MS = 50;
 /** A file whose run another process has. */
 const WAIT_MS = 10_000;
-/** Drafts of processes that died, in the outbox and beside the refused ones. */
-const DRAFT_MS = 3_600_000;
 /** Files looked at together: few enough for any limit of open files. */
 const AT_ONCE = 16;
 
@@ -61,7 +59,6 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
   const { watch, clock, log, told } = context;
   const { inbox, settle } = watch;
   await prepareFolders(watch);
-  await sweepDrafts([watch.outbox, watch.refused], clock.wall() - DRAFT_MS);
   // Two inboxes may share the folder `working`: what is in it is told apart by the inbox it came from.
   const mark = (await lstat(inbox, { bigint: true })).ino.toString(36);
   const mine = new Map<string, Claimed>();
@@ -176,28 +173,28 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
   }
 
   async function settleFate(claimed: Claimed, fate: Fate, summary: Summary | null): Promise<void> {
-    const { name: file, path } = claimed;
+    const { id, name: file, path } = claimed;
     const reasonOf = ({ code, message, next }: UpdraftError, run: string | null): Reason => {
       return { code, message, next, when: new Date(clock.wall()).toISOString(), file, run };
     };
     switch (fate.kind) {
       case "archive": {
-        const to = await publishReports(fate.dir, watch.outbox, file, fate.run);
+        const to = await publishReports(fate.dir, watch.outbox, file, fate.run, id);
         await putIn(path, watch.archive, (n) => nthName(file, n));
         await done(claimed);
         return told({ kind: "done", file, run: fate.run, summary, to });
       }
       case "refuse": {
         const reason = reasonOf(fate.error, fate.run);
-        if (fate.dir !== null && fate.run !== null) await publishReports(fate.dir, watch.outbox, file, fate.run);
-        const to = await refuse(path, watch.refused, reason);
+        if (fate.dir !== null && fate.run !== null) await publishReports(fate.dir, watch.outbox, file, fate.run, id);
+        const to = await refuse(path, watch.refused, reason, id);
         await done(claimed);
         return told({ kind: "refused", file, reason, to });
       }
       case "repeated": {
         const reason = reasonOf(fate.error, fate.run);
-        await publishNote(reason, watch.outbox, file);
-        const to = await refuse(path, watch.refused, reason);
+        await publishNote(reason, watch.outbox, file, id);
+        const to = await refuse(path, watch.refused, reason, id);
         await done(claimed);
         return told({ kind: "refused", file, reason, to });
       }

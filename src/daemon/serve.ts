@@ -20,6 +20,7 @@ import { type ScheduleService, scheduleService } from "./schedule.ts";
 import { aborted, inOrder, makeService, type Service, stopWithin } from "./services.ts";
 import { lineOf } from "./told.ts";
 import { makeTurns, type Turns } from "./turns.ts";
+import { prepareFolders } from "./watch-folders.ts";
 
 /** Together less than the 30 s after which the system that sent SIGTERM may send SIGKILL. */
 const STOP_MS = 26_000;
@@ -110,6 +111,8 @@ function watcher(
   stop: AbortSignal,
 ): Service {
   return makeService(`watch ${job.job}`, async ({ soft }, ready) => {
+    // What is wrong with them is told before anything is served.
+    await prepareFolders(watch);
     ready();
     const { clock } = runner;
     // All runs end at once when the process is to, not one service after the other.

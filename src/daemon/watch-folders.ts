@@ -31,9 +31,8 @@ export function besides(inbox: string): Pick<WatchOptions, (typeof OTHERS)[numbe
   return { working: at("working"), outbox: at("outbox"), archive: at("archive"), refused: at("refused") };
 }
 
-/** A name that no file which is taken has, and that says whose it is. */
-export const hiddenName = () => `.updraft-${randomBytes(8).toString("hex")}`;
-export const isHiddenName = (name: string) => /^\.updraft-[0-9a-f]{16}$/.test(name);
+/** A name that no file has which is taken: what is half made has it. */
+export const hiddenName = (id: string) => `.updraft-${id}`;
 
 /**
  * Makes what is missing but the inbox, and tries whether a file can go its way: a folder that cannot be written to, or is on
@@ -69,7 +68,7 @@ async function refuseSame(watch: WatchOptions): Promise<void> {
 
 /** The way of a file, with one of no content: from the inbox through all folders that files are moved to. */
 async function tryWay({ inbox, working, outbox, archive, refused }: WatchOptions): Promise<void> {
-  const name = hiddenName();
+  const name = hiddenName(randomBytes(8).toString("hex"));
   let at = join(inbox, name);
   await writeFile(at, "", { flag: "wx", mode: 0o600 }).catch((cause: unknown) => {
     throw unusable(inbox, cause);
