@@ -8,6 +8,7 @@ import type { Progress } from "./events.ts";
 import { type Input, openInput } from "./input.ts";
 import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
+import { sketchJob } from "./plan/job-mapping.ts";
 import type { MappingSettings } from "./plan/plan.ts";
 import { tidyUp } from "./prune.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
@@ -32,6 +33,8 @@ export interface CheckRequest {
   readonly job: string;
   readonly mapping: MappingSettings;
   readonly settings: LocalSettings;
+  /** Lists in a file of its own what the job's transforms change. */
+  readonly showChanges?: boolean;
   /** Folder of the errors file; null: one beside the runs. */
   readonly out: string | null;
 }
@@ -151,8 +154,10 @@ function rowsOf({ lines, format }: Source, counted: number | null): string {
 
 function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
   const { name, format, bytes, sha256 } = source;
-  const { set, ignoreColumns } = mapping;
+  const { set, ignoreColumns, job: used } = mapping;
   const path = file === "-" ? null : resolve(file);
   const from = { path, name, format, bytes, sha256 };
-  return { v: 1, ...from, job, mapping: { set, ignoreColumns: [...ignoreColumns] }, limit, baseUrl: settings.baseUrl };
+  const given = { set, ignoreColumns: [...ignoreColumns] };
+  const sketch = used === undefined ? {} : { sketch: sketchJob(used) };
+  return { v: 1, ...from, job, mapping: given, ...sketch, limit, baseUrl: settings.baseUrl };
 }

@@ -4,6 +4,7 @@ import { type CancelHooks, endCancelled } from "./cancel.ts";
 import { systemClock as clock } from "./clock.ts";
 import { UpdraftError } from "./errors.ts";
 import { openInput } from "./input.ts";
+import { mappingOfRun } from "./jobs.ts";
 import { makeNotifier } from "./notify.ts";
 import { findRedis, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { isOver, openKnownRun } from "./queue/open-run.ts";
@@ -99,7 +100,7 @@ async function cancelHere(
   const accept = ({ sha256 }: { readonly sha256: string }) => {
     if (sha256 !== origin.sha256) throw without("is another");
   };
-  const { mapping } = origin;
+  const mapping = mappingOfRun(run, origin, settings);
   const input = closing.adopt(await openInput({ file: path, mapping, settings, accept }), ({ source }) =>
     source.close(),
   );

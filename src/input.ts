@@ -4,8 +4,8 @@ import { condor as contract } from "./endpoint/condor.ts";
 import { openSource, type Source } from "./open/source.ts";
 import { openReader } from "./parse/reader.ts";
 import type { Reader } from "./parse/row.ts";
-import { makePlan } from "./plan/make-plan.ts";
-import type { MappingSettings, Plan } from "./plan/plan.ts";
+import { type MappedPlan, makePlan } from "./plan/make-plan.ts";
+import type { MappingSettings } from "./plan/plan.ts";
 
 export interface InputRequest {
   /** A path; `-` for standard input. */
@@ -19,7 +19,7 @@ export interface InputRequest {
 export interface Input {
   readonly source: Source;
   readonly reader: Reader;
-  readonly plan: Plan;
+  readonly plan: MappedPlan;
 }
 
 /** Opens a file of rows and makes the plan of what each of them becomes. The caller closes `source`. */

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { UpdraftError } from "./errors.ts";
 import { type Input, openInput } from "./input.ts";
+import { mappingOfRun } from "./jobs.ts";
 import { openSource, type Source } from "./open/source.ts";
 import { type Ledger, openLedger } from "./settle/ledger.ts";
 import { type Origin, readOrigin } from "./settle/origin.ts";
@@ -15,7 +16,7 @@ export interface InspectRequest {
   readonly run: string;
   /** `--file`: where the run's input is now; null: where it was. */
   readonly file: string | null;
-  readonly settings: { readonly dataDir: string };
+  readonly settings: { readonly dataDir: string; readonly jobs?: string | null };
 }
 
 export interface RowStory extends Story {
@@ -32,7 +33,7 @@ export async function verify(request: InspectRequest): Promise<Verdict & { reado
   if (path !== null && !existsSync(path)) throw new UpdraftError("run-file-missing", { run, file: path });
   const source = path === null ? null : await fingerprinted(path, request);
   const same = path !== null && origin !== null && source?.sha256 === origin.sha256;
-  await using input = same ? await openAgain(path, origin, request) : null;
+  await using input = same ? await openAgain(path, run, origin, request) : null;
   return { ...(await verifyRun({ run, dir, ledger, origin, file: source, input })), file: path };
 }
 
@@ -52,7 +53,7 @@ export async function explainRow(request: InspectRequest, row: number): Promise<
     const reported = await findReported(dir, origin?.format ?? "csv", history.outcome?.status ?? "unsent", row);
     return { ...about, ...makeStory({ row, history, source: null, reported }) };
   }
-  await using input = await openAgain(path, origin, request);
+  await using input = await openAgain(path, run, origin, request);
   const { reader, plan } = input;
   let last = 0;
   for await (const block of reader.blocks()) {
@@ -98,9 +99,10 @@ async function fingerprinted(file: string, { settings }: InspectRequest): Promis
 
 async function openAgain(
   file: string,
-  { mapping }: Origin,
+  run: string,
+  origin: Origin,
   { settings }: InspectRequest,
 ): Promise<Input & AsyncDisposable> {
-  const input = await openInput({ file, mapping, settings });
+  const input = await openInput({ file, mapping: mappingOfRun(run, origin, settings), settings });
   return { ...input, [Symbol.asyncDispose]: () => input.source.close() };
 }

@@ -7,6 +7,7 @@ import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
 import { openInput } from "./input.ts";
 import { makeNotifier, type Notifier } from "./notify.ts";
+import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
 import { makeCanary } from "./queue/canary.ts";
 import { carryRows } from "./queue/carry.ts";
 import { openCoordinator } from "./queue/coordinator.ts";
@@ -23,6 +24,7 @@ import { watchEndpoint } from "./watch.ts";
 import { watchWindow } from "./watch-window.ts";
 import { checkRows } from "./write/check.ts";
 import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
+import { makeSampler, type Sampler } from "./write/mapping-table.ts";
 import type { Summary } from "./write/summary.ts";
 
 const PROGRESS_MS = 250;
@@ -79,7 +81,7 @@ async function carryFile(
   );
   const carrying = carryRows(reader, plan, coordinator, ledger, limit, canary, clock);
   const reporting = startReport(
-    { ...opened, ...input, clock, progress: hooks.progress },
+    { ...opened, ...input, clock, progress: hooks.progress, showChanges: request.showChanges === true },
     () => coordinator.firstOpen() ?? carrying.read + 1,
   );
   const progress = () => progressOf(source, ledger, carrying, coordinator, limit);
@@ -133,25 +135,37 @@ async function countOthers({ opened, count }: Begun, limit: number | null): Prom
   return limit === null ? left : Math.min(left, limit - updated - failed - unknown);
 }
 
+export interface CheckedFile {
+  readonly summary: Summary;
+  readonly columns: readonly DescribedColumn[];
+  /** How the first values of each column are written. */
+  readonly shapes: ReturnType<Sampler["shapes"]>;
+}
+
 /** Reads, maps and validates every row as a run would; sends nothing. */
-export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<Summary> {
+export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<CheckedFile> {
   const [start, began] = [clock.wall(), clock.now()];
   const { dataDir, rate, endpointRate } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
+  const sampler = makeSampler(reader.columns);
   const checked = await checkRows({
     reader,
     plan,
     format: source.format,
     dir,
     lines: source.lines,
+    showChanges: request.showChanges === true,
+    look: sampler.add,
     clock,
     stop,
     progress: hooks.progress,
   });
-  return summarizeCheck(checked, source, plan, dir, [rate, endpointRate], start, began, clock);
+  const paces = [rate, endpointRate];
+  const summary = summarizeCheck(request.job, checked, source, plan, dir, paces, start, began, clock);
+  return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }
 
 /** Sends rows of every run that these settings fit, until `soft` fires and what is in flight has ended. */

@@ -5,6 +5,8 @@ import { dirname, join, resolve } from "node:path";
 import { systemClock as clock } from "./clock.ts";
 import { UpdraftError } from "./errors.ts";
 import { type Input, openInput } from "./input.ts";
+import { mappingOfRun } from "./jobs.ts";
+import type { MappingSettings } from "./plan/plan.ts";
 import { type Ledger, makeLedger } from "./settle/ledger.ts";
 import { type LedgerFile, ledgerPath, openLedgerFile } from "./settle/ledger-file.ts";
 import { type Origin, readOrigin } from "./settle/origin.ts";
@@ -23,7 +25,7 @@ export interface RetryRequest {
   readonly superseded: boolean;
   /** Where the run's file is now; null: where it was. */
   readonly file: string | null;
-  readonly settings: { readonly dataDir: string; readonly baseUrl: string };
+  readonly settings: { readonly dataDir: string; readonly baseUrl: string; readonly jobs?: string | null };
 }
 
 interface Rows {
@@ -44,6 +46,7 @@ export interface Retry extends Rows {
   readonly file: string;
   readonly input: Input;
   readonly origin: Origin;
+  readonly mapping: MappingSettings;
   close(): Promise<void>;
 }
 
@@ -69,13 +72,14 @@ export async function openRetry(request: RetryRequest): Promise<Retry> {
   const file = request.file ?? origin.path;
   if (file === null || (request.file === null && !existsSync(file)))
     throw new UpdraftError("run-file-missing", { run: held.run, file: file ?? "standard input" });
-  const input = closing.adopt(await openInput({ ...origin, ...request, file }), ({ source }) => source.close());
+  const mapping = mappingOfRun(held.run, origin, request.settings);
+  const input = closing.adopt(await openInput({ ...request, mapping, file }), ({ source }) => source.close());
   if (input.source.sha256 !== origin.sha256) throw new UpdraftError("run-file-differs", { run: held.run, file });
 
   const from = { ...origin, path: file === "-" ? null : resolve(file), name: input.source.name };
   const rows = begun ?? (await goBack(held, { ...request, only }, input, from, closing));
   const open = closing.move();
-  return { ...rows, only, file, input, origin, close: () => open.disposeAsync() };
+  return { ...rows, only, file, input, origin, mapping, close: () => open.disposeAsync() };
 }
 
 function holdNewest({ run, settings }: RetryRequest): Held {

@@ -3,7 +3,9 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
-import { addMapping, addSettings, given, mappingOf } from "./options.ts";
+import { renderMapping } from "../write/mapping-table.ts";
+import { addJob, choose } from "./job-option.ts";
+import { addMapping, addSettings } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -14,6 +16,7 @@ Examples:
   updraft check customers.csv
   updraft check customers.csv --rate 50/s           also how long a run would take
   updraft check customers.csv --out ./checked && updraft run customers.csv
+  updraft check corrections.csv --job address-corrections --show-changes
 
 It needs no endpoint, no credentials and no Redis.
 Exit codes: 0 all rows are valid; 1 some are not; 2 the file cannot be used.`;
@@ -28,18 +31,20 @@ export function checkCommand(shell: Shell): Command {
     .option("--out <folder>", "where to write the errors file (default: a folder under checks/ in the data folder)")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
-  addSettings(command, ["dataDir", "rate", "endpointRate", "logFile", "logLevel"]);
+  addJob(command);
+  addSettings(command, ["dataDir", "jobs", "rate", "endpointRate", "logFile", "logLevel"]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { out, json } = flags.parse(command.opts());
-    const mapping = mappingOf(command);
-    const settings = loadLocalSettings(given(command, shell));
+    const { job, mapping, given, showChanges } = await choose(command, shell);
+    const settings = loadLocalSettings(given);
     shell.exitCode = await withSession(shell, settings, json, async ({ log, screen, stop }) => {
       const { checkFile } = await import("../pipeline.ts");
-      const summary = await checkFile(
+      const { summary, columns, shapes } = await checkFile(
         {
           file,
-          job: "default",
+          job,
           mapping,
+          showChanges,
           out: out === undefined ? null : resolve(shell.cwd, out),
           settings,
         },
@@ -47,6 +52,7 @@ export function checkCommand(shell: Shell): Command {
         stop.soft,
       );
       screen.clear();
+      if (!json) shell.stdout.write(`${renderMapping(columns, shapes)}\n`);
       return printSummary(shell, summary, json);
     });
   });

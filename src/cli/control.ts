@@ -79,7 +79,13 @@ function controlCommand(shell: Shell, wish: Exclude<Wish, { kind: "rate" }>): Co
 
 function newCommand(name: Wish["kind"]): Command {
   const command = new Command(name).argument("<run>", "name of the run, or the beginning of it");
-  return addSettings(command, ["dataDir", "redisUrl", "logFile", "logLevel"]);
+  return addSettings(command, [
+    "dataDir",
+    ...(name === "cancel" ? (["jobs"] as const) : []),
+    "redisUrl",
+    "logFile",
+    "logLevel",
+  ]);
 }
 
 async function ask(shell: Shell, command: Command, run: string, wish: Wish): Promise<void> {

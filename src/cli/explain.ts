@@ -38,7 +38,7 @@ export function explainCommand(shell: Shell): Command {
     .argument("<row>", "number of the row: updraft_row of the reports")
     .option("--file <path>", "where the run's file is now, if it was moved, renamed or compressed")
     .option("--json", "print it as JSON on stdout, and nothing else");
-  addSettings(command, ["dataDir"]);
+  addSettings(command, ["dataDir", "jobs"]);
   return command.addHelpText("after", EXAMPLES).action(async (run: string, text: string) => {
     const { file = null, json } = flags.parse(command.opts());
     const row = countOf("<row>", text) ?? 0;

@@ -9,6 +9,7 @@ import { cancelCommand, pauseCommand, rateCommand, resumeCommand } from "./contr
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { explainCommand } from "./explain.ts";
+import { jobsCommand } from "./jobs.ts";
 import { pruneCommand } from "./prune.ts";
 import { retryCommand } from "./retry.ts";
 import { runCommand } from "./run.ts";
@@ -27,6 +28,7 @@ const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   checkCommand,
   watchCommand,
   serveCommand,
+  jobsCommand,
   runsCommand,
   statusCommand,
   pauseCommand,

@@ -8,7 +8,8 @@ import type { Retry } from "../retry.ts";
 import { RETRIABLE, type Retriable } from "../settle/retry.ts";
 import { thousands } from "../write/render.ts";
 import { confirm, confirmRest } from "./confirm.ts";
-import { addSettings, collect, given } from "./options.ts";
+import { givenOfRun } from "./job-option.ts";
+import { addSettings, collect } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -43,7 +44,7 @@ export function retryCommand(shell: Shell): Command {
     .option("--yes", "do not ask before sending")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addSettings(command, [
-    ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
+    ...(["baseUrl", "dataDir", "jobs", "redisUrl", "rate", "endpointRate"] as const),
     ...([
       "concurrency",
       "maxInFlight",
@@ -63,7 +64,7 @@ export function retryCommand(shell: Shell): Command {
   return command.addHelpText("after", EXAMPLES).action(async (run: string) => {
     const { only, superseded, file, yes, json } = flags.parse(command.opts());
     const wanted = only.map(outcomeOf);
-    const settings = loadSettings(given(command, shell));
+    const settings = loadSettings(await givenOfRun(command, shell, run));
     shell.exitCode = await withSession(shell, settings, json, async ({ log, screen, stop }) => {
       const { openRetry } = await import("../retry.ts");
       await using closing = new AsyncDisposableStack();
@@ -83,7 +84,8 @@ export function retryCommand(shell: Shell): Command {
       if (stop.soft.aborted) throw new UpdraftError("not-confirmed");
       await retry.make();
       screen.notice(`${thousands(retry.rows)} rows of run ${retry.of} are retried, as run ${retry.run}`);
-      const { job, mapping, limit } = retry.origin;
+      const { job, limit } = retry.origin;
+      const { mapping } = retry;
       const summary = await runFile(
         { file: retry.file, job, mapping, settings, limit, again: false, retry },
         {

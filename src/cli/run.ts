@@ -3,7 +3,8 @@ import { Command } from "commander";
 import * as z from "zod";
 import { loadSettings } from "../config.ts";
 import { confirm, confirmRest } from "./confirm.ts";
-import { addMapping, addSettings, countOf, given, mappingOf } from "./options.ts";
+import { addJob, choose } from "./job-option.ts";
+import { addMapping, addSettings, countOf } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -19,6 +20,7 @@ Examples:
   updraft run customers.csv --rate 50/s
   updraft run customers.csv --limit 10              the first 10 valid rows, to try it out
   updraft run customers.csv --set countryCodeA3=USA --ignore-column Notes
+  updraft run corrections.csv --job address-corrections
   zcat customers.csv.gz | updraft run - --yes --json > summary.json
 
 A file that was stopped half way goes on where it stopped when the same command is run again.
@@ -37,8 +39,9 @@ export function runCommand(shell: Shell): Command {
     .option("--yes", "do not ask before sending")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
+  addJob(command);
   addSettings(command, [
-    ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate"] as const),
+    ...(["baseUrl", "dataDir", "jobs", "redisUrl", "rate", "endpointRate"] as const),
     ...([
       "concurrency",
       "maxInFlight",
@@ -59,14 +62,14 @@ export function runCommand(shell: Shell): Command {
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { limit: limitText, again, yes, json } = flags.parse(command.opts());
     const limit = countOf("--limit", limitText);
-    const mapping = mappingOf(command);
-    const settings = loadSettings(given(command, shell));
+    const { job, mapping, given, showChanges } = await choose(command, shell);
+    const settings = loadSettings(given);
     shell.exitCode = await withSession(shell, settings, json, async ({ log, screen, stop }) => {
       // Started before this process reads its own libraries: both take as long, and there are two cores.
       const worker = shell.spawnWorker(shell.clock, log, screen.notice);
       const { runFile } = await import("../pipeline.ts");
       const summary = await runFile(
-        { file, job: "default", mapping, settings, limit, again },
+        { file, job, mapping, settings, limit, again, showChanges },
         {
           confirm: (facts) => screen.ask(() => confirm(shell, facts, { limit, yes }, stop.soft)),
           confirmRest: (facts, signal) => screen.ask(() => confirmRest(shell, facts, yes, signal)),

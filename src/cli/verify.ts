@@ -24,7 +24,7 @@ export function verifyCommand(shell: Shell): Command {
     .argument("<run>", "name of the run, or the beginning of it")
     .option("--file <path>", "where the run's file is now, if it was moved, renamed or compressed")
     .option("--json", "print the verdict as JSON on stdout, and nothing else");
-  addSettings(command, ["dataDir"]);
+  addSettings(command, ["dataDir", "jobs"]);
   return command.addHelpText("after", EXAMPLES).action(async (run: string) => {
     const { file = null, json } = flags.parse(command.opts());
     const settings = loadLocalSettings(given(command, shell));

@@ -6,7 +6,7 @@ import type { Slot } from "./names.ts";
 import { makeObjectReader, type NestedList } from "./nested.ts";
 import type { Change, Problem } from "./plan.ts";
 import { pointer } from "./problems.ts";
-import { type Failure, makeRefine } from "./refine.ts";
+import { type Failure, makeRefine, type Refine } from "./refine.ts";
 import { trimmed } from "./text.ts";
 
 /** Where a part of the body came from. */
@@ -78,10 +78,14 @@ export function makeDraft(mapping: Mapping, format: "csv" | "ndjson"): Draft {
       problems.length = 0;
       readObject(row.object);
     }
+    if (refine === null) assemble();
+    else fillRefined(refine, row, changes);
+  }
+
+  function fillRefined(refineRow: Refine, row: CellsRow | ObjectRow, changes: Change[] | null): void {
     failures.length = 0;
-    refine?.(row, changes);
+    refineRow(row, changes);
     assemble();
-    if (refine === null) return;
     if (row.kind === "cells") problems.length = 0;
     for (const { slot, entry, code, message } of failures)
       problems.push({ column: columnOfSlot(slot), path: pointer(pathOf(slot, entry)), code, message });

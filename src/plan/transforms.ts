@@ -59,8 +59,14 @@ function known(country: CountryCode): CountryCode {
   return country;
 }
 
+/** One column often gives both the number and the code, and reading it takes 20 µs. */
+let last: { readonly value: string; readonly country: CountryCode; readonly found: PhoneNumber | undefined } | null =
+  null;
+
 function phone(value: string, country: CountryCode): PhoneNumber {
-  const found = parsePhoneNumberFromString(value, { defaultCountry: country, extract: false });
+  if (last?.value !== value || last.country !== country)
+    last = { value, country, found: parsePhoneNumberFromString(value, { defaultCountry: country, extract: false }) };
+  const { found } = last;
   if (found?.isPossible() !== true) throw cannotRead();
   return found;
 }

@@ -2,6 +2,8 @@
 import * as z from "zod";
 import type { Ledger } from "./ledger.ts";
 
+const texts = z.record(z.string(), z.string());
+
 const origin = z.object({
   v: z.literal(1),
   /** Absolute; null for standard input. The newest place: a renamed file is the same run. */
@@ -12,7 +14,11 @@ const origin = z.object({
   bytes: z.number(),
   sha256: z.string(),
   job: z.string(),
-  mapping: z.object({ set: z.record(z.string(), z.string()), ignoreColumns: z.array(z.string()) }),
+  mapping: z.object({ set: texts, ignoreColumns: z.array(z.string()) }),
+  /** What the job said of columns. */
+  sketch: z
+    .object({ columns: texts, constants: texts, transforms: texts, ignoreColumns: z.array(z.string()).readonly() })
+    .optional(),
   /** `--limit`; null for all rows. */
   limit: z.number().nullable(),
   baseUrl: z.string(),

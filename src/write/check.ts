@@ -2,7 +2,7 @@
 import type { Clock } from "../clock.ts";
 import { makeSpeed, type Progress } from "../events.ts";
 import type { Format } from "../open/source.ts";
-import type { Reader } from "../parse/row.ts";
+import type { Reader, Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import { rejected } from "../settle/outcome.ts";
 import { openReport, type ReportResult } from "./report.ts";
@@ -21,6 +21,9 @@ export interface CheckInput {
   readonly dir: string;
   /** Of the file: about as many rows. */
   readonly lines: number;
+  readonly showChanges: boolean;
+  /** Each row as it is read. */
+  look(row: Row): void;
   readonly clock: Clock;
   readonly stop: AbortSignal;
   progress(progress: Progress): void;
@@ -28,21 +31,22 @@ export interface CheckInput {
 
 /** Stops early, without a report, when the signal fires: then `null`. */
 export async function checkRows(input: CheckInput): Promise<Checked | null> {
-  const { reader, plan, format, dir, lines, clock, stop } = input;
+  const { reader, plan, format, dir, lines, clock, stop, showChanges } = input;
   const speed = makeSpeed(clock);
-  const report = await openReport({ columns: reader.columns, plan, format, dir, errorsOnly: true });
+  const report = await openReport({ columns: reader.columns, plan, format, dir, errorsOnly: true, showChanges });
   try {
     let read = 0;
     let refused = 0;
     let told = clock.now();
     for await (const block of reader.blocks()) {
       for (const row of block) {
+        input.look(row);
         const planned = plan.plan(row);
         if (planned.kind === "rejection") {
           refused++;
           report.add(row, rejected(row.row, planned.problems, clock.wall()));
-          if (report.full()) await report.flush();
-        }
+        } else report.pass(row);
+        if (report.full()) await report.flush();
       }
       read += block.length;
       speed.add(block.length);

@@ -14,7 +14,7 @@ import type { Checked } from "./check.ts";
 import { type Follow, makeFollow } from "./follow.ts";
 import { foretell } from "./forecast.ts";
 import { type Histogram, makeHistogram } from "./latency.ts";
-import { type ReportResult, writeReport } from "./report.ts";
+import { type ReportResult, type ReportSettings, writeReport } from "./report.ts";
 import { makeSummary, type State, type Summary, writeSummary } from "./summary.ts";
 
 const GO_ON = "then run the same command again; it goes on where it stopped";
@@ -72,7 +72,8 @@ export interface Reporting {
 
 /** @param firstOpen the first row read that has no outcome yet; `read()` plus one where all have theirs */
 export function startReport(
-  input: Pick<EndedRun, "reader" | "plan" | "dir" | "ledger" | "source" | "clock" | "progress">,
+  input: Pick<EndedRun, "reader" | "plan" | "dir" | "ledger" | "source" | "clock" | "progress"> &
+    Pick<ReportSettings, "showChanges">,
   firstOpen: () => number,
 ): Reporting {
   const { ledger, source, clock, progress, ...rest } = input;
@@ -110,7 +111,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
   const summary = makeSummary({
     run: ended.run,
     retryOf: readRetry(ledger)?.of ?? null,
-    job: ended.job === "default" ? null : ended.job,
+    job: jobIn(ended.job),
     epochs: Array.from({ length: Number(ledger.meta("epoch") ?? "0") }, (_, i) => `${ended.run}-${i + 1}`),
     resumes: Number(ledger.meta("spells") ?? "1") - 1,
     file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },
@@ -139,6 +140,11 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
   return summary;
 }
 
+/** Without a job, runs are those of one that has no file. */
+function jobIn(name: string): string | null {
+  return name === "default" ? null : name;
+}
+
 function stateOf({ cancelled, stopped, blocked }: EndedRun, answered: boolean, unsent: number): State {
   if (answered && unsent === 0) return "complete";
   // A retry leaves rows unsent that it was not asked for: what was cancelled before it still is.
@@ -154,6 +160,7 @@ function codeIn(ledger: Ledger, row: number): string | null {
 
 /** Null: the check was stopped. Valid rows count as unsent: a run would send them. */
 export function summarizeCheck(
+  job: string,
   checked: Checked | null,
   source: Source,
   plan: Plan,
@@ -169,7 +176,7 @@ export function summarizeCheck(
   return makeSummary({
     run: null,
     retryOf: null,
-    job: null,
+    job: jobIn(job),
     epochs: [],
     resumes: 0,
     file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },

@@ -165,6 +165,7 @@ function cause({ count, status, code, message, firstRows }: ErrorGroup, width: n
 
 function advice(summary: Summary): string[] {
   const { counts: by, state, run, reports, superseded, ambiguousUpdated, balanced } = summary;
+  const job = summary.job === null ? "" : ` --job ${summary.job}`;
   const steps: string[] = [];
   if (!balanced) steps.push("The counts do not add up to the rows read: do not trust this report, and report a bug.");
   if (state === "blocked") steps.push("Check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this endpoint.");
@@ -176,10 +177,10 @@ function advice(summary: Summary): string[] {
   }
   if (summary.stopped !== null) steps.push(RAISING[summary.stopped.rule]);
   if (state === "cancelled" && reports.unsent !== null) {
-    steps.push(`To send the rest after all: updraft run ${quoted(reports.unsent)}`);
+    steps.push(`To send the rest after all: updraft run ${quoted(reports.unsent)}${job}`);
   }
   if (by.rejected + by.failed + by.unknown > 0 && reports.errors !== null) {
-    steps.push(`Correct the rows in the errors file, then give it back: updraft run ${quoted(reports.errors)}`);
+    steps.push(`Correct the rows in the errors file, then give it back: updraft run ${quoted(reports.errors)}${job}`);
   }
   if (superseded > 0) {
     const rows = superseded === 1 ? "the 1 row" : `the ${thousands(superseded)} rows`;
@@ -202,7 +203,9 @@ function warned({ warnings }: Summary): string[] {
 }
 
 function places({ reports, run }: Summary): string[] {
-  const paths = [reports.success, reports.errors, reports.unsent].filter((path) => path !== null);
+  const paths = [reports.success, reports.errors, reports.unsent, reports.changes ?? null].filter(
+    (path) => path !== null,
+  );
   const names = [...paths.map((path) => basename(path)), ...(run === null ? [] : ["summary.json"])];
   return [`Reports in ${printable(reports.dir)}`, `  ${names.join(", ")}`];
 }

@@ -5,6 +5,7 @@ import type { Format } from "../open/source.ts";
 import type { Reader, Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Outcome, Status } from "../settle/outcome.ts";
+import { changeLines } from "./changes.ts";
 import { csvLines } from "./csv.ts";
 import { explain } from "./explain.ts";
 import { makeFolder, openPartial, type PartialFile, syncFolder } from "./file.ts";
@@ -20,6 +21,8 @@ export interface ReportFiles {
   readonly success: string | null;
   readonly errors: string | null;
   readonly unsent: string | null;
+  /** Only where it was asked for. */
+  readonly changes?: string;
 }
 
 export interface ReportResult {
@@ -36,6 +39,8 @@ export interface ReportSettings {
   readonly dir: string;
   /** Only the errors file; other rows are passed over. For `check`, which sends nothing. */
   readonly errorsOnly?: boolean;
+  /** Also the changes file: what a job's transforms changed, in any row. */
+  readonly showChanges?: boolean;
 }
 
 /** Ending of a file while it gets its marks. */
@@ -45,6 +50,8 @@ const MARKED = ".marked.partial";
 export interface Report {
   /** Awaits nothing; `flush` when `full()`. */
   add(row: Row, outcome: Outcome): void;
+  /** Of a row that none of its files tells of: `check` has such. */
+  pass(row: Row): void;
   full(): boolean;
   flush(): Promise<void>;
   /** Puts all files in place under their real names. Until then none is to be seen there. */
@@ -54,7 +61,9 @@ export interface Report {
 }
 
 /** Throws `disk-full` or `report-unwritable`, here and in everything it returns. */
-export async function openReport({ columns, plan, format, dir, errorsOnly = false }: ReportSettings): Promise<Report> {
+export async function openReport(settings: ReportSettings): Promise<Report> {
+  const { columns, plan, format, dir, errorsOnly = false, showChanges = false } = settings;
+  const changed = changeLines(plan, format);
   const lines = format === "csv" ? csvLines(columns, plan.customerIdColumn) : ndjsonLines();
   const groups = makeGroups();
   const finder = makeFinder(dir);
@@ -67,6 +76,8 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
   // Opened before it is known whether a row is unsent, so that adding a row awaits nothing.
   const unsent = errorsOnly ? null : await openFile("unsent");
   let anyUnsent = false;
+  const changes = showChanges ? await openFile("changes") : null;
+  changes?.add(changed.header);
 
   async function openFile(name: string, ending?: string): Promise<PartialFile> {
     try {
@@ -107,8 +118,12 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
     file.add(lines.success(row, outcome, customerId));
   }
 
+  const pass = (row: Row) => changes?.add(changed.of(row));
+
   return {
+    pass,
     add(row, outcome) {
+      pass(row);
       const { status } = outcome;
       switch (status) {
         case "updated":
@@ -134,7 +149,9 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
         // What a stopped spell of the same run left would be read as rows still to be sent.
         await rm(join(dir, `unsent.${format}`), { force: true });
       }
-      for (const file of [errors, success, anyUnsent ? unsent : null]) await file?.finish();
+      // What an earlier spell listed is not all of it.
+      if (changes === null) await rm(join(dir, `changes.${format}`), { force: true });
+      for (const file of [errors, success, anyUnsent ? unsent : null, changes]) await file?.finish();
       const isUnsent = ({ status }: Superseded) => status === "unsent";
       const inErrors = finder.found().filter((found) => !isUnsent(found));
       const told = await marked(errors, inErrors, "; ", () => openFile("errors", MARKED));
@@ -146,6 +163,7 @@ export async function openReport({ columns, plan, format, dir, errorsOnly = fals
         errors: await told.file.publish(),
         success: (await success?.publish()) ?? null,
         unsent: (await rest?.file.publish()) ?? null,
+        ...(changes === null ? {} : { changes: await changes.publish() }),
       };
       open.length = 0;
       finder.close();

@@ -1,0 +1,87 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { useCli } from "./support.ts";
+
+const cli = useCli();
+
+/** A folder of job files; `text` is what stands behind `export default`. */
+function folderOf(files: Readonly<Record<string, string>>): string {
+  const folder = join(cli.folder, "jobs");
+  mkdirSync(folder);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), `export default ${text};\n`);
+  return folder;
+}
+
+describe("updraft jobs", () => {
+  test("lists each job with its file and what it would do next", async () => {
+    const folder = folderOf({
+      "1.ts": '{ name: "partner-upload", watch: { inbox: "/srv/inbox" } }',
+      "2.ts":
+        '{ name: "nightly-sync", schedule: { cron: "0 2 1 1 *", timeZone: "America/New_York", input: { glob: "/exports/*.csv" } } }',
+      "3.ts": '{ name: "by-hand" }',
+    });
+    const { code, stdout, stderr } = await cli.within(["jobs", "--jobs", folder]);
+    const [head, ...lines] = stdout.split("\n");
+    expect(head).toMatch(/^NAME +FILE +NEXT$/);
+    expect(lines).toEqual([
+      expect.stringMatching(/^by-hand +\S+3\.ts +by hand: updraft run <file> --job by-hand$/),
+      expect.stringMatching(
+        /^nightly-sync +\S+2\.ts +runs 20\d\d-01-01 02:00 America\/New_York, newest of \/exports\/\*\.csv$/,
+      ),
+      expect.stringMatching(/^partner-upload +\S+1\.ts +watches \/srv\/inbox$/),
+      "",
+    ]);
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  test("a job file that is wrong is told after those that are not, and is exit code 2", async () => {
+    const folder = folderOf({ "1.ts": '{ name: "good" }', "2.ts": '{ name: "bad", rate: "fast" }', "3.ts": "(" });
+    const { code, stdout, stderr } = await cli.within(["jobs", "--jobs", folder]);
+    expect(stdout).toContain("good");
+    expect(stderr).toContain(`updraft: ${folder}/2.ts: rate: expected a pace such as 50/s`);
+    expect(stderr).toMatch(/^updraft: \S+3\.ts cannot be loaded: line \d+: /m);
+    expect(code).toBe(2);
+    const { stdout: json } = await cli.within(["jobs", "--jobs", folder, "--json"]);
+    expect(JSON.parse(json)).toMatchObject({
+      folder,
+      jobs: [{ name: "good" }],
+      errors: [{ code: "job-invalid" }, { code: "job-file-broken" }],
+    });
+  });
+
+  test("an empty folder is said to be one", async () => {
+    const folder = folderOf({});
+    expect(await cli.within(["jobs", "--jobs", folder])).toEqual({
+      code: 0,
+      stdout: `No jobs in ${folder}: the README shows one under "Jobs".\n`,
+      stderr: "",
+    });
+  });
+});
+
+describe("updraft jobs check", () => {
+  test("tries the examples of all jobs, tells each difference, and ends with 2 where there is one", async () => {
+    const example = (email: string) =>
+      `{ record: { customerId: "c", Mail: "a@b" }, update: { customerId: "c", email: "${email}" } }`;
+    const folder = folderOf({
+      "1.ts": `{ name: "good", columns: { email: "Mail" }, examples: [${example("a@b")}] }`,
+      "2.ts": `{ name: "wrong", columns: { email: "Mail" }, examples: [${example("a@b")}, ${example("x@y")}] }`,
+      "3.ts": '{ name: "silent" }',
+    });
+    const { code, stdout } = await cli.within(["jobs", "check", "--jobs", folder]);
+    expect(stdout.replaceAll(`${folder}/`, "").split("\n")).toEqual([
+      "good (1.ts): 1 example, as expected",
+      "silent (3.ts): loads; it has no examples",
+      "wrong (2.ts): 1 of 2 examples not as expected",
+      '  example 2: /email: expected "x@y", got "a@b"',
+      "",
+    ]);
+    expect(code).toBe(2);
+  });
+
+  test("another word than check is refused", async () => {
+    const { code, stderr } = await cli.within(["jobs", "chek"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('[check]: expected check, or nothing, got "chek"')]);
+  });
+});
