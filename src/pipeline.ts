@@ -72,7 +72,12 @@ async function carryFile(
   hooks.observe?.live(coordinator);
   const about = { ...hooks, redis: control, coordinator, clock };
   const watch = closing.adopt(
-    await watchEndpoint({ ...about, ...settings, ...record, news: redis.connect("coordinator-news") }),
+    await watchEndpoint({ ...about, ...settings, ...record, news: redis.connect("coordinator-news") }).catch(
+      async (error: unknown) => {
+        await coordinator.end();
+        throw error;
+      },
+    ),
     (started) => started.stop(),
   );
   const hours = window && closing.adopt(watchWindow({ ...about, window }), (started) => started.stop());

@@ -258,9 +258,9 @@ const localSettings = z.object({
     effect:
       "Sends the first n valid rows alone; stops if any of them failed or ended unknown, else asks on a terminal before it sends the others; 1 to 1000, or none.",
   }),
-  giveUpAfter: text("a time from 1s to 30d, such as 90s, 30m or 12h", (value) => {
+  giveUpAfter: text("a time from 1s to 14d, such as 90s, 30m or 12h", (value) => {
     const ms = parseDuration(value);
-    return ms !== undefined && ms >= 1_000 && ms <= 30 * 86_400_000 ? ms : undefined;
+    return ms !== undefined && ms >= 1_000 && ms <= 14 * 86_400_000 ? ms : undefined;
   })
     .prefault("12h")
     .register(docs, {
@@ -269,7 +269,7 @@ const localSettings = z.object({
       envFile: false,
       secret: false,
       fallback: "12h",
-      effect: "How long a run waits for an endpoint that is out before it is stopped, the rest unsent; 1s to 30d.",
+      effect: "How long a run waits for an endpoint that is out before it is stopped, the rest unsent; 1s to 14d.",
     }),
   parallelRuns: whole(1, 100).prefault("1").register(docs, {
     flag: "--parallel-runs <n>",

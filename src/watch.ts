@@ -13,6 +13,9 @@ const LOOK_MS = 2_000;
 /** Shorter rests are told of once: there may be one a second. */
 const LONG_REST_MS = 5_000;
 
+const TLS =
+  "TLS failed: its certificate is not accepted (NODE_EXTRA_CA_CERTS names a file of private ones), or it speaks no TLS";
+
 export interface WatchContext {
   readonly redis: Redis;
   /** A connection of its own, for what is published. */
@@ -155,6 +158,7 @@ function times(count: number): string {
 }
 
 function reasonOf(fault: string): string {
-  if (fault === "tls") return "its certificate is not accepted; NODE_EXTRA_CA_CERTS names a file of private ones";
-  return fault.startsWith("login-") ? `at the login: ${faultName(fault.slice("login-".length))}` : faultName(fault);
+  const [, login = "", bare = fault] = /^(login-)?(.*)$/.exec(fault) ?? [];
+  const at = login === "" ? "" : "at the login: ";
+  return at + (bare === "tls" ? TLS : faultName(bare));
 }

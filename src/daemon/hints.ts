@@ -11,7 +11,8 @@ const POLL_MS = 1_000;
 export function listen({ inbox, poll }: WatchOptions, changed: () => void): () => Promise<void> {
   const watcher = watch(inbox, {
     depth: 0,
-    ignoreInitial: true,
+    // What comes while it begins to listen is told with what was there.
+    ignoreInitial: false,
     followSymlinks: false,
     ignorePermissionErrors: true,
     // It would hold back a file that takes the name of one that was just taken.

@@ -320,8 +320,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
         // Noted before it is shown: what was cancelled must not go on after a crash.
         ledger.write([], [], kind === "cancel" ? { cancel: String(clock.wall()) } : { state: GRANTED[kind] });
         await ledger.sync();
-        // A rule may have stopped it meanwhile.
-        if (over()) return;
+        // A rule may have stopped it meanwhile. What was cancelled is noted as such, and ends so.
+        if (over() && kind !== "cancel") return;
         state = GRANTED[kind];
         wakeAll();
         if (kind !== "cancel") await conveyor.change({ held: held() });

@@ -8,11 +8,14 @@ export const HOLDS = `${PREFIX}:holds`;
 
 /** An outage that no worker probes any more is forgotten after this, beside the time to the next probe. */
 const FORGET_MS = 120_000;
-/** Waits between probes: the first, doubled up to the last. */
+/**
+ * Waits between probes: the first, doubled up to the last by every second probe. So what an outage takes too long is half
+ * of it at most; doubled by every probe it was up to the whole.
+ */
 const FIRST_PROBE_MS = 1_000;
 const LAST_PROBE_MS = 60_000;
 
-/** Nothing is sent to an endpoint while its rest lasts. */
+/** Nothing is sent to an endpoint while its rest lasts. Its value is how long it was to be, which a clock that goes back does not prolong. */
 export const restKey = (endpoint: string) => `${PREFIX}:rest:${endpoint}`;
 const outageKey = (endpoint: string) => `${PREFIX}:outage:${endpoint}`;
 
@@ -25,8 +28,8 @@ const outage = z.object({
 export type Outage = Readonly<z.infer<typeof outage>>;
 
 const news = z.discriminatedUnion("kind", [
-  /** Nothing is sent for `ms` from here on. `capped`: the endpoint asked for more. */
-  z.object({ kind: z.literal("rest"), endpoint: z.string(), ms: z.number(), capped: z.boolean() }),
+  /** Nothing is sent for `ms` from here on. `capped`: the endpoint asked for more; `paced`: rates are set. */
+  z.object({ kind: z.literal("rest"), endpoint: z.string(), ms: z.number(), capped: z.boolean(), paced: z.boolean() }),
   /** The endpoint refused requests for their number, and did not say how long to wait. */
   z.object({ kind: z.literal("slow"), endpoint: z.string() }),
   z.object({ kind: z.literal("outage"), endpoint: z.string(), outage }),
@@ -36,13 +39,17 @@ export type HoldNews = Readonly<z.infer<typeof news>>;
 
 /** Null for what another version says. */
 export function readNews(message: string): HoldNews | null {
-  return news.safeParse(JSON.parse(message)).data ?? null;
+  try {
+    return news.safeParse(JSON.parse(message)).data ?? null;
+  } catch {
+    return null;
+  }
 }
 
 // KEYS: rest. ARGV: milliseconds, channel, news. A rest is never shortened.
 const restScript = makeScript(`
 if tonumber(ARGV[1]) <= redis.call('PTTL', KEYS[1]) then return 0 end
-redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[1])
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1`);
 
@@ -63,8 +70,9 @@ return 1`);
 const claimScript = makeScript(`${TIME}
 local due = redis.call('HGET', KEYS[1], 'next')
 if not due then return false end
--- Redis' clock may have gone back.
-local left = math.min(due - now, ${LAST_PROBE_MS * 2})
+local left = due - now
+-- It is further away than any turn: Redis' clock went back.
+if left > math.max(${LAST_PROBE_MS}, tonumber(ARGV[1])) then left = 0 end
 if left > 0 then return {0, left} end
 redis.call('HSET', KEYS[1], 'next', now + ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -75,9 +83,8 @@ const failScript = makeScript(`${TIME}
 local step = tonumber(redis.call('HGET', KEYS[1], 'step') or '0')
 if step == 0 then return 0 end
 if ARGV[1] == '1' then
-  step = math.min(step * 2, ${LAST_PROBE_MS})
+  if redis.call('HINCRBY', KEYS[1], 'probes', 1) % 2 == 0 then step = math.min(step * 2, ${LAST_PROBE_MS}) end
   redis.call('HSET', KEYS[1], 'step', step)
-  redis.call('HINCRBY', KEYS[1], 'probes', 1)
   redis.call('HSET', KEYS[1], 'next', now + math.floor(step * (1 - 0.25 * tonumber(ARGV[2]))))
 else redis.call('HSET', KEYS[1], 'next', now + math.floor(100 + 200 * tonumber(ARGV[2]))) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -93,8 +100,9 @@ const turn = z.tuple([z.number(), z.number()]).nullable();
 /** Holds of one endpoint, in Redis. All of it rejects when Redis fails. */
 export interface Holds {
   /** @param ms to rest
-   * @param capped the endpoint asked for more */
-  rest(ms: number, capped: boolean): Promise<void>;
+   * @param capped the endpoint asked for more
+   * @param paced rates are set */
+  rest(ms: number, capped: boolean, paced: boolean): Promise<void>;
   slow(): Promise<void>;
   declare(found: Outage): Promise<void>;
   /** Whether this process may send a row to see if the endpoint answers; null: there is no outage. */
@@ -102,7 +110,7 @@ export interface Holds {
   /** The turn that was claimed brought no answer; with `sent` false, there was no row to send. */
   failed(sent: boolean, random: number): Promise<void>;
   answers(): Promise<void>;
-  /** What is in force now; `rest` in milliseconds. */
+  /** What is in force now; `rest` in milliseconds. An outage that somebody asks for is not forgotten. */
   read(): Promise<{ readonly rest: number; readonly outage: Outage | null }>;
 }
 
@@ -110,8 +118,8 @@ export function makeHolds(redis: Redis, endpoint: string): Holds {
   const [rest, out] = [restKey(endpoint), outageKey(endpoint)];
   const say = (said: HoldNews) => JSON.stringify(said);
   return {
-    async rest(ms, capped) {
-      await restScript(redis, [rest], [Math.ceil(ms), HOLDS, say({ kind: "rest", endpoint, ms, capped })]);
+    async rest(ms, capped, paced) {
+      await restScript(redis, [rest], [Math.ceil(ms), HOLDS, say({ kind: "rest", endpoint, ms, capped, paced })]);
     },
     async slow() {
       await redis.publish(HOLDS, say({ kind: "slow", endpoint }));
@@ -131,9 +139,10 @@ export function makeHolds(redis: Redis, endpoint: string): Holds {
       await answersScript(redis, [out], [HOLDS, say({ kind: "answers", endpoint })]);
     },
     async read() {
-      const [left, found] = await Promise.all([redis.pttl(rest), redis.hget(out, "outage")]);
+      const [left, length, found] = await Promise.all([redis.pttl(rest), redis.get(rest), redis.hget(out, "outage")]);
+      if (found !== null) await redis.pexpire(out, LAST_PROBE_MS + FORGET_MS);
       const known = found === null ? null : (outage.safeParse(JSON.parse(found)).data ?? null);
-      return { rest: Math.max(0, left), outage: known };
+      return { rest: Math.max(0, Math.min(left, Number(length ?? 0))), outage: known };
     },
   };
 }

@@ -4,20 +4,24 @@
 const START = 8;
 export const MOST = 1_000;
 /** From one window to the next there are at most so many times as many requests in flight. */
-const GROWTH = 1.25;
+const GROWTH = 1.2;
 /**
- * Another level is better if throughput follows it by this part: 25 % more in flight must bring 5 % more, and 20 % less may
+ * Another level is better if throughput follows it by this part: 20 % more in flight must bring 4 % more, and 20 % less may
  * cost 4 %. What is in flight beyond that only waits at the endpoint.
  */
 const WORTH = 0.2;
 const FEWER = 0.8;
+/** The least by which more are tried: what a smaller difference brings cannot be told from chance. */
+const STEP = 1.025;
 /** Latency that is so many times its running mean has risen, unless answers differ so much that chance may do that. */
-const RISEN = 1.3;
+const RISEN = 1.25;
 const CHANCE = 3.5;
 /** Faults beyond their usual share of the answers by so much: fewer requests at once. */
 const TOO_FAULTY = 0.05;
 /** Of a new window in a running mean. */
 const NEW = 0.15;
+/** And in that of latency, which must not follow one that creeps up. */
+const NEW_LATENCY = 0.05;
 /** With less of the limit in use (mean over the window) something else is what limits: the pace, the file. */
 const REACHED = 0.8;
 /** Windows between two trials of levels that failed before: twice as many each time. A failed one may halve the throughput. */
@@ -65,10 +69,10 @@ export const START_ADAPT: Adapt = {
   ...{ ceiling: null, left: 0, rest: FIRST_REST, turn: 0 },
 };
 
-/** Whether a window may end: about every slot has had an answer, and latency that has doubled would show. */
+/** Whether a window may end: about every slot has had an answer, also if latency has doubled: an early end would see the fast ones only. */
 export function isEnough(now: Adapt, answers: number, elapsed: number): boolean {
-  if (answers < FEWEST_ANSWERS || answers < now.limit / 2 || answers < (now.spread / ERROR) ** 2) return false;
-  return elapsed >= Math.max(SHORTEST_MS, 2 * (now.latency ?? 0));
+  if (answers < FEWEST_ANSWERS || answers < now.limit || answers < (now.spread / ERROR) ** 2) return false;
+  return elapsed >= Math.max(SHORTEST_MS, 3 * (now.latency ?? 0));
 }
 
 /**
@@ -81,18 +85,17 @@ export function adapt(before: Adapt, seen: Window): Adapt {
   const spread = seen.answers === 0 ? before.spread : mean(before.spread, seen.spread);
   const was = { ...before, faulty: mean(before.faulty, faulty), spread };
   if (faulty > before.faulty + TOO_FAULTY) {
-    const limit = fewer(was.limit, FEWER);
+    const limit = fewer(was.limit);
     return { ...was, limit, good: limit, rate: null, left: FIRST_REST, rest: FIRST_REST };
   }
   if (seen.inFlight < REACHED * was.limit || seen.answers === 0) return was;
   const rate = (seen.inFlight / seen.latency) * (1 - faulty);
   if (was.limit !== was.good) return judge(was, rate, seen.latency);
-  const latency = mean(was.latency, seen.latency);
-  if (was.latency !== null && seen.latency > risen(seen) * was.latency) {
-    const limit = fewer(was.good, FEWER);
-    return { ...was, limit, good: limit, rate: null, latency, rest: FIRST_REST };
-  }
-  return next({ ...was, rate: mean(was.rate, rate), latency });
+  const known = { ...was, rate: mean(was.rate, rate) };
+  // Fewer are tried at once, and kept if that helps: an endpoint that is slower whatever it is sent is no reason to send less.
+  if (was.latency !== null && seen.latency > risen(seen) * was.latency)
+    return { ...known, limit: fewer(was.good), latency: mean(was.latency, seen.latency) };
+  return next({ ...known, latency: mean(was.latency, seen.latency, NEW_LATENCY) });
 }
 
 /** The end of a trial: its level is the good one from now on, or the old one is. */
@@ -118,8 +121,8 @@ function next(now: Adapt): Adapt {
   const { good, turn } = now;
   const up = more(now);
   if (isBetween(now, up)) return { ...now, limit: up };
-  // Many more may be worth it by now, fewer bring as much, or one more.
-  const limit = [grown(good), fewer(good, FEWER), up][turn % 3] ?? good;
+  // Many more may be worth it by now, fewer bring as much, or a few more.
+  const limit = [grown(good), fewer(good), up][turn % 3] ?? good;
   return { ...now, limit, turn: turn + 1 };
 }
 
@@ -130,11 +133,13 @@ const isBetween = ({ good, ceiling }: Adapt, level: number) => level > good && (
 
 function more({ good, ceiling }: Adapt): number {
   const most = grown(good);
-  return ceiling === null ? most : Math.min(most, Math.max(good + 1, Math.floor((good + ceiling) / 2)));
+  return ceiling === null ? most : Math.min(most, Math.max(Math.ceil(good * STEP), Math.floor((good + ceiling) / 2)));
 }
 
 const grown = (level: number) => Math.min(MOST, Math.max(level + 1, Math.floor(level * GROWTH)));
 
-const fewer = (level: number, by: number) => Math.max(1, Math.floor(level * by));
+/** Less by at least one, and back again is no more than the growth of one window. */
+const fewer = (level: number) => Math.max(1, Math.min(level - 1, Math.ceil(level * FEWER)));
 
-const mean = (before: number | null, now: number) => (before === null ? now : before + NEW * (now - before));
+const mean = (before: number | null, now: number, part = NEW) =>
+  before === null ? now : before + part * (now - before);

@@ -107,7 +107,9 @@ const LONGEST_REST_MS = 3_600_000;
 export function readRetryAfter(value: string | string[] | undefined, wall: () => number): RetryAfter | null {
   const text = (Array.isArray(value) ? value[0] : value)?.trim();
   if (!text) return null;
-  const asked = /^\d{1,12}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - wall();
+  // Other figures are neither seconds nor a date, whatever a parser makes of them.
+  if (!/^\d+$/.test(text) && !Number.isNaN(Number(text))) return null;
+  const asked = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - wall();
   return Number.isNaN(asked)
     ? null
     : { ms: Math.min(Math.max(asked, 0), LONGEST_REST_MS), capped: asked > LONGEST_REST_MS };

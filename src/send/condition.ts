@@ -4,8 +4,9 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { type HoldNews, type Holds, type Outage, readNews } from "../queue/holds.ts";
 import type { RetryAfter } from "../settle/classify.ts";
+import { makeDoubt, type Whose } from "./doubt.ts";
 import { type Haste, makeHaste } from "./haste.ts";
-import { addFault, type FoundFault, isForbidden, isOutage, NO_STREAK } from "./streak.ts";
+import { addFault, type FoundFault, isForbidden, isOutage, isWide, NO_STREAK } from "./streak.ts";
 
 /** With nothing to send for so long, nobody will tell whose a fault was: it is the row's. */
 const IDLE_MS = 300;
@@ -15,9 +16,6 @@ const LOOK_MS = 1_000;
 const SAME_REST_MS = 100;
 /** A probe's turn lapses so long after its request must have ended. */
 const LEASE_MS = 5_000;
-
-/** Whose a fault was: the row's own, or the endpoint's, which would have befallen any row. */
-export type Whose = "row" | "endpoint";
 
 /** Shared by all rows that a process sends to its endpoint. */
 export interface Condition {
@@ -36,7 +34,7 @@ export interface Condition {
   /** A fault that is not counted in any case. */
   saw(found: FoundFault, name: string): void;
   /** A row was forbidden (403). `endpoint`: all are; the login may not do this. */
-  forbidden(row: number): Promise<Whose>;
+  forbidden(sentAt: number): Promise<Whose>;
   /** The login could not be asked, and so no row be sent. One call per login. */
   loginFailed(name: string, sentAt: number): void;
   /** The endpoint asked for a rest. @param paced rates are set; else what comes after the rest is braked */
@@ -50,7 +48,7 @@ export interface Condition {
   hear(message: string): void;
   /** Looks up what was told while this process did not listen. */
   refresh(): Promise<void>;
-  /** All faults are the rows' own: this process is to stop. */
+  /** Nobody will know any more whose the faults were: this process is to stop. */
   settle(): void;
 }
 
@@ -63,21 +61,20 @@ export interface ConditionContext {
   readonly log: Logger;
   /** Told when nothing may be sent any more, until further notice. */
   close(): void;
+  /** Whether the endpoint's login answers now. Where it does not, `loginFailed` is called. */
+  isAlive(): Promise<boolean>;
 }
 
 export function makeCondition(context: ConditionContext): Condition {
   const { holds, endpoint, clock, log } = context;
   const haste = makeHaste(clock);
   let streak = NO_STREAK;
+  const faults = makeDoubt(clock);
   /** Rows that were forbidden since the last answer that was none. */
-  let forbidden = new Set<number>();
+  const forbidden = makeDoubt(clock);
   let accepted = false;
   /** Monotonic: a request that was under way then says nothing of the endpoint if it fails, for others were answered. */
   let lastAnswer = Number.NEGATIVE_INFINITY;
-  let verdict = Promise.withResolvers<Whose>();
-  let doubts = 0;
-  /** Monotonic: an answer to a request that was started before the first of them says nothing of the endpoint since. */
-  let doubtedSince = 0;
   let busy = 0;
   let idle: NodeJS.Timeout | null = null;
   let restUntil = Number.NEGATIVE_INFINITY;
@@ -87,35 +84,27 @@ export function makeCondition(context: ConditionContext): Condition {
   const failed = (error: unknown) =>
     log.warn({ reason: error instanceof Error ? error.name : "unknown" }, "cannot tell other workers of the endpoint");
 
-  /** Tells all whose rows are in doubt. */
-  function settle(whose: Whose): void {
-    if (idle) clearTimeout(idle);
-    idle = null;
-    if (doubts === 0) return;
-    doubts = 0;
-    verdict.resolve(whose);
-    verdict = Promise.withResolvers<Whose>();
-  }
-
-  function doubt(): Promise<Whose> {
-    if (doubts++ === 0) doubtedSince = clock.now();
-    return verdict.promise;
-  }
-
   /** Nobody is left who could get an answer. */
   function judgeSoon(): void {
     idle ??= setTimeout(() => {
       idle = null;
-      if (busy > 0) return;
-      // Nothing was ever accepted, and there are no more rows to try.
-      if (!accepted && forbidden.size > 1) forbid();
-      else settle("row");
+      if (busy === 0) void judge();
     }, IDLE_MS);
   }
 
-  function forbid(): void {
-    forbidden = new Set();
-    settle("endpoint");
+  async function judge(): Promise<void> {
+    if (forbidden.size > 0) forbidden.settle(!accepted && forbidden.size > 1 ? "endpoint" : "row");
+    if (faults.size === 0) return;
+    // A few customers may fail by themselves, or be all that an outage can show itself in: the login tells which.
+    const wide = isWide(streak) || !(await context.isAlive());
+    faults.settle(wide ? "open" : "row");
+  }
+
+  function settleAll(whose: Whose): void {
+    if (idle) clearTimeout(idle);
+    idle = null;
+    faults.settle(whose);
+    forbidden.settle("open");
   }
 
   function wake(): void {
@@ -133,7 +122,7 @@ export function makeCondition(context: ConditionContext): Condition {
     outage = { told, from: clock.now() };
     log.warn({ fault: told.fault }, "the endpoint is out");
     streak = NO_STREAK;
-    settle("endpoint");
+    settleAll("endpoint");
     close();
   }
 
@@ -154,6 +143,17 @@ export function makeCondition(context: ConditionContext): Condition {
     holds.declare(told).catch(failed);
   }
 
+  /** An answer of any kind to a request that was started then. */
+  function answered(sentAt: number): void {
+    lastAnswer = clock.now();
+    if (streak.faults > 0 && sentAt > streak.start) streak = NO_STREAK;
+    if (faults.size > 0 && faults.isYounger(sentAt)) faults.settle("row");
+    if (outage !== null && sentAt > outage.from) {
+      comeBack();
+      holds.answers().catch(failed);
+    }
+  }
+
   function restFor(ms: number): void {
     const until = clock.now() + ms;
     if (until <= restUntil) return;
@@ -166,6 +166,8 @@ export function makeCondition(context: ConditionContext): Condition {
     switch (said.kind) {
       case "rest":
         restFor(said.ms);
+        // Without rates its workers would come as a herd.
+        if (!said.paced) haste.pressed();
         break;
       case "slow":
         haste.pressed();
@@ -190,37 +192,31 @@ export function makeCondition(context: ConditionContext): Condition {
     },
     finish() {
       busy--;
-      if (busy === 0 && doubts > 0) judgeSoon();
+      if (busy === 0 && faults.size + forbidden.size > 0) judgeSoon();
     },
     answered(sentAt) {
       accepted = true;
-      lastAnswer = clock.now();
-      if (streak.faults > 0 && sentAt > streak.start) streak = NO_STREAK;
-      if (forbidden.size > 0) forbidden = new Set();
-      if (doubts > 0 && sentAt > doubtedSince) settle("row");
-      if (outage !== null && sentAt > outage.from) {
-        comeBack();
-        holds.answers().catch(failed);
-      }
+      forbidden.settle("row");
+      answered(sentAt);
     },
     fault(found, name) {
-      const whose = outage === null ? doubt() : Promise.resolve<Whose>("endpoint");
+      const whose = outage === null ? faults.add() : Promise.resolve<Whose>("endpoint");
       saw(found, name);
       return whose;
     },
     saw,
-    forbidden(row) {
-      const whose = doubt();
-      forbidden.add(row);
-      if (isForbidden(forbidden.size, accepted)) forbid();
+    forbidden(sentAt) {
+      const whose = forbidden.add();
+      answered(sentAt);
+      if (isForbidden(forbidden.size, accepted)) forbidden.settle("endpoint");
       return whose;
     },
     loginFailed(name, sentAt) {
-      saw({ row: 0, evidence: "connection", sentAt, first: false }, name);
+      saw({ customer: 0, evidence: "connection", sentAt, first: false }, name);
     },
     askedToRest({ ms, capped }, sentAt, paced) {
       restFor(ms);
-      holds.rest(ms, capped).catch(failed);
+      holds.rest(ms, capped, paced).catch(failed);
       if (!paced) haste.press(sentAt);
     },
     tooFast(sentAt) {
@@ -249,6 +245,6 @@ export function makeCondition(context: ConditionContext): Condition {
       if (now.outage === null) comeBack();
       else goOut(now.outage);
     },
-    settle: () => settle("row"),
+    settle: () => settleAll("open"),
   };
 }

@@ -29,6 +29,10 @@ for i = 1, #all, 2 do
   elseif tonumber(lapses) <= now then redis.call('HDEL', KEYS[1], all[i])
   else
     others = others + held
+    -- Redis' clock went back: it lapses no later than if it had been asked for now.
+    if tonumber(lapses) > now + ARGV[5] then
+      redis.call('HSET', KEYS[1], all[i], string.format('%d %d %d %.0f', held, wanted, most, now + ARGV[5]))
+    end
     cap = math.min(cap, tonumber(most))
     if tonumber(wanted) > 0 then table.insert(wanting, {all[i], tonumber(wanted)}) end
   end

@@ -1,4 +1,5 @@
 // One row in; its outcome, or when it may be tried again, out.
+import { crc32 } from "node:zlib";
 import type { Clock } from "../clock.ts";
 import type { Contract } from "../endpoint/contract.ts";
 import type { QueuedRow } from "../queue/payload.ts";
@@ -9,7 +10,8 @@ import type { Refusal } from "../settle/entry.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import type { Settler } from "../settle/settle.ts";
 import { readReply } from "./answer.ts";
-import type { Condition, Whose } from "./condition.ts";
+import type { Condition } from "./condition.ts";
+import type { Whose } from "./doubt.ts";
 import type { HttpClient } from "./http.ts";
 import type { Lease } from "./lease.ts";
 import type { Pace } from "./pace.ts";
@@ -20,6 +22,8 @@ import type { Token, Tokens } from "./token.ts";
 const LOGIN_WAIT_MS = 1_000;
 /** While answers cannot be settled, it is asked again after this whether they can. */
 const BEHIND_WAIT_MS = 10;
+/** A row that has been put off so often ends: others were not, or the run would have been stopped. */
+const MOST_REQUESTS = 100;
 const NOT_THIS_ROW: Verdict = { kind: "retry", fault: "http-401", ambiguous: false, retryAfter: 0 };
 
 export interface Sender {
@@ -39,6 +43,8 @@ export interface RowContext {
   readonly attempts: number;
   /** Milliseconds; also the quiet period after an ambiguous exchange. */
   readonly timeout: number;
+  /** The lease holds and `open` does: asked in the instant before a request is written. */
+  may(): boolean;
   /** False once the epoch is held or gone, the endpoint may not be sent to or the process stops: no further request is started. */
   open(): boolean;
   /** Called when the credentials were refused, or a new token that was never accepted, or all rows are forbidden. */
@@ -58,8 +64,8 @@ interface Doubt {
   readonly whose: Promise<Whose>;
   /** How the row ends if the fault was its own; null where it is tried again. */
   readonly end: Outcome | null;
-  /** The endpoint's fault: the try is forgiven. */
-  forgive(): void;
+  /** Not the row's, as far as can be told: nothing is counted. */
+  forgive(whose: Exclude<Whose, "row">): void;
 }
 
 /** Null when the row is settled. */
@@ -89,12 +95,16 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
     if (got.kind === "unavailable") return after(LOGIN_WAIT_MS);
     // Held or stopped while a login or a slot was waited for.
     if (!context.open()) return after(condition.rest());
-    const { valid, aborter } = context.lease;
+    const { aborter } = context.lease;
     const sentAt = clock.now();
+    // A connection may have to be made first: by then the slot may be over.
+    const { slack } = context.pace;
+    const may = slot === null ? context.may : () => context.may() && clock.now() - sentAt <= slack;
     condition.haste.started(sentAt);
-    const reply = await sender.http.post(contract.updatePath, got.headers, row.body, context.timeout, valid, aborter);
+    const reply = await sender.http.post(contract.updatePath, got.headers, row.body, context.timeout, may, aborter);
     const exchange = readReply(reply, clock.wall, row.body);
-    if (exchange.kind === "silence" && exchange.fault === "aborted" && !exchange.written) return after(0);
+    if (exchange.kind === "silence" && exchange.fault === "aborted" && !exchange.written)
+      return after(condition.rest());
     row.requests++;
     let verdict = classify(exchange);
     // The new token is good for others: it was revoked in its turn, or it is this row that the endpoint does not let pass.
@@ -110,6 +120,7 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
       }
       case "unauthorized":
         if (stale !== undefined) {
+          sender.tokens.refuse(got);
           context.refused("credentials");
           return after(LOGIN_WAIT_MS);
         }
@@ -117,23 +128,23 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
         continue;
       case "forbidden": {
         const own = end(row, exchange, { status: "failed", cause: verdict.cause }, clock);
-        const whose = condition.forbidden(row.row);
-        return { from: clock.now(), doubt: { whose, end: own, forgive: () => context.refused("forbidden") } };
+        const whose = condition.forbidden(sentAt);
+        const forgive = (found: Whose) => {
+          if (found === "endpoint") context.refused("forbidden");
+        };
+        return { from: clock.now(), doubt: { whose, end: own, forgive } };
       }
       case "rest": {
         const { fault, after: rest } = verdict;
         condition.askedToRest(rest, sentAt, context.pace.paced);
         // 503 all the time is an outage, however politely it is said.
-        condition.saw(foundAt(row, sentAt, fault === "http-503" ? "service" : "haste"), fault);
-        note(row, exchange, fault, rest.ms, context, clock);
-        return after(rest.ms);
+        condition.saw(foundAt(sender, row, sentAt, fault === "http-503" ? "rest" : "haste"), fault);
+        return putOff(row, exchange, fault, rest.ms, context, clock);
       }
       case "slow": {
         condition.tooFast(sentAt);
-        condition.saw(foundAt(row, sentAt, "haste"), verdict.fault);
-        const wait = backoff(row.requests, 0, 0, clock.random);
-        note(row, exchange, verdict.fault, wait, context, clock);
-        return after(wait);
+        condition.saw(foundAt(sender, row, sentAt, "haste"), verdict.fault);
+        return putOff(row, exchange, verdict.fault, backoff(row.requests, 0, 0, clock.random), context, clock);
       }
       case "retry": {
         const { fault, ambiguous, retryAfter } = verdict;
@@ -141,8 +152,14 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
         const quiet = ambiguous ? context.timeout : 0;
         // An abort of ours says nothing about the row.
         if (exchange.kind === "silence" && exchange.fault === "aborted") return after(context.timeout);
-        const evidence = exchange.kind === "silence" && !exchange.written ? "connection" : "service";
-        const found = foundAt(row, sentAt, evidence);
+        // Without a connection no row can be the cause, and none pays for it.
+        if (exchange.kind === "silence" && !exchange.written) {
+          condition.saw(foundAt(sender, row, sentAt, "connection"), fault);
+          const wait = backoff(row.requests, 0, 0, clock.random);
+          note(row, exchange, fault, wait, context, clock);
+          return after(wait);
+        }
+        const found = foundAt(sender, row, sentAt, "service");
         row.tries++;
         const last = row.tries >= context.attempts;
         const wait = backoff(row.tries, quiet, retryAfter, clock.random);
@@ -165,8 +182,27 @@ export async function sendRow(sender: Sender, row: QueuedRow, context: RowContex
 const UPDATED = { status: "updated", cause: null } as const;
 
 /** Before the try is counted. */
-function foundAt(row: QueuedRow, sentAt: number, evidence: Evidence): FoundFault {
-  return { row: row.row, evidence, sentAt, first: row.tries === 0 };
+function foundAt({ contract }: Sender, row: QueuedRow, sentAt: number, evidence: Evidence): FoundFault {
+  const body: Readonly<Record<string, unknown>> = JSON.parse(row.body.toString("utf8"));
+  // A number is enough to tell customers apart, and says nothing of them.
+  return { customer: crc32(String(body[contract.identity])), evidence, sentAt, first: row.tries === 0 };
+}
+
+/** No try is counted: the row comes again later, unless it alone has been put off for ever. */
+function putOff(
+  row: QueuedRow,
+  exchange: Exchange,
+  fault: string,
+  wait: number,
+  context: RowContext,
+  clock: Clock,
+): Left | null {
+  if (row.requests < MOST_REQUESTS) {
+    note(row, exchange, fault, wait, context, clock);
+    return { from: clock.now() + wait, doubt: null };
+  }
+  context.settler.outcome(end(row, exchange, giveUp(fault, row.ambiguous), clock), context.claim);
+  return null;
 }
 
 /** Milliseconds until the row is tried again, once it is known whose the fault was; null when it is settled. */
@@ -177,7 +213,8 @@ export async function judge(
 ): Promise<number | null> {
   const { doubt } = left;
   if (doubt !== null) {
-    if ((await doubt.whose) === "endpoint") doubt.forgive();
+    const whose = await doubt.whose;
+    if (whose !== "row") doubt.forgive(whose);
     else if (doubt.end !== null) {
       context.settler.outcome(doubt.end, context.claim);
       return null;

@@ -50,12 +50,13 @@ export function serveEpoch(context: ServeContext): Serving {
   const leases = makeLeases((ids, tokens) => taker.extend(ids, tokens, LOCK_MS), clock);
   const settler = makeSettler(redis, epoch, sealer, clock);
   const pace = makePace(redis, record, record, condition.haste, clock, over.signal);
-  const batches = new Set<Promise<void>>();
+  const batches = new Set<Promise<unknown>>();
   const inFlight = new Set<Lease>();
   // Rows that wait for a slot must not wait for one to be given back.
   over.signal.addEventListener("abort", slots.flush, { once: true });
   const may = () => !over.signal.aborted && !held && !refused && !settler.gone();
   const open = () => may() && !condition.closed();
+  const mayProbe = () => may() && condition.rest() === 0;
 
   function gone(): void {
     if (over.signal.aborted) return;
@@ -63,11 +64,14 @@ export function serveEpoch(context: ServeContext): Serving {
     over.abort();
   }
 
-  /** @param probe sends one row only, to see if the endpoint answers */
-  async function sendBatch(taken: TakenBatch, probe = false): Promise<void> {
+  /**
+   * The number of requests that were written.
+   * @param probe sends one row only, to see if the endpoint answers
+   */
+  async function sendBatch(taken: TakenBatch, probe = false): Promise<number> {
     const batch = unpackBatch(sealer, epoch, taken.id, taken.data);
     const lease = await leases.start(taken.id, taken.token);
-    if (!lease) return;
+    if (!lease) return 0;
     inFlight.add(lease);
     try {
       const settled = await findSettled(
@@ -75,16 +79,21 @@ export function serveEpoch(context: ServeContext): Serving {
         epoch,
         batch.rows.map((r) => r.row),
       );
-      if (!settled) return gone();
+      if (!settled) {
+        gone();
+        return 0;
+      }
       const rows = batch.rows.filter((r) => !settled.has(r.row));
       const mark = settler.mark();
       const crashed = taken.stalls > batch.stalls;
       const left = crashed ? await restAfterCrash(rows) : 0;
       const sent = left > 0 ? [] : rows.slice(0, probe ? 1 : rows.length);
       const others = rows.slice(sent.length);
-      const back = await sendRows(sent, lease, taken.claim, crashed, probe ? may : open);
+      const requests = () => sent.reduce((sum, row) => sum + row.requests, 0);
+      const before = requests();
+      const back = await sendRows(sent, lease, taken.claim, crashed, probe ? mayProbe : open);
       await settler.flush(mark);
-      if (!lease.valid()) return;
+      if (!lease.valid()) return requests() - before;
       // A probe that was not answered comes last: the next one is another row.
       const rest = [...others, ...rows.filter((row) => back.has(row))];
       if (rest.length === 0) await taken.complete();
@@ -92,6 +101,7 @@ export function serveEpoch(context: ServeContext): Serving {
         const data = packBatch(sealer, epoch, taken.id, taken.stalls, rest);
         await taken.giveBack(data, Math.max(left, ...back.values()));
       }
+      return requests() - before;
     } finally {
       inFlight.delete(lease);
       lease.end();
@@ -128,6 +138,7 @@ export function serveEpoch(context: ServeContext): Serving {
       attempts: record.attempts,
       timeout: record.timeout,
       open: isOpen,
+      may: () => lease.valid() && isOpen(),
       refused: refuse,
     };
     const send = async (row: QueuedRow) => {
@@ -158,8 +169,7 @@ export function serveEpoch(context: ServeContext): Serving {
 
   async function probe(): Promise<void> {
     const taken = await taker.next();
-    if (taken) await sendBatch(taken, true);
-    await condition.probed(taken !== null);
+    await condition.probed(taken !== null && (await sendBatch(taken, true)) > 0);
   }
 
   async function takeBatches(): Promise<void> {

@@ -66,6 +66,7 @@ export function makeSlots(count: number): SharedSlots {
     return new Promise((resolve) => {
       const wake = () => {
         signal?.removeEventListener("abort", wake);
+        asking = asking.filter((one) => one.wake !== wake);
         resolve();
       };
       signal?.addEventListener("abort", wake, { once: true });

@@ -2,9 +2,10 @@
 
 /**
  * What a fault tells of the endpoint. `connection`: nothing of a row was sent, so no row can be the cause. `service`: a request got
- * no definite answer. `haste`: it was refused for the number of requests, so that only a long streak says more.
+ * no definite answer. `rest`: it was told to come again later (503), and no try is counted. `haste`: it was refused for the
+ * number of requests, so that only a long streak says more.
  */
-export type Evidence = "connection" | "service" | "haste";
+export type Evidence = "connection" | "service" | "rest" | "haste";
 
 export interface Streak {
   /** Monotonic milliseconds of its first fault. */
@@ -15,8 +16,10 @@ export interface Streak {
   readonly hard: number;
   /** Faults of requests that were started after the first fault: what one hiccup broke all at once is not among them. */
   readonly later: number;
-  /** Rows that met their first fault in this streak; a row that failed while others were answered says nothing. */
-  readonly rows: ReadonlySet<number>;
+  /** Faults that no try was counted for: nothing but an outage would ever end their rows. */
+  readonly uncounted: number;
+  /** Customers who met their first fault in this streak; one that failed while others were answered says nothing. */
+  readonly customers: ReadonlySet<number>;
 }
 
 export const NO_STREAK: Streak = {
@@ -25,11 +28,13 @@ export const NO_STREAK: Streak = {
   connections: 0,
   hard: 0,
   later: 0,
-  rows: new Set(),
+  uncounted: 0,
+  customers: new Set(),
 };
 
 export interface FoundFault {
-  readonly row: number;
+  /** Tells customers apart; no two of their rows are under way together. */
+  readonly customer: number;
   readonly evidence: Evidence;
   /** Monotonic milliseconds. */
   readonly sentAt: number;
@@ -37,38 +42,47 @@ export interface FoundFault {
   readonly first: boolean;
 }
 
-/** An outage takes so many faults, of so many rows: one customer, or a few, are none. */
+/** An outage takes so many faults, of so many customers: one customer, or two, are none. */
 const FAULTS = 10;
-const ROWS = 3;
+const CUSTOMERS = 3;
 /** Without a connection no row can be the cause. */
 const CONNECTIONS = 3;
 const LATER = 3;
-/** An endpoint that only refuses requests for their number for so long is as good as gone. */
+/** An endpoint that puts everybody off for so long is as good as gone. */
 const PATIENCE_MS = 30_000;
 /** More are not remembered: memory does not grow with the streak. */
-const MOST_ROWS = 1_000;
+const MOST_CUSTOMERS = 1_000;
 
 /** The streak with one more fault; an answer to any row begins a new one. */
-export function addFault(streak: Streak, { row, evidence, sentAt, first }: FoundFault, now: number): Streak {
+export function addFault(streak: Streak, { customer, evidence, sentAt, first }: FoundFault, now: number): Streak {
   const start = streak.faults === 0 ? now : streak.start;
-  const counts = evidence === "connection" || first || streak.rows.has(row);
-  if (!counts) return streak;
-  const rows = streak.rows.has(row) || streak.rows.size >= MOST_ROWS ? streak.rows : new Set([...streak.rows, row]);
+  const known = streak.customers.has(customer);
+  if (evidence !== "connection" && !first && !known) return streak;
+  const full = streak.customers.size >= MOST_CUSTOMERS;
+  const one = (counts: boolean) => (counts ? 1 : 0);
   return {
     start,
     faults: streak.faults + 1,
-    connections: streak.connections + (evidence === "connection" ? 1 : 0),
-    hard: streak.hard + (evidence === "haste" ? 0 : 1),
-    later: streak.later + (streak.faults > 0 && sentAt > start ? 1 : 0),
-    rows,
+    connections: streak.connections + one(evidence === "connection"),
+    hard: streak.hard + one(evidence !== "haste"),
+    later: streak.later + one(streak.faults > 0 && sentAt > start),
+    uncounted: streak.uncounted + one(evidence === "haste" || evidence === "rest"),
+    customers: known || full ? streak.customers : new Set([...streak.customers, customer]),
   };
 }
 
 /** Whether the endpoint is out: no row could do better. */
-export function isOutage({ faults, connections, hard, later, rows, start }: Streak, now: number): boolean {
+export function isOutage(streak: Streak, now: number): boolean {
+  const { faults, connections, hard, later, uncounted, start } = streak;
   if (later < LATER) return false;
   if (connections >= CONNECTIONS) return true;
-  return faults >= FAULTS && rows.size >= ROWS && (hard > 0 || now - start >= PATIENCE_MS);
+  if (now - start >= PATIENCE_MS && uncounted >= FAULTS) return true;
+  return faults >= FAULTS && hard > 0 && isWide(streak);
+}
+
+/** So many customers have failed, and none was answered, that more faults would be an outage. */
+export function isWide({ customers }: Streak): boolean {
+  return customers.size >= CUSTOMERS;
 }
 
 /** Rows in a row that were forbidden (403) before the login is: many where it has been allowed something before. */

@@ -35,6 +35,8 @@ export interface Tokens {
   current(stale?: Token): Token | null;
   /** The token at hand, or a new one. */
   get(stale?: Token): Promise<TokenResult>;
+  /** A new token was refused: so are the credentials, and no login is tried for a while. */
+  refuse(token: Token): void;
 }
 
 /** Told of each login that brought neither a token nor a refusal. */
@@ -90,6 +92,10 @@ export function makeTokens(
 
   return {
     current,
+    refuse(token) {
+      if (held === token) held = null;
+      fail({ kind: "refused" }, REFUSED_MS);
+    },
     get(stale) {
       const token = current(stale);
       if (token) return Promise.resolve(token);

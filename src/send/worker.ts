@@ -51,7 +51,11 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   };
   const { timeout } = settings;
   const holds = makeHolds(redis, mine);
-  const condition = makeCondition({ holds, endpoint: mine, timeout, clock, log, close });
+  const isAlive = async () => {
+    const stale = tokens.current();
+    return (await tokens.get(stale ?? undefined)).kind !== "unavailable";
+  };
+  const condition = makeCondition({ holds, endpoint: mine, timeout, clock, log, close, isAlive });
   const tokens = makeTokens(http, contract, settings, timeout, clock, (fault, sentAt, retryAfter) => {
     condition.loginFailed(fault, sentAt);
     if (retryAfter !== null && retryAfter.ms > 0) condition.askedToRest(retryAfter, sentAt, true);

@@ -130,7 +130,7 @@ async function measureRest(task: Task, rate: number | null): Promise<Bar[]> {
   ];
 }
 
-/** The interval of the probes by then: they double from one second, up to a minute. */
+/** The interval of the probes by then: every second one doubles them, from one second up to a minute. */
 const PROBE_S = 32;
 const LONGEST_PROBE_S = 60;
 

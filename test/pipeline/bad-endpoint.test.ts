@@ -89,3 +89,15 @@ test("each row ends as what came back says, and redirects are not followed", asy
   expect(summary.counts.updated).toBe(41);
   expect(elsewhere).toEqual([]);
 });
+
+test("an endpoint without TLS where https is meant makes the run wait, and says what is wrong when it gives up", async () => {
+  server = createServer((_request, response) => response.end(TOKEN));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const url = typeof address === "object" ? `https://127.0.0.1:${address?.port}` : "";
+  const file = path.file("in.csv", toCsv([{ customerId: "c1", firstName: "A" }]));
+  const { code, summary } = await path.run([file, "--give-up-after", "1s"], { CONNECTFI_BASE_URL: url });
+  expect([code, summary.state, summary.counts.unsent]).toEqual([3, "stopped", 1]);
+  expect(summary.stopped?.message).toMatch(/did not answer for 1\.0 s \(at the login: TLS failed: its certificate/);
+});

@@ -59,7 +59,9 @@ describe("serve", () => {
     expect(await third.ended).toMatchObject({ code: 0, stdout: "" });
     const [run = ""] = path.runs();
     expect(path.runs()).toEqual([run]);
-    expect(await verify({ run, file: null, settings: { dataDir: path.dataDir } })).toMatchObject({ agrees: true });
+    expect(await verify({ run, file: null, settings: { dataDir: path.dataDir, jobs: folder } })).toMatchObject({
+      agrees: true,
+    });
     // What a process that was killed had in flight may have been sent once more, and nothing else.
     expect(simulator.stats().requests).toBeLessThanOrEqual(600 + 16);
     expect((await redis.connect().keys("updraft:*")).filter((key) => !key.startsWith("updraft:schedule-"))).toEqual([]);

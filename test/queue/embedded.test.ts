@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { Queue, Worker } from "bullmq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { findRedis, openRedis, type RedisHome } from "../../src/queue/embedded.ts";
+import { findRedis, guestOf, openRedis, type RedisHome } from "../../src/queue/embedded.ts";
 
 let dataDir: string;
 let homes: RedisHome[];
@@ -299,5 +299,19 @@ describe("openRedis with a server of its own", () => {
     chmodSync(join(dataDir, "redis"), 0o755);
     await open();
     expect(statSync(join(dataDir, "redis")).mode & 0o777).toBe(0o700);
+  });
+});
+
+describe("guestOf", () => {
+  test("ends its own clients when it is closed, and leaves the server and all others as they are", async () => {
+    const home = await open();
+    const others = home.connect("others");
+    const guest = guestOf(home, systemClock);
+    const mine = guest.connect("mine");
+    expect(await mine.ping()).toBe("PONG");
+    await guest.close();
+    expect(mine.status).toBe("end");
+    expect(await others.client("LIST")).not.toContain("updraft:mine");
+    expect(guest).toMatchObject({ address: home.address, embedded: true });
   });
 });

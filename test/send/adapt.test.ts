@@ -14,7 +14,7 @@ const window = fc.record({
 const using = (state: Adapt, seen: Window, share: number): Window => ({ ...seen, inFlight: state.limit * share });
 
 describe("adapt", () => {
-  test("keeps to 1 to 1000, and grows by a quarter at most, or by one", () => {
+  test("keeps to 1 to 1000, and has a quarter more at most, or one more, than in the window before", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(window, fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 300 }), (all) => {
         let state = START_ADAPT;

@@ -205,7 +205,9 @@ describe("Retry-After", () => {
     [undefined, null],
     ["", null],
     ["soon", null],
-    ["9999999999999999999999", null],
+    ["9999999999999999999999", HOUR],
+    ["12.5", null],
+    ["-3", null],
     [[], null],
   ])("%j is %j milliseconds", (value, expected) => {
     expect(readRetryAfter(value, wall)?.ms ?? null).toBe(expected);

@@ -170,6 +170,6 @@ describe("the cap of an endpoint", () => {
   });
 });
 
-test("the interval is longer than the rate's by what a slot may be late", () => {
-  expect([intervalOf(null), intervalOf(500), intervalOf(1)]).toEqual([0, 2_010, 1_005_000]);
+test("the interval is longer than the rate's by what a request may come late", () => {
+  expect([intervalOf(null), intervalOf(500), intervalOf(1)]).toEqual([0, 2_030, 1_015_000]);
 });

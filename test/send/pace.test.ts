@@ -200,19 +200,6 @@ describe("new rates", () => {
     expect(await waiting).toBe(true);
   });
 
-  test("that are lower are kept at once by all workers, however much they had reserved", async () => {
-    const both = [pace(), pace()];
-    const running = both.map((one) => taken(one, 1_800));
-    await systemClock.sleep(700);
-    for (const one of both) one.tune({ rate: 20, endpointRate: null });
-    const from = performance.now();
-    await systemClock.sleep(1_150);
-    for (const one of both) one.release();
-    const after = (await Promise.all(running)).flat().filter((at) => at > from);
-    expect(busiest(after)).toBeLessThanOrEqual(21);
-    expect(after.length).toBeGreaterThan(5);
-  });
-
   test("of none let every row go", async () => {
     const tuned = pace({ rate: 1 / 3_600 });
     await tuned.slot();

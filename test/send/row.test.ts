@@ -4,7 +4,8 @@ import { condor } from "../../src/endpoint/condor.ts";
 import { type Simulator, startSimulator } from "../../src/endpoint/simulator.ts";
 import type { FaultInput } from "../../src/endpoint/simulator-options.ts";
 import type { QueuedRow } from "../../src/queue/payload.ts";
-import type { Condition, Whose } from "../../src/send/condition.ts";
+import type { Condition } from "../../src/send/condition.ts";
+import type { Whose } from "../../src/send/doubt.ts";
 import { makeHaste } from "../../src/send/haste.ts";
 import { Aborter, type HttpClient, makeHttpClient } from "../../src/send/http.ts";
 import type { Pace } from "../../src/send/pace.ts";
@@ -80,8 +81,8 @@ function makeTold(): Condition {
       found.push(fault);
       told.push(name);
     },
-    async forbidden(row) {
-      told.push(`forbidden ${row}`);
+    async forbidden() {
+      told.push("forbidden");
       return whose;
     },
     loginFailed: () => {},
@@ -116,12 +117,14 @@ async function send(
     attempts: 5,
     timeout: TIMEOUT,
     open: () => true,
+    may: () => true,
     refused: () => {
       refusals++;
     },
     ...how,
   };
-  const left = await sendRow(sender, row, context);
+  const asked = { ...context, may: how.may ?? (() => context.lease.valid() && context.open()) };
+  const left = await sendRow(sender, row, asked);
   return left === null ? null : judge(left, context, clock);
 }
 
@@ -183,7 +186,7 @@ describe("a passing fault", () => {
     expect(faults).toMatchObject([{ fault: "timeout", http: 0 }]);
   });
 
-  test("nobody listening counts a try, and the row cannot have been applied", async () => {
+  test("nobody listening counts no try, and the row cannot have been applied", async () => {
     const tokens = tokensOf();
     await tokens.get();
     await simulator.stop();
@@ -192,8 +195,8 @@ describe("a passing fault", () => {
     const fresh = makeHttpClient(simulator.url, 4, 60_000, systemClock);
     expect(await send(row, { tokens, http: fresh })).toBe(125);
     await fresh.close();
-    expect(row).toMatchObject({ tries: 1, ambiguous: false });
-    expect(faults).toMatchObject([{ fault: "refused" }]);
+    expect(row).toMatchObject({ tries: 0, ambiguous: false });
+    expect([faults, found]).toMatchObject([[{ fault: "refused" }], [{ evidence: "connection" }]]);
   });
 
   test("once ambiguous a row stays so, and its update says it", async () => {
@@ -228,7 +231,8 @@ describe("a fault that was not the row's", () => {
   test("is told with what it says of the endpoint: a row that failed before says less", async () => {
     simulator.setFaults({ share503: 1 });
     await send(newRow());
-    await send(newRow({ row: 8, tries: 2 }));
+    const other = Buffer.from(JSON.stringify({ customerId: "csta_2", firstName: "Jo" }));
+    await send(newRow({ row: 8, tries: 2, body: other }));
     const tokens = tokensOf();
     await tokens.get();
     await simulator.stop();
@@ -236,10 +240,12 @@ describe("a fault that was not the row's", () => {
     await send(newRow({ row: 9 }), { tokens, http: fresh });
     await fresh.close();
     expect(found).toMatchObject([
-      { row: 7, evidence: "service", first: true },
-      { row: 8, evidence: "service", first: false },
-      { row: 9, evidence: "connection", first: true },
+      { evidence: "service", first: true },
+      { evidence: "service", first: false },
+      { evidence: "connection", first: true },
     ]);
+    const [one, two, three] = found.map(({ customer }) => customer);
+    expect([one === two, one === three]).toEqual([false, true]);
   });
 });
 
@@ -253,10 +259,19 @@ describe("a refusal for the number of requests", () => {
       expect(await send(row, { pace: { ...unpaced, paced: true } })).toBe(7_000);
       expect(row).toMatchObject({ tries: 4, requests: 1, ambiguous: false });
       expect(told).toEqual([{ ms: 7_000, capped: false, paced: true }, `http-${http}`]);
-      expect(found).toMatchObject([{ evidence: http === 503 ? "service" : "haste" }]);
+      expect(found).toMatchObject([{ evidence: http === 503 ? "rest" : "haste" }]);
       expect([outcomes, faults]).toMatchObject([[], [{ fault: `http-${http}`, wait: 7_000 }]]);
     },
   );
+
+  test("is the end of a row that has been put off a hundred times", async () => {
+    simulator.setFaults({ share429: 1, retryAfter: 7 });
+    expect(await send(newRow({ requests: 98 }))).toBe(7_000);
+    expect(await send(newRow({ requests: 99 }))).toBeNull();
+    expect(outcomes).toMatchObject([
+      { status: "failed", attempts: 100, cause: { code: "retries-exhausted", last: "http-429" } },
+    ]);
+  });
 
   test("429 that asks for a day makes it an hour, and says that it was more", async () => {
     simulator.setFaults({ share429: 1, retryAfter: 86_400 });
@@ -280,7 +295,7 @@ describe("a row that is forbidden (403)", () => {
   test("failed, where others are not", async () => {
     expect(await send(newRow(), { http: answer403 })).toBeNull();
     expect(outcomes).toMatchObject([{ status: "failed", http: 403, cause: { code: "http-403" } }]);
-    expect([told, refusals]).toEqual([["forbidden 7"], 0]);
+    expect([told, refusals]).toEqual([["forbidden"], 0]);
   });
 
   test("has no outcome, where all are: the login is what has to be looked at", async () => {
@@ -355,10 +370,14 @@ describe("credentials", () => {
     expect([refusals, faults]).toMatchObject([0, [{ row: 7, fault: "http-401", http: 401 }]]);
   });
 
-  test("refused twice are reported once per row, and the row comes back untried", async () => {
+  test("refused twice are reported once per row, the row comes back untried, and no login is tried for a while", async () => {
     simulator.setFaults({ revokeShare: 1 });
     const row = newRow();
-    expect(await send(row)).toBe(1_000);
+    const tokens = tokensOf();
+    expect(await send(row, { tokens })).toBe(1_000);
+    const { logins } = simulator.stats();
+    expect(await tokens.get()).toEqual({ kind: "refused" });
+    expect(simulator.stats().logins).toBe(logins);
     expect(row).toMatchObject({ tries: 0, ambiguous: false });
     expect([refusals, outcomes, faults]).toEqual([1, [], []]);
   });
@@ -414,7 +433,7 @@ describe("the right to send", () => {
     const real = tokensOf();
     let open = true;
     const tokens: Tokens = {
-      current: real.current,
+      ...real,
       async get(stale) {
         const found = await real.get(stale);
         open = false;
@@ -437,6 +456,21 @@ describe("the right to send", () => {
     expect(row).toMatchObject({ tries: 0, requests: 1, ambiguous: true });
     expect([outcomes, faults]).toEqual([[], []]);
   });
+});
+
+test("a request whose connection took longer than its slot, or was made into a rest, is not written", async () => {
+  const slow: HttpClient = {
+    ...http,
+    async post(_path, _headers, _body, _timeout, may) {
+      await clock.advance(50);
+      return { kind: "silence", fault: may() ? "reset" : "aborted", written: false, latency: 50 };
+    },
+  };
+  const row = newRow();
+  const paced = { ...unpaced, paced: true, slack: 5, slot: async () => true };
+  expect(await send(row, { http: slow, pace: paced })).toBe(0);
+  expect(await send(row, { http: slow, may: () => false })).toBe(0);
+  expect([row.requests, faults]).toEqual([0, []]);
 });
 
 describe("a pace", () => {
@@ -489,6 +523,7 @@ describe("a pace", () => {
       return true;
     }, 2);
     const tokens: Tokens = {
+      ...real,
       current: (stale) => (expired ? null : real.current(stale)),
       async get(stale) {
         await clock.advance(50);

@@ -8,7 +8,7 @@ function outcomeOf(faults: readonly Partial<FoundFault>[]) {
   let now = 1_000;
   const verdicts = faults.map((given, i) => {
     now += 1;
-    streak = addFault(streak, { row: i + 1, evidence: "service", sentAt: now, first: true, ...given }, now);
+    streak = addFault(streak, { customer: i + 1, evidence: "service", sentAt: now, first: true, ...given }, now);
     return isOutage(streak, now);
   });
   return { verdict: verdicts.at(-1) ?? false, at: verdicts.indexOf(true) + 1, streak };
@@ -22,12 +22,12 @@ describe("faults without an answer between them", () => {
   });
 
   test("are none while only two customers meet them, however often", () => {
-    const two = Array.from({ length: 100 }, (_, i) => ({ row: (i % 2) + 1 }));
+    const two = Array.from({ length: 100 }, (_, i) => ({ customer: (i % 2) + 1 }));
     expect(outcomeOf(two).at).toBe(0);
-    expect(outcomeOf([...two, { row: 3 }]).verdict).toBe(true);
+    expect(outcomeOf([...two, { customer: 3 }]).verdict).toBe(true);
   });
 
-  test("are none where those rows failed before, while others were answered", () => {
+  test("are none where those customers failed before, while others were answered", () => {
     expect(outcomeOf(times(100, { first: false })).at).toBe(0);
   });
 
@@ -38,7 +38,7 @@ describe("faults without an answer between them", () => {
   });
 
   test("are an outage sooner where there was no connection: no row can be the cause", () => {
-    expect(outcomeOf(times(10, { evidence: "connection", row: 7, first: false })).at).toBe(4);
+    expect(outcomeOf(times(10, { evidence: "connection", customer: 7, first: false })).at).toBe(4);
   });
 
   test("are none for a long time where the endpoint only refuses for the number of requests", () => {
@@ -47,16 +47,25 @@ describe("faults without an answer between them", () => {
     expect([isOutage(streak, streak.start + 29_999), isOutage(streak, streak.start + 30_000)]).toEqual([false, true]);
   });
 
-  test("of any kind and order are no outage without ten faults of three rows, or three without a connection", () => {
+  test("of a single customer are one after a long time, if no try is counted: nothing else would ever end them", () => {
+    for (const evidence of ["rest", "haste"] as const) {
+      const { streak } = outcomeOf(times(20, { evidence, customer: 7 }));
+      expect([isOutage(streak, streak.start + 29_999), isOutage(streak, streak.start + 30_000)]).toEqual([false, true]);
+    }
+    const { streak } = outcomeOf(times(20, { customer: 7 }));
+    expect(isOutage(streak, streak.start + 3_600_000)).toBe(false);
+  });
+
+  test("of any kind and order are no outage without ten faults of three customers, or three without a connection", () => {
     const fault = fc.record({
-      row: fc.integer({ min: 1, max: 5 }),
-      evidence: fc.constantFrom<Evidence>("connection", "service", "haste"),
+      customer: fc.integer({ min: 1, max: 5 }),
+      evidence: fc.constantFrom<Evidence>("connection", "service", "rest", "haste"),
       first: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.array(fault, { maxLength: 40 }), (faults) => {
         const connections = faults.filter(({ evidence }) => evidence === "connection").length;
-        const rows = new Set(faults.map(({ row }) => row)).size;
+        const rows = new Set(faults.map(({ customer }) => customer)).size;
         if (outcomeOf(faults).at > 0) expect(connections >= 3 || (faults.length >= 10 && rows >= 3)).toBe(true);
       }),
     );
