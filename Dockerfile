@@ -18,6 +18,7 @@ WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY src ./src
+COPY jobs ./jobs
 COPY samples ./samples
 USER updraft
 ENV UPDRAFT_DATA_DIR=/data

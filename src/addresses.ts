@@ -1,4 +1,4 @@
-// A URL, an address or a key as people write it in; what it names, or that it cannot be one, out.
+// A URL, an address, a command or a key as people write it in; what it names, or that it cannot be one, out.
 import { isAbsolute } from "node:path";
 import * as z from "zod";
 
@@ -37,6 +37,33 @@ export const baseUrl = z.string().transform((value, context): string => {
   }
   return url.origin + url.pathname.replace(/\/+$/, "");
 });
+
+/** What parseWebhook reads, for people. */
+export const WEBHOOK =
+  "a URL that begins with https:// (plain http:// is for this machine only) and has no login, password or # in it, or none";
+
+/** Null: none. Some services put a secret into the path: it is never shown. */
+export function parseWebhook(value: string): string | null | undefined {
+  if (value === "none") return null;
+  const url = URL.parse(value);
+  if (!url || url.username || url.password || url.hash) return undefined;
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname)) ? url.href : undefined;
+}
+
+/** What parseCommand reads, for people. */
+export const COMMAND =
+  "a program and its arguments, such as /usr/local/bin/tell --team data, a JSON list of them, or none";
+
+/** Null: none. Words, or where one has a space in it, a JSON list; no shell reads it. */
+export function parseCommand(value: string): readonly string[] | null | undefined {
+  if (value === "none") return null;
+  if (!value.startsWith("[")) return value === "" ? undefined : value.split(/\s+/);
+  try {
+    return z.tuple([z.string().min(1)], z.string()).parse(JSON.parse(value));
+  } catch {
+    return undefined;
+  }
+}
 
 /** The same words as src/queue/redis.ts, which reads the address in full when it connects; a bare path is a socket. */
 export function parseRedisUrl(value: string): string | undefined {

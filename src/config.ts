@@ -42,6 +42,8 @@ export function loadSettings(given: Given): Settings {
       missing: said.has("login") ? "CONNECTFI_PASSWORD" : "CONNECTFI_LOGIN",
     });
   }
+  const secret = given.job?.notifySecretEnv;
+  if (secret !== undefined && !said.has("notifySecret")) throw new UpdraftError("job-secret-missing", { env: secret });
   return check(SCHEMAS.endpoint, said);
 }
 
@@ -101,14 +103,15 @@ function fromJob({ job, cwd }: Given, { name }: Setting): Said | undefined {
 }
 
 /** An empty variable counts as not set: that is what compose files and CI systems pass for one. */
-function fromEnvironment({ env, cwd }: Given, setting: Setting): Said | undefined {
-  const value = env[setting.env] || undefined;
-  const fileName = `${setting.env}_FILE`;
+function fromEnvironment({ env, cwd, job }: Given, setting: Setting): Said | undefined {
+  const name = (setting.name === "notifySecret" && job?.notifySecretEnv) || setting.env;
+  const value = env[name] || undefined;
+  const fileName = `${name}_FILE`;
   const path = (setting.envFile && env[fileName]) || undefined;
   if (value !== undefined && path !== undefined) {
-    throw new UpdraftError("setting-twice", { one: setting.env, other: fileName });
+    throw new UpdraftError("setting-twice", { one: name, other: fileName });
   }
-  if (value !== undefined) return { value, origin: setting.env, folder: cwd };
+  if (value !== undefined) return { value, origin: name, folder: cwd };
   if (path === undefined) return undefined;
   const text = readText(
     resolve(cwd, path),
@@ -196,9 +199,10 @@ function ways({ name, flag, env, envFile, secret }: Setting): string {
     .replace(/, (?=[^,]*$)/, " or ");
 }
 
-/** Of secrets the length alone; of URLs, which may hold one, nothing before the host. */
+/** Of secrets, and of what may be one, the length alone; of URLs, which may hold one, nothing before the host. */
 function describe(setting: Setting, value: string): string {
-  if (setting.secret) return `${value.length} characters`;
+  // Some webhooks have their secret in the path.
+  if (setting.secret || setting.name === "notifyWebhook") return `${value.length} characters`;
   const shown = value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@").replace(/\?.*$/s, "?…");
   return `"${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}"`;
 }

@@ -45,6 +45,11 @@ export const JOB_ERRORS = {
     message: "two files define job {job}: {first} and {second}",
     next: "give one of them another name",
   },
+  "job-secret-missing": {
+    exit,
+    message: "notify.secretEnv of the job names {env}, which is not set",
+    next: "set it, or {env}_FILE, to what the receiver of notices knows, or leave secretEnv out",
+  },
   "job-unknown": {
     exit,
     message: 'no job in {folder} is named "{job}"{hint}',

@@ -6,6 +6,7 @@ import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
 import { openInput } from "./input.ts";
+import { makeNotifier, type Notifier } from "./notify.ts";
 import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
 import { makeCanary } from "./queue/canary.ts";
 import { carryRows } from "./queue/carry.ts";
@@ -30,6 +31,21 @@ const PROGRESS_MS = 250;
 
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
+  const notifier = makeNotifier(request.settings, clock, hooks.log);
+  try {
+    return await carryFile(request, hooks, stop, notifier);
+  } catch (error) {
+    await notifier.failed(error);
+    throw error;
+  }
+}
+
+async function carryFile(
+  request: RunRequest,
+  hooks: RunHooks,
+  stop: AbortSignal,
+  notifier: Notifier,
+): Promise<Summary> {
   const { settings, limit } = request;
   const [start, began] = [clock.wall(), clock.now()];
   await using closing = new AsyncDisposableStack();
@@ -38,8 +54,11 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const { window } = settings;
   const { source, reader, plan } = input;
   const { run, ledger, holder } = opened;
+  const subject = { run, job: request.job, file: source.name, baseUrl: settings.baseUrl };
+  notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() });
   // A process died while it ended the run that a person had cancelled.
-  if (ledger.meta("cancel") !== null) return await endCancelled({ ...begun, redis: control, start }, hooks);
+  if (ledger.meta("cancel") !== null)
+    return await notifier.ended(await endCancelled({ ...begun, redis: control, start }, hooks));
   begun.start(start);
 
   const record = recordOf(run, contract.name, settings, key);
@@ -79,7 +98,11 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   stop.addEventListener("abort", stopWorker, { once: true });
   // The signal may be that of a process that has many runs.
   closing.defer(() => stop.removeEventListener("abort", stopWorker));
-  const ticking = setInterval(() => hooks.progress(progress()), PROGRESS_MS);
+  const ticking = setInterval(() => {
+    const now = progress();
+    hooks.progress(now);
+    notifier.look(coordinator.state, now);
+  }, PROGRESS_MS);
   try {
     await carrying.done.finally(coordinator.end);
   } catch (error) {
@@ -107,7 +130,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   };
   const summary = await conclude({ ...ended, start, began, clock, progress: hooks.progress }, reporting);
   await gone;
-  return summary;
+  return await notifier.ended(summary);
 }
 
 /** Rows that a canary leaves to be sent. */

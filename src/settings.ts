@@ -1,6 +1,15 @@
 // Every setting, declared once: how it is given, what it accepts and does. Validation, `--help` and the README's table are made from it.
 import * as z from "zod";
-import { baseUrl, parseKey, parseListen, parseRedisUrl } from "./addresses.ts";
+import {
+  baseUrl,
+  COMMAND,
+  parseCommand,
+  parseKey,
+  parseListen,
+  parseRedisUrl,
+  parseWebhook,
+  WEBHOOK,
+} from "./addresses.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
 
 /** A pace. `null` stands for no limit. */
@@ -287,6 +296,30 @@ const localSettings = z.object({
       fallback: "forever",
       effect:
         "When a run ends, finished runs and checks that ended longer ago than this are removed; from 1h, such as 90d.",
+    }),
+  notifyWebhook: text(WEBHOOK, parseWebhook).prefault("none").register(docs, {
+    flag: "--notify <url>",
+    env: "UPDRAFT_NOTIFY",
+    envFile: true,
+    secret: false,
+    effect: "Gets a JSON notice when a run ends, has to wait for its endpoint, or goes on after that; or none.",
+  }),
+  notifyCommand: text(COMMAND, parseCommand).prefault("none").register(docs, {
+    flag: "--notify-command <command>",
+    env: "UPDRAFT_NOTIFY_COMMAND",
+    envFile: false,
+    secret: false,
+    effect: "Is started with the same notice on its standard input; words, or a JSON list of them; or none.",
+  }),
+  notifySecret: text("at least 16 characters", (value) => (value.length >= 16 ? value : undefined))
+    .nullable()
+    .default(null)
+    .register(docs, {
+      flag: null,
+      env: "UPDRAFT_NOTIFY_SECRET",
+      envFile: true,
+      secret: true,
+      effect: "What notices to the webhook are signed with (HMAC-SHA256); without it they are not signed.",
     }),
   key: text("32 bytes as 64 hexadecimal digits or base64", parseKey).nullable().default(null).register(docs, {
     flag: null,

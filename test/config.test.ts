@@ -155,10 +155,12 @@ describe("secrets", () => {
     ["CONNECTFI_LOGIN", "SECRET VALUE"],
     ["CONNECTFI_PASSWORD", "SECRETVALUE".repeat(5)],
     ["UPDRAFT_KEY", "SECRETVALUE"],
+    ["UPDRAFT_NOTIFY_SECRET", "SECRETVALUE"],
+    ["UPDRAFT_NOTIFY", "ftp://hooks.example.com/SECRETVALUE"],
   ])("a wrong %s is told by its length alone", (name, value) => {
     const error = refusal(() => loadSettings(given({}, { ...ENDPOINT, [name]: value })));
     expect(error.message).toContain(`got ${value.length} characters`);
-    expect(error.message + error.next).not.toContain("SECRET");
+    expect(error.message + error.next).not.toMatch(/SECRET ?VALUE/);
   });
 
   test("a Redis password is welcome in the environment and nowhere else", () => {
@@ -189,6 +191,46 @@ describe("secrets", () => {
     for (const text of [key.toString("hex"), key.toString("base64"), key.toString("base64url")]) {
       expect(loadLocalSettings(given({}, { UPDRAFT_KEY: text })).key).toEqual(key);
     }
+  });
+});
+
+describe("where notices go", () => {
+  const load = (flags: Given["flags"]) => loadLocalSettings(given(flags));
+
+  test("is nowhere, an address with its path and query, or a program with its arguments", () => {
+    expect(load({})).toMatchObject({ notifyWebhook: null, notifyCommand: null, notifySecret: null });
+    const url = "https://hooks.example.com/T0/B0?team=data";
+    expect(load({ notifyWebhook: url }).notifyWebhook).toBe(url);
+    expect(load({ notifyWebhook: "http://127.0.0.1:8080" }).notifyWebhook).toBe("http://127.0.0.1:8080/");
+    expect(load({ notifyCommand: "tell  --team data" }).notifyCommand).toEqual(["tell", "--team", "data"]);
+    expect(load({ notifyCommand: '["/opt/my tools/tell", "a b"]' }).notifyCommand).toEqual([
+      "/opt/my tools/tell",
+      "a b",
+    ]);
+    expect(load({ notifyWebhook: "none", notifyCommand: "none" })).toEqual(load({}));
+  });
+
+  test("is what the job says; the secret is in the variable that it names, or in a file, and has to be there", () => {
+    const job = { notifyWebhook: "https://hooks.example.com/", notifyCommand: '["tell"]', notifySecretEnv: "HOOK" };
+    const of = (env: Given["env"]) => loadSettings({ ...given({}, { ...ENDPOINT, ...env }), job });
+    const told = { notifyWebhook: "https://hooks.example.com/", notifyCommand: ["tell"] };
+    expect(of({ HOOK: "sixteen characters" })).toMatchObject({ ...told, notifySecret: "sixteen characters" });
+    const path = file("hook", "sixteen more of them\n");
+    expect(of({ HOOK_FILE: path })).toMatchObject({ ...told, notifySecret: "sixteen more of them" });
+    const error = refusal(() => of({ UPDRAFT_NOTIFY_SECRET: "another one, of another" }));
+    expect(error).toMatchObject({ code: "job-secret-missing", exit: 2 });
+    expect(loadLocalSettings({ ...given(), job }).notifySecret).toBeNull();
+  });
+
+  test.each([
+    ["notifyWebhook", "http://hooks.example.com/"],
+    ["notifyWebhook", "https://me:SECRETVALUE@hooks.example.com/"],
+    ["notifyWebhook", "https://hooks.example.com/#there"],
+    ["notifyCommand", "[]"],
+    ["notifyCommand", '["tell", 1]'],
+    ["notifyCommand", "[tell"],
+  ])("is no plain HTTP to others and holds no login; a list is a list: %s %s", (name, value) => {
+    expect(refusal(() => load({ [name]: value }))).toMatchObject({ code: "setting-invalid", exit: 2 });
   });
 });
 

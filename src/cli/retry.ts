@@ -55,6 +55,8 @@ export function retryCommand(shell: Shell): Command {
       "stopAfter",
       "stopAfterSame",
       "canary",
+      "notifyWebhook",
+      "notifyCommand",
       "logFile",
       "logLevel",
     ] as const),

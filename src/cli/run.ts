@@ -53,6 +53,8 @@ export function runCommand(shell: Shell): Command {
       "stopAfterSame",
       "canary",
       "keep",
+      "notifyWebhook",
+      "notifyCommand",
       "logFile",
       "logLevel",
     ] as const),

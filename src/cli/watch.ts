@@ -50,7 +50,8 @@ export function watchCommand(shell: Shell): Command {
   addMapping(command);
   addSettings(command, [
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate", "concurrency", "maxInFlight", "attempts"] as const),
-    ...(["timeout", "giveUpAfter", "stopAfter", "stopAfterSame", "canary", "keep", "logFile", "logLevel"] as const),
+    ...(["timeout", "giveUpAfter", "stopAfter", "stopAfterSame", "canary", "keep"] as const),
+    ...(["notifyWebhook", "notifyCommand", "logFile", "logLevel"] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (folder: string) => {
     const { done, poll, settle, ...others } = flags.parse(command.opts());

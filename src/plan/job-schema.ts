@@ -1,5 +1,6 @@
 // Every field of a job, declared once: what a job file may say, how it is checked, and what people are told of it.
 import * as z from "zod";
+import { parseWebhook } from "../addresses.ts";
 import { AGE, parseAge, parseDuration, SCHEMAS, SETTINGS } from "../settings.ts";
 import { isZone } from "../time-window.ts";
 import { firesEver } from "./job-times.ts";
@@ -212,23 +213,27 @@ const changedOnly = z.strictObject({
 const notify = z
   .strictObject(
     {
-      webhook: z
-        .url({ protocol: /^https?$/, error: "a URL that begins with https:// or http://" })
+      webhook: read(
+        "a URL that begins with https:// (plain http:// is for this machine only) and has no login, password or # in it",
+        (value) => parseWebhook(value) ?? undefined,
+      )
         .optional()
         .register(docs, {
           takes: "a URL",
-          fallback: "none",
-          effect: "Is sent a JSON message, with POST, when a run ends, changes for the worse or recovers.",
+          fallback: "the setting `notifyWebhook`",
+          effect:
+            "Is sent a JSON notice, with POST, when a run ends, has to wait for its endpoint, or goes on after that.",
         }),
       secretEnv: text.optional().register(docs, {
         takes: "the name of an environment variable",
-        fallback: "none: messages are not signed",
-        effect: "Holds the secret that messages to the webhook are signed with (HMAC-SHA256).",
+        fallback: "the setting `notifySecret`",
+        effect:
+          "Holds the secret that notices to the webhook are signed with; so does a file that the variable with `_FILE` after its name names.",
       }),
       command: command.optional().register(docs, {
         takes: "a program and its arguments",
-        fallback: "none",
-        effect: "Is started with the same message on its standard input.",
+        fallback: "the setting `notifyCommand`",
+        effect: "Is started with the same notice on its standard input.",
       }),
     },
     "{webhook, command}",
@@ -325,7 +330,7 @@ export const schema = z.strictObject(
     }),
     notify: notify.optional().register(docs, {
       takes: "`{webhook, command}`",
-      fallback: "none",
+      fallback: "as the settings say",
       effect: "Who is told how runs end.",
     }),
     examples: z

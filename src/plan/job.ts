@@ -7,7 +7,12 @@ import type { ColumnFunction, Transform } from "./transform.ts";
 type JobSetting = (typeof JOB_SETTINGS)[JobSettingKey];
 
 /** As texts that were checked; config.ts puts them between flags and environment. */
-export type JobSettings = Readonly<Partial<Record<JobSetting, string>>>;
+export type JobSettings = Readonly<
+  Partial<Record<JobSetting | "notifyWebhook" | "notifyCommand", string>> & {
+    /** The variable that holds `notifySecret`. */
+    notifySecretEnv?: string;
+  }
+>;
 
 /** What a person writes. */
 export type JobDefinition = z.input<typeof schema>;
@@ -24,7 +29,6 @@ export interface Job {
   readonly duplicates: "in-order" | "last-wins" | "reject";
   readonly watch: Watch | null;
   readonly schedule: Schedule | null;
-  readonly notify: Notify | null;
   readonly examples: readonly { readonly record: Readonly<Record<string, string>>; readonly update: unknown }[];
 }
 
@@ -56,12 +60,6 @@ export interface MadeInput {
   readonly file: string;
 }
 
-export interface Notify {
-  readonly webhook: string | null;
-  readonly secretEnv: string | null;
-  readonly command: readonly string[] | null;
-}
-
 /** What a job file exports: gives its fields their types, and changes nothing. */
 export function defineJob(definition: JobDefinition): JobDefinition {
   return definition;
@@ -79,11 +77,10 @@ export function parseJob(definition: unknown, folder: string): ParsedJob {
   return {
     job: {
       ...{ name, columns, constants, transforms: data.transforms, ignoreColumns, duplicates, examples },
-      settings: settingsOf(data),
+      settings: { ...settingsOf(data), ...notifyOf(data.notify) },
       changedOnly: changedOnlyOf(data.changedOnly),
       watch: data.watch === undefined ? null : watchOf(data.watch, folder),
       schedule: data.schedule === undefined ? null : scheduleOf(data.schedule, folder),
-      notify: data.notify === undefined ? null : notifyOf(data.notify),
     },
     issues: null,
   };
@@ -133,7 +130,10 @@ function scheduleOf({ input, ...rest }: z.output<typeof schedule>, folder: strin
   };
 }
 
-function notifyOf(given: NonNullable<z.output<typeof schema>["notify"]>): Notify {
-  const { webhook = null, secretEnv = null, command = null } = given;
-  return { webhook, secretEnv, command };
+function notifyOf({ webhook, secretEnv, command }: NonNullable<z.output<typeof schema>["notify"]> = {}): JobSettings {
+  return {
+    ...(webhook === undefined ? {} : { notifyWebhook: webhook }),
+    ...(command === undefined ? {} : { notifyCommand: JSON.stringify(command) }),
+    ...(secretEnv === undefined ? {} : { notifySecretEnv: secretEnv }),
+  };
 }

@@ -12,6 +12,9 @@ test.each([
   ["customers.csv", 60, [[50, 53, "column-count"]]],
   ["customers.ndjson", 60, [[50, 50, "not-json"]]],
   ["minimal.csv", 1, []],
+  ["nightly-sync.csv", 48, []],
+  ["address-corrections.csv", 40, []],
+  ["partner-upload.csv", 44, []],
 ])("samples/%s has %d rows, and the bad records that it is meant to show", async (name, count, expected) => {
   const source = await openSource(join(SAMPLES, name), { dataDir: "unused" });
   const reader = await openReader(source);

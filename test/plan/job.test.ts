@@ -26,7 +26,6 @@ describe("parseJob", () => {
       duplicates: "in-order",
       watch: null,
       schedule: null,
-      notify: null,
       examples: [],
     });
   });
@@ -82,11 +81,15 @@ describe("parseJob", () => {
     expect(
       job({
         changedOnly: { recheckAfter: "30d" },
-        notify: { webhook: "https://hooks.example.com/x", secretEnv: "HOOK_SECRET" },
+        notify: { webhook: "https://hooks.example.com/x", secretEnv: "HOOK_SECRET", command: ["tell", "a b"] },
       }),
     ).toMatchObject({
       changedOnly: { recheckAfter: 30 * 86_400_000 },
-      notify: { webhook: "https://hooks.example.com/x", secretEnv: "HOOK_SECRET", command: null },
+      settings: {
+        notifyWebhook: "https://hooks.example.com/x",
+        notifyCommand: '["tell","a b"]',
+        notifySecretEnv: "HOOK_SECRET",
+      },
     });
     expect(job({ changedOnly: true })?.changedOnly).toEqual({ recheckAfter: null });
     expect(job({ changedOnly: false })?.changedOnly).toBeNull();

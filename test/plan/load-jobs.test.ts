@@ -100,7 +100,7 @@ describe("loadJobs", () => {
     ['{ name: "a", watch: 5 }', "a.ts: watch: expected {inbox, …}, got a number"],
     [
       '{ name: "a", notify: { webhook: "hooks.example.com/T123" } }',
-      "a.ts: notify.webhook: expected a URL that begins with https:// or http://, got 22 characters",
+      "a.ts: notify.webhook: expected a URL that begins with https:// (plain http:// is for this machine only) and has no login, password or # in it, got 22 characters",
     ],
     [
       '{ name: "a", transforms: { city: [5] } }',

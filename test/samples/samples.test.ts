@@ -1,11 +1,12 @@
 // Every file that people are given to try in; run against the simulator, its reports as they are kept beside this test, out.
-import { readdirSync, readFileSync } from "node:fs";
-import { extname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, extname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { usePipeline } from "../pipeline/support.ts";
 import { useRedis } from "../support/redis.ts";
 
-const SAMPLES = join(import.meta.dirname, "..", "..", "samples");
+const ROOT = join(import.meta.dirname, "..", "..");
+const SAMPLES = join(ROOT, "samples");
 
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
@@ -13,12 +14,19 @@ const path = usePipeline(() => redis.url);
 /** Times differ from run to run. */
 const timeless = (text: string) => text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "<time>");
 
+/** That of a job has its name; its hours and its pace are not those of a test. */
+function flagsOf(name: string): readonly string[] {
+  const job = basename(name, extname(name));
+  if (!existsSync(join(ROOT, "jobs", `${job}.ts`))) return [];
+  return ["--job", job, "--window", "none", "--rate", "none"];
+}
+
 describe("samples", () => {
   test.each(readdirSync(SAMPLES))(
     "%s gives the reports that are kept here (vitest -u writes them anew)",
     async (name) => {
       const simulator = await path.simulate();
-      const { code, summary } = await path.run([join(SAMPLES, name)]);
+      const { code, summary } = await path.run([join(SAMPLES, name), ...flagsOf(name)]);
       expect(summary).toMatchObject({ state: "complete", balanced: true });
       expect(simulator.stats()).toMatchObject({ requests: summary.counts.updated, effects: summary.counts.updated });
       expect(code).toBe(summary.counts.rejected > 0 ? 1 : 0);
@@ -33,4 +41,27 @@ describe("samples", () => {
       }
     },
   );
+
+  test("are what the jobs of the clone are for; these make of their own examples what they should", async () => {
+    const { code, stdout } = await path.ask(["jobs", "check"]);
+    expect({ code, stdout }).toMatchObject({ code: 0 });
+    for (const name of ["address-corrections", "nightly-sync", "partner-upload"]) {
+      expect(stdout).toContain(name);
+      expect(readdirSync(SAMPLES)).toContain(`${name}.csv`);
+    }
+  });
+
+  test("of a job, corrected in errors.csv, are run as that file with the same job", async () => {
+    const simulator = await path.simulate();
+    const sample = join(SAMPLES, "address-corrections.csv");
+    const { summary } = await path.given([sample, ...flagsOf("address-corrections.csv")]);
+    const text = readFileSync(summary.reports.errors ?? "", "utf8");
+    const corrected = text
+      .replace("O7302", "83702")
+      .replace("New Yorck", "New York")
+      .replace("Unit 7,,ri", "Unit 7,Warwick,ri");
+    const again = await path.given([path.file("errors.csv", corrected), ...flagsOf("address-corrections.csv")]);
+    expect([again.summary.state, again.summary.counts]).toMatchObject(["complete", { updated: 3, rejected: 3 }]);
+    expect(simulator.stats().effects).toBe(summary.counts.updated + 3);
+  });
 });

@@ -1,0 +1,60 @@
+// How a run stands, again and again, in; which change is told of now, and the notice that says so, out.
+import type { LiveState } from "./queue/status.ts";
+import type { State, Summary } from "./write/summary.ts";
+
+/** `waiting`: for its endpoint; `recovered` from that; `ended` in any state, once for each time it was gone on with. */
+export type Event = "waiting" | "recovered" | "ended";
+
+/** An endpoint that comes and goes is told of once a minute. */
+const SAME_MS = 60_000;
+
+/** What was told of a run that goes on. */
+export interface Told {
+  readonly state: "running" | "waiting";
+  /** Monotonic clock: when each of these was told last. */
+  readonly at: Readonly<Record<"waiting" | "recovered", number>>;
+}
+
+export const NOTHING_TOLD: Told = { state: "running", at: { waiting: -Infinity, recovered: -Infinity } };
+
+/**
+ * What is to be told of a run in this state; null for nothing. To be asked often: what was not told because the same was told
+ * a moment ago is told later, if it still holds then. A run that a person pauses is not worse off, and one that is stopped
+ * or cancelled is told of when it has ended.
+ */
+export function eventOf(told: Told, state: LiveState, now: number): "waiting" | "recovered" | null {
+  if ((state !== "waiting" && state !== "running") || state === told.state) return null;
+  const event = state === "waiting" ? "waiting" : "recovered";
+  return now - told.at[event] < SAME_MS ? null : event;
+}
+
+export function toldAfter({ at }: Told, event: "waiting" | "recovered", now: number): Told {
+  return { state: event === "waiting" ? "waiting" : "running", at: { ...at, [event]: now } };
+}
+
+/** The body of a webhook, and what a command reads. Nothing in it is a customer's. */
+export interface Notice {
+  readonly version: 1;
+  /** The same in every try: what comes twice is one notice. */
+  readonly id: string;
+  /** Counts the notices of one spell of a run, from 1. */
+  readonly sequence: number;
+  readonly event: Event;
+  readonly run: string;
+  /** Null where no job was named. */
+  readonly job: string | null;
+  /** The name of the file, without its folder. */
+  readonly file: string;
+  /** Its host. */
+  readonly endpoint: string;
+  readonly state: State;
+  /** Why it was stopped (the rule), or what error ended it (its code); else null. */
+  readonly reason: string | null;
+  /** When this was noticed, and since when the run is in its state; ISO 8601. */
+  readonly at: string;
+  readonly since: string;
+  readonly read: number;
+  readonly counts: Summary["counts"];
+  /** Path of summary.json on the machine of the run, once there is one. */
+  readonly summary: string | null;
+}

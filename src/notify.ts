@@ -1,0 +1,165 @@
+// A run on its way and where to tell of it in; its notices delivered beside it, and what could not be is in its summary, out.
+import { randomUUID } from "node:crypto";
+import { basename, join } from "node:path";
+import type { Logger } from "pino";
+import type { Clock } from "./clock.ts";
+import { UpdraftError } from "./errors.ts";
+import type { Progress } from "./events.ts";
+import { type Event, eventOf, NOTHING_TOLD, type Notice, toldAfter } from "./notices.ts";
+import type { LiveState } from "./queue/status.ts";
+import type { LocalSettings } from "./settings.ts";
+import { type Summary, writeSummary } from "./write/summary.ts";
+
+/** A run that has ended waits so long for its notices, and no longer. */
+const END_MS = 10_000;
+/** Its last one goes out beside those before it, if they take longer than this. */
+const ORDER_MS = 2_000;
+
+export interface Subject {
+  readonly run: string;
+  readonly job: string;
+  /** Name of the file. */
+  readonly file: string;
+  readonly baseUrl: string;
+}
+
+type Figures = Pick<Progress, "read" | "counts">;
+type What = Pick<Notice, "event" | "state" | "reason" | "read" | "counts" | "summary">;
+
+export interface Notifier {
+  /** There is a run, and from now on it is told of. */
+  begin(subject: Subject, figures: Figures): void;
+  /** To be called a few times a second: whether there is something to tell of, shows here. */
+  look(state: LiveState, figures: Figures): void;
+  /** The run has ended and its summary is written. Waits a while for the notices; adds to the summary what became of them. */
+  ended(summary: Summary): Promise<Summary>;
+  /** The run has ended without a summary. */
+  failed(error: unknown): Promise<void>;
+}
+
+interface Channel {
+  /** For people; what secrets its address may have is not in it. */
+  readonly name: string;
+  /** Null: delivered. */
+  deliver(body: string, stop: AbortSignal): Promise<string | null>;
+}
+
+/** Nothing that happens to a notice is thrown: a run is not worse off because nobody hears of it. */
+export function makeNotifier(
+  settings: Pick<LocalSettings, "notifyWebhook" | "notifyCommand" | "notifySecret">,
+  clock: Clock,
+  log: Logger,
+): Notifier {
+  const over = new AbortController();
+  const lines = channelsOf(settings, clock).map((channel) => makeLine(channel, log, clock, over.signal));
+  let subject: Subject | null = null;
+  let figures: Figures | null = null;
+  let told = NOTHING_TOLD;
+  let [state, since]: [LiveState, number] = ["running", 0];
+  let sequence = 0;
+
+  function bodyOf({ job, baseUrl, ...about }: Subject, what: What, from: number): string {
+    const where = { ...about, job: job === "default" ? null : job, endpoint: new URL(baseUrl).host };
+    const times = { at: iso(clock.wall()), since: iso(from) };
+    const head = { version: 1, id: randomUUID(), sequence: ++sequence, event: what.event } as const;
+    return JSON.stringify({ ...head, ...where, ...times, ...what } satisfies Notice);
+  }
+
+  async function tellEnd(body: string): Promise<void> {
+    const enough = new AbortController();
+    const late = clock.sleep(END_MS, enough.signal).then(() => over.abort());
+    await Promise.all(lines.map((line) => line.end(body)));
+    enough.abort();
+    await late;
+  }
+
+  return {
+    begin(given, first) {
+      if (lines.length === 0) return;
+      [subject, figures, since] = [given, first, clock.wall()];
+    },
+    look(now, { read, counts }) {
+      if (subject === null) return;
+      figures = { read, counts };
+      if (now !== state) [state, since] = [now, clock.wall()];
+      const event = eventOf(told, now, clock.now());
+      if (event === null) return;
+      told = toldAfter(told, event, clock.now());
+      const body = bodyOf(subject, { event, state: now, reason: null, summary: null, read, counts }, since);
+      for (const line of lines) line.add(event, body);
+    },
+    async ended(summary) {
+      if (subject === null) return summary;
+      const { read, counts, reports } = summary;
+      const end = summary.end === null ? clock.wall() : Date.parse(summary.end);
+      const how = { event: "ended" as const, state: summary.state, reason: summary.stopped?.rule ?? null };
+      await tellEnd(bodyOf(subject, { ...how, summary: join(reports.dir, "summary.json"), read, counts }, end));
+      const warnings = lines.flatMap((line) => line.warning() ?? []);
+      if (warnings.length === 0) return summary;
+      const whole = { ...summary, warnings: [...summary.warnings, ...warnings] };
+      await writeSummary(reports.dir, whole).catch((err: unknown) => log.warn({ err }, "summary not written again"));
+      return whole;
+    },
+    async failed(error) {
+      if (subject === null || figures === null) return;
+      const reason = error instanceof UpdraftError ? error.code : "unexpected";
+      const how = { event: "ended" as const, state: "interrupted" as const, reason, summary: null };
+      await tellEnd(bodyOf(subject, { ...how, ...figures }, clock.wall()));
+    },
+  };
+}
+
+const iso = (wall: number) => new Date(wall).toISOString();
+
+function channelsOf(
+  { notifyWebhook: url, notifyCommand: command, notifySecret }: Parameters<typeof makeNotifier>[0],
+  clock: Clock,
+): Channel[] {
+  const channels: Channel[] = [];
+  // Read when something is to be told: most runs have nothing to tell until they end.
+  const parts = () => import("./deliver.ts");
+  if (url !== null)
+    channels.push({
+      name: `the webhook at ${new URL(url).host}`,
+      deliver: async (body, stop) => (await parts()).post(url, notifySecret, body, clock, stop),
+    });
+  if (command !== null)
+    channels.push({
+      name: `the command ${basename(command[0] ?? "")}`,
+      deliver: async (body, stop) => (await parts()).tell(command, body, stop),
+    });
+  return channels;
+}
+
+/** One notice after the other. */
+function makeLine({ name, deliver }: Channel, log: Logger, clock: Clock, over: AbortSignal) {
+  const lost = { count: 0, reason: "" };
+  let before = Promise.resolve();
+
+  async function deliverOne(event: Event, body: string): Promise<void> {
+    const late = "the run has ended";
+    const reason = over.aborted ? late : await deliver(body, over).catch((error: unknown) => nameOf(error));
+    if (reason === null) return log.info({ event, to: name }, "notice delivered");
+    lost.count++;
+    lost.reason = reason;
+    log.warn({ event, to: name, reason }, "notice not delivered");
+  }
+
+  return {
+    add(event: Event, body: string): void {
+      before = before.then(() => deliverOne(event, body));
+    },
+    async end(body: string): Promise<void> {
+      const enough = new AbortController();
+      await Promise.race([before, clock.sleep(ORDER_MS, enough.signal)]);
+      enough.abort();
+      await Promise.all([before, deliverOne("ended", body)]);
+    },
+    warning(): string | null {
+      const { count, reason } = lost;
+      return count === 0 ? null : `${name} did not take ${count} notice${count === 1 ? "" : "s"} (${reason})`;
+    },
+  };
+}
+
+const nameOf = (error: unknown) => (error instanceof Error ? error.name : "unknown");
