@@ -1,7 +1,7 @@
 // Every field of a job, declared once: what a job file may say, how it is checked, and what people are told of it.
 import * as z from "zod";
 import { parseWebhook } from "../addresses.ts";
-import { AGE, parseAge, parseDuration, SCHEMAS, SETTINGS } from "../settings.ts";
+import { parseDuration, SCHEMAS, SETTINGS } from "../settings.ts";
 import { isZone } from "../time-window.ts";
 import { firesEver } from "./job-times.ts";
 import type { ColumnFunction, Transform } from "./transform.ts";
@@ -202,14 +202,6 @@ export const schedule = z.strictObject(
   "{cron, input, …}",
 );
 
-const changedOnly = z.strictObject({
-  recheckAfter: read(AGE, parseAge).optional().register(docs, {
-    takes: "a time from 1h",
-    fallback: "never",
-    effect: "Rows are sent again, changed or not, when their last update is older than this.",
-  }),
-});
-
 const notify = z
   .strictObject(
     {
@@ -301,23 +293,6 @@ export const schema = z.strictObject(
     window: setting("window"),
     giveUpAfter: setting("giveUpAfter"),
     keep: setting("keep"),
-    changedOnly: z
-      .union([z.literal(true), z.literal(false), changedOnly], "true, false or {recheckAfter}")
-      .default(false)
-      .register(docs, {
-        takes: "`true`, `false` or `{recheckAfter}`",
-        fallback: "`false`",
-        effect: "Rows that are equal to the last update of their customer end `unchanged` and cost no call.",
-      }),
-    duplicates: z
-      .enum(["in-order", "last-wins", "reject"], "in-order, last-wins or reject")
-      .default("in-order")
-      .register(docs, {
-        takes: "`in-order`, `last-wins` or `reject`",
-        fallback: "`in-order`",
-        effect:
-          "Several rows of one customer: all are sent in their order, only the last is sent, or all are rejected.",
-      }),
     watch: watch.optional().register(docs, {
       takes: "`{inbox, …}`",
       fallback: "none",

@@ -25,8 +25,6 @@ export interface Job {
   readonly transforms: Readonly<Record<string, readonly Transform[]>>;
   readonly ignoreColumns: readonly string[];
   readonly settings: JobSettings;
-  readonly changedOnly: { readonly recheckAfter: number | null } | null;
-  readonly duplicates: "in-order" | "last-wins" | "reject";
   readonly watch: Watch | null;
   readonly schedule: Schedule | null;
   readonly examples: readonly { readonly record: Readonly<Record<string, string>>; readonly update: unknown }[];
@@ -73,12 +71,11 @@ export type ParsedJob =
 export function parseJob(definition: unknown, folder: string): ParsedJob {
   const { data, error } = schema.safeParse(definition);
   if (error) return { job: null, issues: error.issues.flatMap(plain) };
-  const { name, columns, constants, ignoreColumns, duplicates, examples } = data;
+  const { name, columns, constants, ignoreColumns, examples } = data;
   return {
     job: {
-      ...{ name, columns, constants, transforms: data.transforms, ignoreColumns, duplicates, examples },
+      ...{ name, columns, constants, transforms: data.transforms, ignoreColumns, examples },
       settings: { ...settingsOf(data), ...notifyOf(data.notify) },
-      changedOnly: changedOnlyOf(data.changedOnly),
       watch: data.watch === undefined ? null : watchOf(data.watch, folder),
       schedule: data.schedule === undefined ? null : scheduleOf(data.schedule, folder),
     },
@@ -102,11 +99,6 @@ function settingsOf(data: z.output<typeof schema>): JobSettings {
     if (value !== undefined) settings[name] = value;
   }
   return settings;
-}
-
-function changedOnlyOf(given: z.output<typeof schema>["changedOnly"]): Job["changedOnly"] {
-  if (given === false) return null;
-  return { recheckAfter: given === true ? null : (given.recheckAfter ?? null) };
 }
 
 function watchOf({ poll, done, settle, ...folders }: z.output<typeof watch>, folder: string): Watch {

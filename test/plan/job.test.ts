@@ -22,8 +22,6 @@ describe("parseJob", () => {
       transforms: {},
       ignoreColumns: [],
       settings: {},
-      changedOnly: null,
-      duplicates: "in-order",
       watch: null,
       schedule: null,
       examples: [],
@@ -80,19 +78,15 @@ describe("parseJob", () => {
   it("the other fields", () => {
     expect(
       job({
-        changedOnly: { recheckAfter: "30d" },
         notify: { webhook: "https://hooks.example.com/x", secretEnv: "HOOK_SECRET", command: ["tell", "a b"] },
       }),
     ).toMatchObject({
-      changedOnly: { recheckAfter: 30 * 86_400_000 },
       settings: {
         notifyWebhook: "https://hooks.example.com/x",
         notifyCommand: '["tell","a b"]',
         notifySecretEnv: "HOOK_SECRET",
       },
     });
-    expect(job({ changedOnly: true })?.changedOnly).toEqual({ recheckAfter: null });
-    expect(job({ changedOnly: false })?.changedOnly).toBeNull();
   });
 
   it.each<[unknown, string]>([
@@ -114,12 +108,6 @@ describe("parseJob", () => {
       "endpoint: https:// (plain http:// is for this machine only: localhost, 127.0.0.1, [::1])",
     ],
     [{ name: "a", attempts: 0 }, "attempts: a whole number from 1 to 100"],
-    [{ name: "a", duplicates: "first" }, "duplicates: in-order, last-wins or reject"],
-    [{ name: "a", changedOnly: "yes" }, "changedOnly: true, false or {recheckAfter}"],
-    [
-      { name: "a", changedOnly: { recheckAfter: "1min" } },
-      "changedOnly.recheckAfter: a time from 1h, such as 12h, 30d or 8w",
-    ],
     [{ name: "a", watch: {} }, "watch.inbox: a text"],
     [{ name: "a", watch: { inbox: "in", settle: "1ms" } }, "watch.settle: a time from 100ms to 1h, such as 2s"],
     [
@@ -158,9 +146,7 @@ describe("FIELDS", () => {
   it("names each field once, those of an object after it", () => {
     const keys = FIELDS.map(({ key }) => key);
     expect(new Set(keys).size).toBe(keys.length);
-    expect(keys).toEqual(
-      expect.arrayContaining(["name", "changedOnly.recheckAfter", "watch.inbox", "schedule.input.glob"]),
-    );
+    expect(keys).toEqual(expect.arrayContaining(["name", "watch.inbox", "schedule.input.glob"]));
     expect(keys.indexOf("watch.settle")).toBeGreaterThan(keys.indexOf("watch"));
   });
 });

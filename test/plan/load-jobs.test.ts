@@ -138,7 +138,6 @@ describe("loadJobs", () => {
       "watch.archiv",
       'did you mean "archive"? known there: inbox, working, outbox, archive, refused, poll, done, settle',
     ],
-    ['{ name: "a", changedOnly: { recheck: "1d" } }', "changedOnly.recheck", "known there: recheckAfter"],
     [
       '{ name: "a", schedule: { cron: "0 2 * * *", input: { globs: "y" } } }',
       "schedule.input.globs",
