@@ -6,6 +6,7 @@ import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
 import { openInput } from "./input.ts";
+import { repeatsOf } from "./plan/repeats.ts";
 import { makeCanary } from "./queue/canary.ts";
 import { carryRows } from "./queue/carry.ts";
 import { openCoordinator } from "./queue/coordinator.ts";
@@ -30,7 +31,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const [start, began] = [clock.wall(), clock.now()];
   await using closing = new AsyncDisposableStack();
   const begun = await beginRun(request, hooks, closing);
-  const { input, opened, redis, control, key, worker } = begun;
+  const { input, opened, redis, control, key, accepted, worker } = begun;
   const { source, reader, plan } = input;
   const { run, ledger, holder } = opened;
   // A process died while it ended the run that a person had cancelled.
@@ -41,7 +42,7 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const limits = { ...settings.stopAfter, same: settings.stopAfterSame };
   const stream = redis.connect("outcomes");
   const coordinator = await openCoordinator({
-    ...{ redis: control, stream, key, ledger, holder, record, limits, clock, log: hooks.log, stop },
+    ...{ redis: control, stream, key, ledger, accepted, holder, record, limits, clock, log: hooks.log, stop },
   });
   const about = { ...hooks, redis: control, coordinator, clock };
   const watch = closing.adopt(
@@ -51,7 +52,8 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   const canary = makeCanary(settings.canary, coordinator, ledger, (updated, signal) =>
     hooks.confirmRest({ updated, countOthers: () => countOthers(begun, limit) }, signal),
   );
-  const carrying = carryRows(reader, plan, coordinator, ledger, limit, canary, clock);
+  const findRepeats = repeatsOf(settings.duplicates, { reader, plan, limit, dir: opened.dir });
+  const carrying = carryRows({ reader, plan, coordinator, ledger, limit, canary, accepted, findRepeats, clock });
   const reporting = startReport(
     { ...opened, ...input, clock, progress: hooks.progress },
     () => coordinator.firstOpen() ?? carrying.read + 1,
@@ -86,31 +88,24 @@ export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortS
   return summary;
 }
 
-/** Rows that a canary leaves to be sent. */
+/** Rows that a canary leaves to be sent, at most. */
 async function countOthers({ opened, count }: Begun, limit: number | null): Promise<number> {
   const left = (await count()) - opened.ledger.size();
-  const { updated, failed, unknown } = opened.ledger.counts();
-  return limit === null ? left : Math.min(left, limit - updated - failed - unknown);
+  const { updated, unchanged, failed, unknown } = opened.ledger.counts();
+  return limit === null ? left : Math.min(left, limit - updated - unchanged - failed - unknown);
 }
 
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<Summary> {
   const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir, rate, endpointRate } = request.settings;
+  const { dataDir, rate, endpointRate, duplicates } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
-  const checked = await checkRows({
-    reader,
-    plan,
-    format: source.format,
-    dir,
-    lines: source.lines,
-    clock,
-    stop,
-    progress: hooks.progress,
-  });
+  const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });
+  const about = { reader, plan, findRepeats, format: source.format, dir, lines: source.lines, clock, stop };
+  const checked = await checkRows({ ...about, progress: hooks.progress });
   return summarizeCheck(checked, source, plan, dir, [rate, endpointRate], start, began, clock);
 }
 

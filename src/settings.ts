@@ -121,6 +121,9 @@ function parsePercent(value: string): number | undefined {
   return percent > 0 && percent <= 100 ? percent : undefined;
 }
 
+/** What becomes of rows whose customer has several in one file. */
+export type Duplicates = "in-order" | "last-wins" | "reject";
+
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }
@@ -271,6 +274,38 @@ const localSettings = z.object({
       secret: false,
       fallback: "12h",
       effect: "How long a run waits for an endpoint that is out before it is stopped, the rest unsent; 1s to 30d.",
+    }),
+  changedOnly: text("yes or no", (value) => (value === "yes" ? true : value === "no" ? false : undefined))
+    .prefault("no")
+    .register(docs, {
+      flag: "--changed-only",
+      env: "UPDRAFT_CHANGED_ONLY",
+      envFile: false,
+      secret: false,
+      fallback: "no",
+      effect:
+        "Sends only rows that differ from what the endpoint has last accepted of that customer from the same job; the others end unchanged. yes or no; --full overrides it.",
+    }),
+  recheckAfter: text(`${AGE}, or never`, (value) => (value === "never" ? null : parseAge(value)))
+    .prefault("never")
+    .register(docs, {
+      flag: "--recheck-after <time>",
+      env: "UPDRAFT_RECHECK_AFTER",
+      envFile: false,
+      secret: false,
+      fallback: "never",
+      effect: "With changedOnly: what was accepted longer ago than this is sent once more; from 1h, such as 30d.",
+    }),
+  duplicates: z
+    .enum(["in-order", "last-wins", "reject"], "in-order, last-wins or reject")
+    .prefault("in-order")
+    .register(docs, {
+      flag: "--duplicates <how>",
+      env: "UPDRAFT_DUPLICATES",
+      envFile: false,
+      secret: false,
+      effect:
+        "Rows of one customer in one file: in-order sends them one after the other, last-wins sends only the last valid one, reject sends none of them. The rows left out end rejected, each with the other row's number.",
     }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")

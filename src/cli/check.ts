@@ -28,7 +28,7 @@ export function checkCommand(shell: Shell): Command {
     .option("--out <folder>", "where to write the errors file (default: a folder under checks/ in the data folder)")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
-  addSettings(command, ["dataDir", "rate", "endpointRate", "logFile", "logLevel"]);
+  addSettings(command, ["dataDir", "rate", "endpointRate", "duplicates", "logFile", "logLevel"]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { out, json } = flags.parse(command.opts());
     const mapping = mappingOf(command);

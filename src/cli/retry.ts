@@ -53,6 +53,9 @@ export function retryCommand(shell: Shell): Command {
       "stopAfter",
       "stopAfterSame",
       "canary",
+      "changedOnly",
+      "recheckAfter",
+      "duplicates",
       "logFile",
       "logLevel",
     ] as const),
@@ -82,7 +85,7 @@ export function retryCommand(shell: Shell): Command {
       screen.notice(`${thousands(retry.rows)} rows of run ${retry.of} are retried, as run ${retry.run}`);
       const { job, mapping, limit } = retry.origin;
       const summary = await runFile(
-        { file: retry.file, job, mapping, settings, limit, again: false, retry },
+        { file: retry.file, job, mapping, settings, limit, again: false, full: false, retry },
         {
           confirm: async () => {},
           confirmRest: (facts, signal) => screen.ask(() => confirmRest(shell, facts, yes, signal)),

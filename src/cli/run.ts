@@ -10,6 +10,7 @@ import type { Shell } from "./shell.ts";
 const flags = z.object({
   limit: z.string().optional(),
   again: z.boolean().default(false),
+  full: z.boolean().default(false),
   yes: z.boolean().default(false),
   json: z.boolean().default(false),
 });
@@ -34,6 +35,7 @@ export function runCommand(shell: Shell): Command {
     .argument("<file>", "CSV or NDJSON file; - for standard input")
     .option("--limit <n>", "send only the first n valid rows")
     .option("--again", "apply a file again that was run to its end before")
+    .option("--full", "send rows that have not changed, too, and note what is accepted for --changed-only")
     .option("--yes", "do not ask before sending")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
@@ -48,13 +50,16 @@ export function runCommand(shell: Shell): Command {
       "stopAfter",
       "stopAfterSame",
       "canary",
+      "changedOnly",
+      "recheckAfter",
+      "duplicates",
       "keep",
       "logFile",
       "logLevel",
     ] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
-    const { limit: limitText, again, yes, json } = flags.parse(command.opts());
+    const { limit: limitText, again, full, yes, json } = flags.parse(command.opts());
     const limit = countOf("--limit", limitText);
     const mapping = mappingOf(command);
     const settings = loadSettings(given(command, shell));
@@ -63,7 +68,7 @@ export function runCommand(shell: Shell): Command {
       const worker = shell.spawnWorker(shell.clock, log, screen.notice);
       const { runFile } = await import("../pipeline.ts");
       const summary = await runFile(
-        { file, job: "default", mapping, settings, limit, again },
+        { file, job: "default", mapping, settings, limit, again, full },
         {
           confirm: (facts) => screen.ask(() => confirm(shell, facts, { limit, yes }, stop.soft)),
           confirmRest: (facts, signal) => screen.ask(() => confirmRest(shell, facts, yes, signal)),

@@ -16,6 +16,9 @@ export const PROBLEM_CODES = {
   "nothing-to-update": "nothing but the customer's id: the call would change nothing",
   number: "a JSON number that is not whole, or too large to be exact",
   pattern: "not written in the form the endpoint takes",
+  repeated: "another row of the file has the same customer, and no such row is to be sent (--duplicates reject)",
+  superseded:
+    "a later row of the file has the same customer, and only the last one is to be sent (--duplicates last-wins)",
   type: "JSON of another type than the property has",
   "unknown-property": "a JSON property that the endpoint does not have",
 } as const;

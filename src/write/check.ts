@@ -4,6 +4,7 @@ import { makeSpeed, type Progress } from "../events.ts";
 import type { Format } from "../open/source.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Repeats } from "../plan/repeats.ts";
 import { rejected } from "../settle/outcome.ts";
 import { openReport, type ReportResult } from "./report.ts";
 
@@ -17,6 +18,8 @@ export interface Checked extends ReportResult {
 export interface CheckInput {
   readonly reader: Reader;
   readonly plan: Plan;
+  /** Looks for customers that have several rows; null where each of them would be sent. */
+  readonly findRepeats: ((stop: AbortSignal) => Promise<Repeats>) | null;
   readonly format: Format;
   readonly dir: string;
   /** Of the file: about as many rows. */
@@ -31,18 +34,22 @@ export async function checkRows(input: CheckInput): Promise<Checked | null> {
   const { reader, plan, format, dir, lines, clock, stop } = input;
   const speed = makeSpeed(clock);
   const report = await openReport({ columns: reader.columns, plan, format, dir, errorsOnly: true });
+  let repeats: Repeats | null = null;
   try {
+    repeats = (await input.findRepeats?.(stop)) ?? null;
+    if (stop.aborted) return null;
     let read = 0;
     let refused = 0;
     let told = clock.now();
     for await (const block of reader.blocks()) {
       for (const row of block) {
         const planned = plan.plan(row);
-        if (planned.kind === "rejection") {
-          refused++;
-          report.add(row, rejected(row.row, planned.problems, clock.wall()));
-          if (report.full()) await report.flush();
-        }
+        const repeated = planned.kind === "update" ? (repeats?.problemOf(row.row) ?? null) : null;
+        const problems = planned.kind === "rejection" ? planned.problems : repeated === null ? [] : [repeated];
+        if (problems.length === 0) continue;
+        refused++;
+        report.add(row, rejected(row.row, problems, clock.wall()));
+        if (report.full()) await report.flush();
       }
       read += block.length;
       speed.add(block.length);
@@ -54,6 +61,7 @@ export async function checkRows(input: CheckInput): Promise<Checked | null> {
     }
     return { ...(await report.finish()), read, rejected: refused };
   } finally {
+    repeats?.close();
     await report.abandon();
   }
 }
