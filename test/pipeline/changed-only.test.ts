@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { useRedis } from "../support/redis.ts";
-import { customersAfter, customersOf, makeRows, recordsOf, toCsv, usePipeline } from "./support.ts";
+import { customersAfter, customersOf, makeRows, recordsOf, toCsv, until, usePipeline } from "./support.ts";
 
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
@@ -99,6 +99,27 @@ describe("--changed-only", () => {
     // And what was done then is known now.
     const { summary: again } = await path.given([path.file("again.csv", toCsv(next.toReversed())), CHANGED]);
     expect(again.counts).toMatchObject({ updated: 0, unchanged: 60 });
+  });
+
+  test("of a run that was killed in its midst takes nothing for sent that was not, nor the reverse", async () => {
+    const simulator = await path.simulate();
+    const old = makeRows(600, 600);
+    await path.given([path.file("old.csv", toCsv(old)), CHANGED]);
+    const now = old.map((row) => ({ ...row, lastName: "Newname" }));
+    simulator.setFaults({ latency: 20 });
+    const running = path.start(["run", path.file("now.csv", toCsv(now)), CHANGED, "--yes", "--concurrency", "8"]);
+    await until(() => simulator.stats().effects >= 600 + 200);
+    process.kill(-running.pid, "SIGKILL");
+    await running.ended;
+    await until(() => simulator.stats().inFlight === 0);
+    simulator.setFaults({ latency: 0 });
+
+    // Some are as they were before that run, some as in it, and nobody goes on with it.
+    const next = old.map((row, i) => (i % 2 === 0 ? row : (now[i] ?? row)));
+    const { code, summary } = await path.given([path.file("next.csv", toCsv(next)), CHANGED]);
+    expect({ code, read: summary.read }).toEqual({ code: 0, read: 600 });
+    expect(customersOf(simulator)).toEqual(customersAfter(next));
+    expect(summary.counts.unchanged).toBeGreaterThan(0);
   });
 
   test("of an interrupted run goes on where it stopped, and what was unchanged before stays so", async () => {
