@@ -1,4 +1,4 @@
-// The export of the customer system, every night, sent between one and five.
+// The export of the customer system, every night: what has changed since the last one is sent between one and five.
 import { defineJob } from "updraft";
 import { date, dialingCode, lowerCase, phoneNumber, spaces, usState, zip5 } from "updraft/transforms";
 
@@ -49,6 +49,10 @@ export default defineJob({
     input: { glob: "/srv/exports/customers-*.csv", pick: "newest" },
   },
   window: "01:00-05:00 America/New_York",
+  changedOnly: "yes",
+  // What is lost on the way into the card system is sent again within a month, changed or not.
+  recheckAfter: "30d",
+
   rate: "50/s",
   stopAfter: "500,5%",
   // Later than that the night is over.

@@ -9,15 +9,18 @@ import { type Input, openInput } from "./input.ts";
 import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
 import { sketchJob } from "./plan/job-mapping.ts";
+import { makeParts } from "./plan/parts.ts";
 import type { MappingSettings } from "./plan/plan.ts";
 import { tidyUp } from "./prune.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
 import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
+import { endpointFingerprint } from "./queue/epoch.ts";
 import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
+import { type Accepted, openAccepted } from "./settle/accepted.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import type { Outcome } from "./settle/outcome.ts";
 import { noteInput } from "./settle/peek.ts";
@@ -45,6 +48,8 @@ export interface RunRequest extends Omit<CheckRequest, "out"> {
   readonly limit: number | null;
   /** Applies a file anew whose run is complete. */
   readonly again: boolean;
+  /** Sends what has not changed, too, and notes what is accepted. */
+  readonly full?: boolean;
   /** A run that is there already, with its file open: a retry. Without it the file's content names the run. */
   readonly retry?: { readonly run: string; readonly input: Input };
 }
@@ -87,6 +92,8 @@ export interface Begun {
   /** The coordinator's connection. */
   readonly control: Redis;
   readonly key: Buffer;
+  /** What this endpoint has accepted from the job; null where nothing is compared with that, and nothing was before. */
+  readonly accepted: Accepted | null;
   readonly worker: SpawnedWorker;
   /** Rows of the file; it is read for that once. */
   count(): Promise<number>;
@@ -127,6 +134,7 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
   const control = redis.connect("coordinator");
   const opened = await openRun(control, settings.dataDir, id, request.again, clock);
   const { run, ledger } = closing.adopt(opened, (held) => held.close());
+  const accepted = closing.adopt(acceptedBy(request, key), (file) => file?.close());
   if (purpose !== null) noteUnfinished(settings.dataDir, purpose, run, source.sha256);
   closing.defer(() => tidyUp(settings, run, ledger, hooks.log, clock));
   const told = summarySettings(settings);
@@ -136,7 +144,7 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
   hooks.began?.({ run, dir: opened.dir });
 
   return {
-    ...{ input, origin, told, opened, redis, control, key, worker, count },
+    ...{ input, origin, told, opened, redis, control, key, accepted, worker, count },
     start(at) {
       if (ledger.begin(at) > 1) {
         const far = `${thousands(opened.answered)} of ${rowsOf(source, rows)} rows answered`;
@@ -145,6 +153,13 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
       worker.start({ settings, key: key.toString("hex"), run });
     },
   };
+}
+
+/** Where it is kept, every run of the job keeps it: the next one would compare with what has been overwritten since. */
+function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): Accepted | null {
+  const { dataDir, changedOnly, recheckAfter, baseUrl, login } = settings;
+  const about = { dataDir, job, endpoint: endpointFingerprint(baseUrl, login), key, parts: makeParts(contract) };
+  return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
 }
 
 /** The number of a file's rows, as far as it is known. */

@@ -26,6 +26,17 @@ interface ErrorKind {
 export const ERRORS = {
   ...INPUT_ERRORS,
   ...JOB_ERRORS,
+  "accepted-broken": {
+    exit: EXIT.infrastructure,
+    message: "{file} is damaged: it holds what the endpoint has accepted, to send only what has changed",
+    next: "move it away: it is made anew, and every row of the next file is sent once",
+  },
+  "accepted-held": {
+    exit: EXIT.usage,
+    message:
+      'another run of job "{job}" to this endpoint goes on, and what has changed is judged by one of them at a time ({file})',
+    next: "wait for it to end; if the job is not run with --changed-only any more, and never will be, remove that file",
+  },
   "base-url-missing": {
     exit: EXIT.usage,
     message: "the endpoint is not set: expected a base URL such as https://api.example.com",

@@ -8,6 +8,7 @@ import { UpdraftError } from "./errors.ts";
 import { openInput } from "./input.ts";
 import { makeNotifier, type Notifier } from "./notify.ts";
 import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
+import { repeatsOf } from "./plan/repeats.ts";
 import { makeCanary } from "./queue/canary.ts";
 import { carryRows } from "./queue/carry.ts";
 import { openCoordinator } from "./queue/coordinator.ts";
@@ -50,7 +51,7 @@ async function carryFile(
   const [start, began] = [clock.wall(), clock.now()];
   await using closing = new AsyncDisposableStack();
   const begun = await beginRun(request, hooks, closing);
-  const { input, opened, redis, control, key, worker } = begun;
+  const { input, opened, redis, control, key, accepted, worker } = begun;
   const { window } = settings;
   const { source, reader, plan } = input;
   const { run, ledger, holder } = opened;
@@ -65,7 +66,7 @@ async function carryFile(
   const limits = { ...settings.stopAfter, same: settings.stopAfterSame };
   const stream = redis.connect("outcomes");
   const coordinator = await openCoordinator({
-    ...{ redis: control, stream, key, ledger, holder, record, limits, clock, log: hooks.log, stop },
+    ...{ redis: control, stream, key, ledger, accepted, holder, record, limits, clock, log: hooks.log, stop },
     shut: window !== null && !isOpen(window, clock.wall()),
     answered: hooks.observe?.answered,
   });
@@ -84,7 +85,8 @@ async function carryFile(
   const canary = makeCanary(settings.canary, coordinator, ledger, (updated, signal) =>
     hooks.confirmRest({ updated, countOthers: () => countOthers(begun, limit) }, signal),
   );
-  const carrying = carryRows(reader, plan, coordinator, ledger, limit, canary, clock);
+  const findRepeats = repeatsOf(settings.duplicates, { reader, plan, limit, dir: opened.dir });
+  const carrying = carryRows({ reader, plan, coordinator, ledger, limit, canary, accepted, findRepeats, clock });
   const reporting = startReport(
     { ...opened, ...input, clock, progress: hooks.progress, showChanges: request.showChanges === true },
     () => coordinator.firstOpen() ?? carrying.read + 1,
@@ -133,11 +135,11 @@ async function carryFile(
   return await notifier.ended(summary);
 }
 
-/** Rows that a canary leaves to be sent. */
+/** Rows that a canary leaves to be sent, at most. */
 async function countOthers({ opened, count }: Begun, limit: number | null): Promise<number> {
   const left = (await count()) - opened.ledger.size();
-  const { updated, failed, unknown } = opened.ledger.counts();
-  return limit === null ? left : Math.min(left, limit - updated - failed - unknown);
+  const { updated, unchanged, failed, unknown } = opened.ledger.counts();
+  return limit === null ? left : Math.min(left, limit - updated - unchanged - failed - unknown);
 }
 
 export interface CheckedFile {
@@ -150,15 +152,17 @@ export interface CheckedFile {
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<CheckedFile> {
   const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir, rate, endpointRate } = request.settings;
+  const { dataDir, rate, endpointRate, duplicates } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
+  const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });
   const sampler = makeSampler(reader.columns);
   const checked = await checkRows({
     reader,
     plan,
+    findRepeats,
     format: source.format,
     dir,
     lines: source.lines,

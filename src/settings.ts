@@ -10,12 +10,8 @@ import {
   parseWebhook,
   WEBHOOK,
 } from "./addresses.ts";
+import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter, parseWhole } from "./amounts.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
-
-/** A pace. `null` stands for no limit. */
-export interface Rate {
-  readonly perSecond: number;
-}
 
 /** What people are told of a setting. */
 export interface SettingDoc {
@@ -52,57 +48,6 @@ const window = z.string().transform((value, context): TimeWindow | null => {
   return z.NEVER;
 });
 
-const PER_SECOND: Readonly<Record<string, number>> = { s: 1, min: 1 / 60, h: 1 / 3600 };
-const MAX_RATE = 100_000;
-
-/** What parsePace reads, for people. */
-export const PACE = `a pace such as 50/s, 3000/min or 10/h (at most ${MAX_RATE}/s), or none`;
-
-export function parsePace(value: string): Rate | null | undefined {
-  if (value === "none") return null;
-  const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,6})?) ?\/ ?(s|min|h)$/.exec(value) ?? [];
-  const perSecond = Number(count) * (PER_SECOND[unit] ?? 0);
-  return perSecond > 0 && perSecond <= MAX_RATE ? { perSecond } : undefined;
-}
-
-/** Rows per second as people write them: in the first unit that needs no fraction. */
-export function paceText(perSecond: number | null): string {
-  if (perSecond === null) return "none";
-  for (const [unit, share] of Object.entries(PER_SECOND)) {
-    const count = perSecond / share;
-    const whole = Math.round(count);
-    if (whole > 0 && Math.abs(count - whole) < 1e-9 * whole) return `${whole}/${unit}`;
-  }
-  return `${Number(perSecond.toPrecision(3))}/s`;
-}
-
-const MILLISECONDS: Readonly<Record<string, number>> = {
-  ...{ ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 },
-};
-
-/** Milliseconds. */
-export function parseDuration(value: string): number | undefined {
-  const [, count, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|min|h|d)$/.exec(value) ?? [];
-  const ms = Number(count) * (MILLISECONDS[unit] ?? 0);
-  return ms > 0 ? ms : undefined;
-}
-
-/** What parseAge reads, for people. */
-export const AGE = "a time from 1h, such as 12h, 30d or 8w";
-const HOURS: Readonly<Record<string, number>> = { h: 1, d: 24, w: 168 };
-
-/** Milliseconds. */
-export function parseAge(value: string): number | undefined {
-  const [, count, unit = ""] = /^(\d{1,6}) ?([hdw])$/.exec(value) ?? [];
-  const hours = Number(count) * (HOURS[unit] ?? 0);
-  return hours >= 1 ? hours * 3_600_000 : undefined;
-}
-
-function parseWhole(value: string, min: number, max: number): number | undefined {
-  const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-  return number >= min && number <= max ? number : undefined;
-}
-
 function whole(min: number, max: number) {
   return text(`a whole number from ${min} to ${max}`, (value) => parseWhole(value, min, max));
 }
@@ -114,31 +59,8 @@ function wholeOr<T>(min: number, max: number, word: string, meaning: T) {
   );
 }
 
-/** When a run stops because of bad rows; null: never for this reason. */
-export interface StopAfter {
-  /** So many bad rows. */
-  readonly rows: number | null;
-  /** So many of a hundred. */
-  readonly percent: number | null;
-}
-
-/** "100", "5%", or both, in either order. */
-function parseStopAfter(value: string): StopAfter | undefined {
-  if (value === "none") return { rows: null, percent: null };
-  const parts = value.split(",").map((part) => part.trim());
-  const [shares, counts] = [parts.filter((part) => part.endsWith("%")), parts.filter((part) => !part.endsWith("%"))];
-  if (shares.length > 1 || counts.length > 1) return undefined;
-  const [rows] = counts.map((count) => parseWhole(count, 1, 999_999_999));
-  const [percent] = shares.map((share) => parsePercent(share));
-  if (rows === undefined && counts.length > 0) return undefined;
-  if (percent === undefined && shares.length > 0) return undefined;
-  return { rows: rows ?? null, percent: percent ?? null };
-}
-
-function parsePercent(value: string): number | undefined {
-  const percent = Number(/^(\d{1,3}(?:\.\d{1,3})?) ?%$/.exec(value)?.[1]);
-  return percent > 0 && percent <= 100 ? percent : undefined;
-}
+/** What becomes of rows whose customer has several in one file. */
+export type Duplicates = "in-order" | "last-wins" | "reject";
 
 const rate = text(PACE, parsePace);
 const path = text("a path", (value) => value || undefined);
@@ -286,6 +208,38 @@ const localSettings = z.object({
     effect:
       "Where `serve` answers `/healthz`, `/readyz` and `/metrics`; auto: 127.0.0.1:9464, or nowhere if that is taken.",
   }),
+  changedOnly: text("yes or no", (value) => (value === "yes" ? true : value === "no" ? false : undefined))
+    .prefault("no")
+    .register(docs, {
+      flag: "--changed-only",
+      env: "UPDRAFT_CHANGED_ONLY",
+      envFile: false,
+      secret: false,
+      fallback: "no",
+      effect:
+        "Sends only rows that differ from what the endpoint has last accepted of that customer from the same job; the others end unchanged. yes or no; --full overrides it.",
+    }),
+  recheckAfter: text(`${AGE}, or never`, (value) => (value === "never" ? null : parseAge(value)))
+    .prefault("never")
+    .register(docs, {
+      flag: "--recheck-after <time>",
+      env: "UPDRAFT_RECHECK_AFTER",
+      envFile: false,
+      secret: false,
+      fallback: "never",
+      effect: "With changedOnly: what was accepted longer ago than this is sent once more; from 1h, such as 30d.",
+    }),
+  duplicates: z
+    .enum(["in-order", "last-wins", "reject"], "in-order, last-wins or reject")
+    .prefault("in-order")
+    .register(docs, {
+      flag: "--duplicates <how>",
+      env: "UPDRAFT_DUPLICATES",
+      envFile: false,
+      secret: false,
+      effect:
+        "Rows of one customer in one file: in-order sends them one after the other, last-wins sends only the last valid one, reject sends none of them. The rows left out end rejected, each with the other row's number.",
+    }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { paceText } from "../src/amounts.ts";
 import { type Given, loadLocalSettings, loadSettings } from "../src/config.ts";
 import { UpdraftError } from "../src/errors.ts";
-import { paceText, SETTINGS, type SettingName } from "../src/settings.ts";
+import { SETTINGS, type SettingName } from "../src/settings.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -345,6 +346,15 @@ describe("values", () => {
     expect(loadLocalSettings(given({ stopAfterSame: "none" })).stopAfterSame).toBeNull();
   });
 
+  test("what has changed, and when it is sent once more all the same, are no and never unless they are given", () => {
+    const plain = { changedOnly: false, recheckAfter: null, duplicates: "in-order" };
+    expect(loadLocalSettings(given())).toMatchObject(plain);
+    const asked = given({ changedOnly: "yes", recheckAfter: "30d", duplicates: "last-wins" });
+    const wanted = { changedOnly: true, recheckAfter: 30 * 86_400_000, duplicates: "last-wins" };
+    expect(loadLocalSettings(asked)).toMatchObject(wanted);
+    expect(loadLocalSettings(given({ changedOnly: "no" }, { UPDRAFT_CHANGED_ONLY: "yes" })).changedOnly).toBe(false);
+  });
+
   test.each([
     ["concurrency", ["0", "1001", "1.5", "-1", "1e2", "many", "Auto"]],
     ["maxInFlight", ["0", "-1", "1.5", "any"]],
@@ -352,6 +362,9 @@ describe("values", () => {
     ["stopAfter", ["0", "-1", "abc", "1e9%", "101%", "0%", "%", "5%,6%", "1,2", "100,", "1.5", "none,5%", "1e3", ""]],
     ["canary", ["0", "1001", "-1", "5%", ""]],
     ["stopAfterSame", ["0", "-1", "100001", "5%", "all", ""]],
+    ["changedOnly", ["maybe", "true", "1", ""]],
+    ["recheckAfter", ["30m", "0d", "-1d", "30", "always", ""]],
+    ["duplicates", ["last", "Reject", "all", ""]],
     ["logLevel", ["trace", "INFO"]],
   ] satisfies [SettingName, string[]][])("%s takes what its help says and nothing else", (name, wrong) => {
     for (const text of wrong) {

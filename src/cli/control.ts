@@ -1,11 +1,11 @@
 // `updraft pause`, `resume`, `cancel <run>` and `rate <run> <pace>`: a run's name in; the run as it was asked for, out.
 import { Command } from "commander";
 import * as z from "zod";
+import { PACE, paceText, parsePace } from "../amounts.ts";
 import { loadLocalSettings } from "../config.ts";
 import type { Answer } from "../control.ts";
 import { EXIT, UpdraftError } from "../errors.ts";
 import type { Wish } from "../queue/status.ts";
-import { PACE, paceText, parsePace } from "../settings.ts";
 import { addSettings, given } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";

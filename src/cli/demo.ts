@@ -64,7 +64,7 @@ async function sendSample(
   const { runFile } = await import("../pipeline.ts");
   const mapping = { set: {}, ignoreColumns: [] };
   const summary = await runFile(
-    { file: SAMPLE, job: "default", mapping, settings, limit: null, again: true },
+    { file: SAMPLE, job: "default", mapping, settings, limit: null, again: true, full: false },
     {
       confirm: async () => true,
       confirmRest: async () => true,

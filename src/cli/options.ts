@@ -37,6 +37,8 @@ export function given(command: Command, { env, cwd }: Shell): Given {
     if (flag === null) continue;
     const value = options[attributeOf(flag)];
     if (typeof value === "string") flags[name] = value;
+    // A flag that takes no value.
+    else if (value === true) flags[name] = "yes";
   }
   return { flags, env, cwd, configFile: typeof options.config === "string" ? options.config : undefined };
 }

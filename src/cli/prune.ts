@@ -1,10 +1,10 @@
 // `updraft prune --older-than 30d`: an age in; finished runs and checks of that age removed, and what was freed, out.
 import { Command } from "commander";
 import * as z from "zod";
+import { AGE, parseAge } from "../amounts.ts";
 import { loadLocalSettings } from "../config.ts";
 import { EXIT, UpdraftError } from "../errors.ts";
 import type { Pruned, PrunedRun } from "../prune.ts";
-import { AGE, parseAge } from "../settings.ts";
 import { printable } from "../write/explain.ts";
 import { addSettings, given } from "./options.ts";
 import type { Shell } from "./shell.ts";

@@ -57,6 +57,9 @@ export function retryCommand(shell: Shell): Command {
       "canary",
       "notifyWebhook",
       "notifyCommand",
+      "changedOnly",
+      "recheckAfter",
+      "duplicates",
       "logFile",
       "logLevel",
     ] as const),
@@ -87,7 +90,7 @@ export function retryCommand(shell: Shell): Command {
       const { job, limit } = retry.origin;
       const { mapping } = retry;
       const summary = await runFile(
-        { file: retry.file, job, mapping, settings, limit, again: false, retry },
+        { file: retry.file, job, mapping, settings, limit, again: false, full: false, retry },
         {
           confirm: async () => {},
           confirmRest: (facts, signal) => screen.ask(() => confirmRest(shell, facts, yes, signal)),

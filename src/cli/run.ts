@@ -11,6 +11,7 @@ import type { Shell } from "./shell.ts";
 const flags = z.object({
   limit: z.string().optional(),
   again: z.boolean().default(false),
+  full: z.boolean().default(false),
   yes: z.boolean().default(false),
   json: z.boolean().default(false),
 });
@@ -36,6 +37,7 @@ export function runCommand(shell: Shell): Command {
     .argument("<file>", "CSV or NDJSON file; - for standard input")
     .option("--limit <n>", "send only the first n valid rows")
     .option("--again", "apply a file again that was run to its end before")
+    .option("--full", "send rows that have not changed, too, and note what is accepted for --changed-only")
     .option("--yes", "do not ask before sending")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
@@ -52,6 +54,9 @@ export function runCommand(shell: Shell): Command {
       "stopAfter",
       "stopAfterSame",
       "canary",
+      "changedOnly",
+      "recheckAfter",
+      "duplicates",
       "keep",
       "notifyWebhook",
       "notifyCommand",
@@ -60,7 +65,7 @@ export function runCommand(shell: Shell): Command {
     ] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
-    const { limit: limitText, again, yes, json } = flags.parse(command.opts());
+    const { limit: limitText, again, full, yes, json } = flags.parse(command.opts());
     const limit = countOf("--limit", limitText);
     const { job, mapping, given, showChanges } = await choose(command, shell);
     const settings = loadSettings(given);
@@ -69,7 +74,7 @@ export function runCommand(shell: Shell): Command {
       const worker = shell.spawnWorker(shell.clock, log, screen.notice);
       const { runFile } = await import("../pipeline.ts");
       const summary = await runFile(
-        { file, job, mapping, settings, limit, again, showChanges },
+        { file, job, mapping, settings, limit, again, full, showChanges },
         {
           confirm: (facts) => screen.ask(() => confirm(shell, facts, { limit, yes }, stop.soft)),
           confirmRest: (facts, signal) => screen.ask(() => confirmRest(shell, facts, yes, signal)),

@@ -1,9 +1,9 @@
 // `updraft status <run>`: a run's name in; all that is known of it, and what can be done with it, out.
 import { Command } from "commander";
 import * as z from "zod";
+import { paceText } from "../amounts.ts";
 import { loadLocalSettings } from "../config.ts";
 import type { KnownRun } from "../runs.ts";
-import { paceText } from "../settings.ts";
 import { STATUSES } from "../settle/outcome.ts";
 import { printable } from "../write/explain.ts";
 import { thousands } from "../write/render.ts";

@@ -2,10 +2,10 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import * as z from "zod";
+import { parseDuration } from "../amounts.ts";
 import { loadSettings } from "../config.ts";
 import { besides } from "../daemon/watch-folders.ts";
 import { UpdraftError } from "../errors.ts";
-import { parseDuration } from "../settings.ts";
 import { addMapping, addSettings, given, mappingOf } from "./options.ts";
 import { withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";

@@ -1,7 +1,8 @@
 // Every field of a job, declared once: what a job file may say, how it is checked, and what people are told of it.
 import * as z from "zod";
 import { parseWebhook } from "../addresses.ts";
-import { parseDuration, SCHEMAS, SETTINGS } from "../settings.ts";
+import { parseDuration } from "../amounts.ts";
+import { SCHEMAS, SETTINGS } from "../settings.ts";
 import { isZone } from "../time-window.ts";
 import { firesEver } from "./job-times.ts";
 import type { ColumnFunction, Transform } from "./transform.ts";
@@ -21,6 +22,9 @@ export const JOB_SETTINGS = {
   window: "window",
   giveUpAfter: "giveUpAfter",
   keep: "keep",
+  changedOnly: "changedOnly",
+  recheckAfter: "recheckAfter",
+  duplicates: "duplicates",
 } as const;
 export type JobSettingKey = keyof typeof JOB_SETTINGS;
 
@@ -293,6 +297,9 @@ export const schema = z.strictObject(
     window: setting("window"),
     giveUpAfter: setting("giveUpAfter"),
     keep: setting("keep"),
+    changedOnly: setting("changedOnly"),
+    recheckAfter: setting("recheckAfter"),
+    duplicates: setting("duplicates"),
     watch: watch.optional().register(docs, {
       takes: "`{inbox, …}`",
       fallback: "none",

@@ -17,6 +17,9 @@ export const PROBLEM_CODES = {
   number: "a JSON number that is not whole, or too large to be exact",
   pattern: "not written in the form the endpoint takes",
   transform: "a transform or function of the job could not make the value",
+  repeated: "another row of the file has the same customer, and no such row is to be sent (--duplicates reject)",
+  superseded:
+    "a later row of the file has the same customer, and only the last one is to be sent (--duplicates last-wins)",
   type: "JSON of another type than the property has",
   "unknown-property": "a JSON property that the endpoint does not have",
 } as const;

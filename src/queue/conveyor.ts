@@ -2,6 +2,7 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import type { Accepted } from "../settle/accepted.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import { announceEpoch, changeEpoch, type EpochRecord, type RunRecord, type Terms } from "./epoch.ts";
@@ -33,6 +34,7 @@ export interface ConveyorContext {
   readonly redis: Redis;
   readonly key: Buffer;
   readonly ledger: Ledger;
+  readonly accepted: Pick<Accepted, "sync"> | null;
   readonly clock: Clock;
   readonly log: Logger;
   readonly record: RunRecord;
@@ -79,7 +81,7 @@ export function makeConveyor(
   ending: AbortSignal,
   held = false,
 ): Conveyor {
-  const { redis, ledger, clock, log, record } = context;
+  const { redis, ledger, accepted, clock, log, record } = context;
   const sent = new Map<string, Sent>();
   const epochs: string[] = [];
   let epoch = "";
@@ -147,6 +149,8 @@ export function makeConveyor(
         ledger.write([], [], { highest: String(highest) });
         adding = adding.then(() => ledger.sync());
       }
+      // What is known of these customers is forgotten before a request can be written.
+      if (accepted !== null) adding = Promise.all([adding, accepted.sync()]).then(() => {});
       // What does not arrive is found missing by the reconcile loop. A queue that another coordinator has removed must not be
       // made anew, and BullMQ asks nobody.
       adding = adding

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import { makeSpeed } from "../events.ts";
 import type { Update } from "../plan/plan.ts";
+import type { Accepted } from "../settle/accepted.ts";
 import { type Limits, makeBudget } from "../settle/budget.ts";
 import { collect } from "../settle/collect.ts";
 import type { Refusal } from "../settle/entry.ts";
@@ -34,8 +35,8 @@ const LINGER_MS = 5;
 const TUNE_AFTER_MS = 1_500;
 /** A Redis that does not answer at the end is given up after this, beside the time that rows in flight may take. */
 const END_MS = 10_000;
-/** Rejections wait for the next read of the stream, so that they share its fsync. */
-const MAX_REJECTIONS = 5_000;
+/** Outcomes of rows that are not sent wait for the next read of the stream, so that they share its fsync. */
+const MAX_OWN = 5_000;
 
 export interface CoordinatorContext {
   readonly redis: Redis;
@@ -43,6 +44,8 @@ export interface CoordinatorContext {
   readonly stream: Redis;
   readonly key: Buffer;
   readonly ledger: Ledger;
+  /** What the endpoint has accepted, where that is kept: it is told of each row that is put, and of its outcome. */
+  readonly accepted: Accepted | null;
   readonly holder: Holder;
   readonly clock: Clock;
   readonly log: Logger;
@@ -65,8 +68,8 @@ export interface Coordinator {
   put(update: Update, past?: Past): void;
   /** A row of this customer ended unknown in an earlier spell: its next row waits out the quiet period. */
   rest(customerId: string): void;
-  /** An outcome that needs no sending: a rejection. */
-  reject(outcome: Outcome): void;
+  /** An outcome that needs no sending: a rejection, or a row that changes nothing. */
+  answer(outcome: Outcome): void;
   /** Sends the batches that are full, and resolves when more may be put, or nothing will be any more. */
   room(): Promise<void>;
   /** Resolves when every row put has its outcome in the ledger, or none will come any more. */
@@ -98,7 +101,7 @@ export interface Coordinator {
   readonly over: boolean;
   /** Aborted when it is over, or has failed. */
   readonly stopping: AbortSignal;
-  /** The first row of the file that was put or rejected and is not yet in the ledger; null where there is none. */
+  /** The first row of the file that was put or answered and is not yet in the ledger; null where there is none. */
   firstOpen(): number | null;
   /** Rows without an outcome. */
   readonly underway: number;
@@ -115,8 +118,10 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const { redis, stream, ledger, clock, log, record } = context;
   const window = makeWindow(record.timeout, record.rate, clock, nudge);
   const speed = makeSpeed(clock);
+  /** Without the rows that were not sent: they say nothing of how much the endpoint takes. */
+  const served = makeSpeed(clock);
   const budget = makeBudget(context.limits);
-  let rejections: Outcome[] = [];
+  let own: Outcome[] = [];
   let state: LiveState = "running";
   /** Why the endpoint may not be sent to now. */
   let closedBy: Closed | null = null;
@@ -146,15 +151,20 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   }
 
   function settle(outcomes: readonly Outcome[]): void {
+    let sent = 0;
     for (const outcome of outcomes) {
       // What is read from the stream a second time is under way no more.
       const wasUnderway = conveyor.settle(outcome);
       if (wasUnderway || outcome.attempts === 0) context.answered?.(outcome);
-      const stop = wasUnderway ? budget.add(outcome) : null;
+      if (!wasUnderway) continue;
+      sent++;
+      const stop = budget.add(outcome);
       if (stop !== null) halt(stop);
     }
+    served.add(sent);
+    context.accepted?.settle(outcomes);
     speed.add(outcomes.length);
-    if (clock.now() - opened > TUNE_AFTER_MS) window.tune(speed.perSecond());
+    if (clock.now() - opened > TUNE_AFTER_MS) window.tune(served.perSecond());
   }
 
   const streamOf = (connection: Redis) => {
@@ -164,8 +174,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
 
   /** False where there was nothing to collect. */
   async function collectOnce(block: number): Promise<boolean> {
-    const found = await collect(streamOf(stream), rejections, block);
-    rejections = rejections.slice(found.own);
+    const found = await collect(streamOf(stream), own, block);
+    own = own.slice(found.own);
     settle(found.outcomes);
     for (const fault of found.faults) {
       const batch = conveyor.batchOf(fault.row);
@@ -180,7 +190,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   async function collectLoop(): Promise<void> {
     while (!closed) {
       try {
-        const found = await collectOnce(window.size > 0 && rejections.length === 0 ? BLOCK_MS : 0);
+        const found = await collectOnce(window.size > 0 && own.length === 0 ? BLOCK_MS : 0);
         await clock.sleep(found && window.deferred === 0 ? COLLECT_MS : COLLECT_SOON_MS, ending.signal);
       } catch (error) {
         if (error instanceof UpdraftError) return fail(error);
@@ -275,26 +285,29 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       await retireEpoch(retirement, conveyor.epoch).catch((error: unknown) => warn(error, "not retired"));
       return conveyor.queue.close();
     }
-    if (rejections.length > 0) settle(ledger.write(rejections));
+    if (own.length > 0) settle(ledger.write(own));
     await retireEpoch(retirement, conveyor.epoch);
     await conveyor.queue.close();
     ledger.write([], [], { retired: ledger.meta("epoch") ?? "0" });
   }
 
   return {
-    put: (update, past) => window.put(update, past),
+    put(update, past) {
+      context.accepted?.sending(update);
+      window.put(update, past);
+    },
     rest: (customerId) => window.rest(customerId),
-    reject(outcome) {
-      rejections.push(outcome);
+    answer(outcome) {
+      own.push(outcome);
     },
     room() {
       conveyor.send(false);
       nudge();
-      return until(() => window.hasRoom() && rejections.length < MAX_REJECTIONS);
+      return until(() => window.hasRoom() && own.length < MAX_OWN);
     },
     drain() {
       conveyor.send(true);
-      return until(() => window.size === 0 && rejections.length === 0);
+      return until(() => window.size === 0 && own.length === 0);
     },
     async end() {
       if (linger) clearTimeout(linger);
@@ -366,7 +379,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     },
     stopping: AbortSignal.any([context.stop, stopping.signal]),
     firstOpen() {
-      const open = [window.first(), rejections[0]?.row ?? null].filter((row) => row !== null);
+      const open = [window.first(), own[0]?.row ?? null].filter((row) => row !== null);
       return open.length === 0 ? null : Math.min(...open);
     },
     get underway() {

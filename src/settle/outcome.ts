@@ -54,6 +54,11 @@ export function unsent(row: number, requests: number): Outcome {
   return { row, status: "unsent", attempts: requests, http: 0, at: 0, ambiguous: false, latency: 0, cause: null };
 }
 
+/** The end of a row whose customer has all of it already, as far as is known. */
+export function unchanged(row: number, at: number): Outcome {
+  return { row, status: "unchanged", attempts: 0, http: 0, at, ambiguous: false, latency: 0, cause: null };
+}
+
 /** The end of a row that was invalid before anything was sent. */
 export function rejected(row: number, problems: readonly Problem[], at: number): Outcome {
   const cause = { code: "rejected", problems };

@@ -4,6 +4,7 @@ import { makeSpeed, type Progress } from "../events.ts";
 import type { Format } from "../open/source.ts";
 import type { Reader, Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { Repeats } from "../plan/repeats.ts";
 import { rejected } from "../settle/outcome.ts";
 import { openReport, type ReportResult } from "./report.ts";
 
@@ -17,6 +18,8 @@ export interface Checked extends ReportResult {
 export interface CheckInput {
   readonly reader: Reader;
   readonly plan: Plan;
+  /** Looks for customers that have several rows; null where each of them would be sent. */
+  readonly findRepeats: ((stop: AbortSignal) => Promise<Repeats>) | null;
   readonly format: Format;
   readonly dir: string;
   /** Of the file: about as many rows. */
@@ -34,7 +37,10 @@ export async function checkRows(input: CheckInput): Promise<Checked | null> {
   const { reader, plan, format, dir, lines, clock, stop, showChanges } = input;
   const speed = makeSpeed(clock);
   const report = await openReport({ columns: reader.columns, plan, format, dir, errorsOnly: true, showChanges });
+  let repeats: Repeats | null = null;
   try {
+    repeats = (await input.findRepeats?.(stop)) ?? null;
+    if (stop.aborted) return null;
     let read = 0;
     let refused = 0;
     let told = clock.now();
@@ -42,10 +48,14 @@ export async function checkRows(input: CheckInput): Promise<Checked | null> {
       for (const row of block) {
         input.look(row);
         const planned = plan.plan(row);
-        if (planned.kind === "rejection") {
-          refused++;
-          report.add(row, rejected(row.row, planned.problems, clock.wall()));
-        } else report.pass(row);
+        const repeated = planned.kind === "update" ? (repeats?.problemOf(row.row) ?? null) : null;
+        const problems = planned.kind === "rejection" ? planned.problems : repeated === null ? [] : [repeated];
+        if (problems.length === 0) {
+          report.pass(row);
+          continue;
+        }
+        refused++;
+        report.add(row, rejected(row.row, problems, clock.wall()));
         if (report.full()) await report.flush();
       }
       read += block.length;
@@ -58,6 +68,7 @@ export async function checkRows(input: CheckInput): Promise<Checked | null> {
     }
     return { ...(await report.finish()), read, rejected: refused };
   } finally {
+    repeats?.close();
     await report.abandon();
   }
 }

@@ -90,6 +90,13 @@ describe("npm run bench", () => {
     expect(await bench(...flags, "--strict")).toMatchObject({ code: 1 });
   });
 
+  test("with --changed sends a file once, then what has changed in it and nothing else", async () => {
+    const { code, stdout } = await bench("--changed", "--rows", "300", "--rounds", "1");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\| one row of 100 changed +\|/m);
+    expect(stdout).toMatch(/^\| largest process, peak +\| ≤ 300 MB \| \d+ MB +\| pass/m);
+  });
+
   test("refuses a variant that it does not have", async () => {
     expect(await bench("--only", "a,f")).toMatchObject({ code: 1, stdout: "" });
   });
@@ -155,7 +162,7 @@ describe("--write", () => {
 
   test("finds its markers in the README beside it", () => {
     const page = readFileSync(new URL("README.md", import.meta.url), "utf8");
-    for (const name of ["bench", "bench memory"])
+    for (const name of ["bench", "bench memory", "bench changed"])
       expect(page).toMatch(new RegExp(`<!-- ${name} -->[^]*<!-- /${name} -->`));
   });
 });

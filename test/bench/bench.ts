@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as z from "zod";
+import { CHANGED_EVERY, changedBars, measureChanged } from "./changed.ts";
 import * as figures from "./figures.ts";
 import { machine } from "./machine.ts";
 import { startScript } from "./processes.ts";
 import { writeRows } from "./rows.ts";
-import { barTable, memoryTable, speedTable, writeBetween } from "./table.ts";
+import { barTable, changedTable, memoryTable, speedTable, writeBetween } from "./table.ts";
 import { type Measured, measure, VARIANTS, type Variant } from "./variants.ts";
 
 const SLOW = { every: 100, slowMs: 3_000 };
@@ -17,11 +18,12 @@ const SLOW = { every: 100, slowMs: 3_000 };
 const WAVE = SLOW.every * 64;
 
 const HELP = `Usage: npm run bench -- [flags]
-  --rows <n>      rows of the file (100000; with --memory 1000000)
+  --rows <n>      rows of the file (100000; with --memory and --changed 1000000)
   --rounds <n>    runs of each variant, of which the median counts (3; with --memory 1)
   --only <list>   some of a, b1, b2, c, d, d0, check and e, which is (d) where 1 % of the rows take 3 s
   --waves <n>     slow rows of e per slot (5)
   --memory        only (d), with a tenth of the rows and with all of them: is its memory flat?
+  --changed       only (d) with --changed-only: a file sent once, then with 1 % of its rows changed
   --strict        exit code 1 also if a bar is missed, not only if a row was left out
   --write <file>  put the tables into this Markdown file, between its markers
 `;
@@ -34,13 +36,14 @@ const { values } = parseArgs({
     only: { type: "string" },
     waves: { type: "string", default: "5" },
     memory: { type: "boolean", default: false },
+    changed: { type: "boolean", default: false },
     strict: { type: "boolean", default: false },
     write: { type: "string", multiple: true, default: [] },
     help: { type: "boolean", default: false },
   },
 });
-const { memory, strict } = values;
-const rows = whole.parse(values.rows ?? (memory ? 1_000_000 : 100_000));
+const { memory, changed, strict } = values;
+const rows = whole.parse(values.rows ?? (memory || changed ? 1_000_000 : 100_000));
 const rounds = whole.parse(values.rounds ?? (memory ? 1 : 3));
 const only = z.array(z.enum([...VARIANTS, "e"])).parse(values.only?.split(",") ?? [...VARIANTS, "e"]);
 const slowRows = WAVE * whole.parse(values.waves);
@@ -125,12 +128,27 @@ async function compareMemory(): Promise<{ markdown: string; bars: figures.Bar[] 
   return { markdown: memoryTable(sizes), bars: figures.memoryBars(small, large) };
 }
 
+async function compareChanged(): Promise<{ markdown: string; bars: figures.Bar[] }> {
+  const tell = (run: Measured) => {
+    const speed = figures.count(figures.rowsPerSecond(run));
+    process.stderr.write(`${figures.count(run.sent)} of ${figures.count(rows)} rows sent: ${speed} rows/s\n`);
+  };
+  const { first, next } = await withEndpoint([], (base) => measureChanged(base, folder, rows, rounds, tell));
+  const [all, some] = [figures.summarize([first]), figures.summarize(next)];
+  const lines: [string, figures.Figures][] = [
+    ["the first file, all sent", all],
+    [`one row of ${CHANGED_EVERY} changed`, some],
+  ];
+  return { markdown: changedTable(lines), bars: changedBars(some) };
+}
+
 if (values.help) process.stdout.write(HELP);
 else {
-  const { markdown, bars } = await (memory ? compareMemory() : compareSpeeds());
+  const { markdown, bars } = await (memory ? compareMemory() : changed ? compareChanged() : compareSpeeds());
   const size = memory ? "" : `${figures.count(rows)} rows, median of ${rounds}; `;
   const all = [size + machine(), markdown, ...(bars.length > 0 ? [barTable(bars)] : [])].join("\n\n");
-  for (const file of values.write) writeBetween(file, memory ? "bench memory" : "bench", all);
+  for (const file of values.write)
+    writeBetween(file, memory ? "bench memory" : changed ? "bench changed" : "bench", all);
   process.stdout.write(`${all}\n`);
   if (strict && bars.some((bar) => !bar.met)) process.exitCode = 1;
 }

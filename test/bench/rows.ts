@@ -41,11 +41,16 @@ function two(number: number): string {
 }
 
 /** Rows from number `from` on. One cell of each is quoted, for the comma in it. */
-export async function writeRows(file: string, rows: number, from = 0): Promise<void> {
+export async function writeRows(
+  file: string,
+  rows: number,
+  from = 0,
+  rowOf: (n: number) => Row = makeRow,
+): Promise<void> {
   const out = createWriteStream(file, { highWaterMark: 1 << 20 });
   out.write(`${COLUMNS.join(",")}\n`);
   for (let n = from; n < from + rows; n += 1) {
-    const row = makeRow(n);
+    const row = rowOf(n);
     const line = COLUMNS.map((name) => (name === "addressLine1" ? `"${row[name]}"` : row[name])).join(",");
     if (!out.write(`${line}\n`)) await once(out, "drain");
   }

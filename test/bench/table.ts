@@ -28,6 +28,14 @@ export function memoryTable(sizes: readonly (readonly [rows: number, figures: Fi
   return tableOf(["rows", "rows/s", ...COSTS], lines);
 }
 
+export function changedTable(runs: readonly (readonly [name: string, figures: Figures])[]): string {
+  const lines = runs.map(([name, of]) => {
+    const speed = `${count(of.rowsPerSecond)} (${count(of.slowest)}–${count(of.fastest)})`;
+    return [name, speed, of.workSeconds.toFixed(2), of.wallSeconds.toFixed(2), ...costs(of)];
+  });
+  return tableOf(["", "rows/s (slowest–fastest)", "work s", "wall s", ...COSTS], lines);
+}
+
 const COSTS = ["CPU s per 100k rows", "peak RSS, MB", "Redis peak, MB"];
 
 function costs({ cpuPer100k, peaks, redisPeak }: Figures): string[] {

@@ -33,7 +33,9 @@ export interface Measured {
 type Own = Pick<Measured, "answered" | "workMs" | "redisPeakBytes"> & { readonly ended: readonly Ended[] };
 
 const told = z.object({ from: z.number(), to: z.number(), answered: z.number() });
-const summary = z.object({ durationMs: z.number(), counts: z.object({ updated: z.number(), unsent: z.number() }) });
+const figure = z.number();
+const counts = z.object({ updated: figure, unchanged: figure, unsent: figure });
+const summary = z.object({ durationMs: figure, counts });
 
 const run: Readonly<Record<Variant, (task: Task, folder: string) => Promise<Own>>> = {
   a: ({ base, rows }) => measureScript("bare.ts", [base, String(rows)]),
@@ -58,7 +60,7 @@ export async function measure(variant: Variant, task: Task): Promise<Measured> {
   }
 }
 
-async function countUpdates(base: string): Promise<number> {
+export async function countUpdates(base: string): Promise<number> {
   return z.number().parse(await (await fetch(`${base}/count`)).json());
 }
 
@@ -95,17 +97,42 @@ async function measureJobs({ base, file, rows }: Task, folder: string): Promise<
   }
 }
 
-async function measureRun({ base, file }: Task, folder: string): Promise<Own> {
+function measureRun({ base, file }: Task, folder: string): Promise<Own> {
+  return measureUpdraft({ base, file, args: [] }, folder);
+}
+
+/** `updraft run`, in a data folder in `folder`. */
+export async function measureUpdraft(
+  { base, file, args }: Pick<Task, "base" | "file"> & { readonly args: readonly string[] },
+  folder: string,
+): Promise<Own> {
   const data = join(folder, "data");
   const redis = watchRedis(join(data, "redis", "redis.sock"));
   try {
     const ended = await startScript(
       "../../src/cli/main.ts",
-      ["run", file, "--yes", "--json", "--base-url", base, "--data-dir", data, "--log-file", join(folder, "log")],
+      [
+        "run",
+        file,
+        ...args,
+        "--yes",
+        "--json",
+        "--base-url",
+        base,
+        "--data-dir",
+        data,
+        "--log-file",
+        join(folder, "log"),
+      ],
       { HOME: folder, CONNECTFI_LOGIN: "bench", CONNECTFI_PASSWORD: "bench" },
     ).end(0);
     const { counts, durationMs } = summary.parse(JSON.parse(ended.stdout));
-    return { answered: counts.updated, workMs: durationMs, redisPeakBytes: redis.peakBytes, ended: [ended] };
+    return {
+      answered: counts.updated + counts.unchanged,
+      workMs: durationMs,
+      redisPeakBytes: redis.peakBytes,
+      ended: [ended],
+    };
   } finally {
     redis.stop();
   }

@@ -41,13 +41,17 @@ interface Given {
   readonly canary?: { readonly size: number; readonly answer: boolean } | null;
   /** What becomes of the rows put so far when they are waited for. */
   readonly drained?: (rows: readonly number[]) => void;
+  /** Rows that the endpoint has already. */
+  readonly same?: readonly number[];
+  /** Rows that give way to another one of their customer. */
+  readonly repeated?: readonly number[] | null;
 }
 
 function carry(
   ledger: Ledger,
   rows: number,
   limit: number | null = null,
-  { overAfter = Number.POSITIVE_INFINITY, canary = null, drained = () => {} }: Given = {},
+  { overAfter = Number.POSITIVE_INFINITY, canary = null, drained = () => {}, same = [], repeated = null }: Given = {},
 ): Carried {
   const put: [number, Past | undefined][] = [];
   const rests: string[] = [];
@@ -57,7 +61,7 @@ function carry(
   const coordinator: Coordinator = {
     put: (given: Update, past?: Past) => void put.push([given.row, past]),
     rest: (customerId) => void rests.push(customerId),
-    reject: (given) => void rejected.push(given),
+    answer: (given) => void rejected.push(given),
     room: async () => void calls.push("room"),
     async drain() {
       calls.push("drain");
@@ -88,7 +92,15 @@ function carry(
   const file = Array.from({ length: rows }, (_, i) => cells(i + 1, `csta_${i + 1}`));
   const asking = canary && makeCanary(canary.size, coordinator, ledger, async () => canary.answer);
   const reader = readerOf(["customerId"], file, 4);
-  const carrying = carryRows(reader, plan, coordinator, ledger, limit, asking, makeFakeClock());
+  const context = { reader, plan, coordinator, ledger, limit, canary: asking, clock: makeFakeClock() };
+  const accepted = { has: ({ row }: Update) => same.includes(row) };
+  const problem = { column: null, path: "/customerId", code: "repeated", message: "" };
+  const repeats = {
+    problemOf: (row: number) => (repeated?.includes(row) ? problem : null),
+    close: () => void calls.push("closed"),
+  };
+  const findRepeats = repeated && (async () => repeats);
+  const carrying = carryRows({ ...context, accepted, findRepeats });
   return { carrying, put, rests, rejected, calls, halts };
 }
 
@@ -159,6 +171,50 @@ describe("carryRows", () => {
     expect([carrying.read, carrying.finished]).toEqual([4, false]);
   });
 
+  test("puts no row that the endpoint has already, or that gives way to another of its customer", async () => {
+    const { carrying, put, rejected, calls } = carry(await ledgerOf(), 10, null, {
+      same: [2, 4, 8],
+      repeated: [1, 3, 4],
+    });
+    await carrying.done;
+    expect(rowsOf(put)).toEqual([5, 7, 10]);
+    expect(rejected.map((o) => [o.row, o.status, o.attempts, o.cause?.problems?.[0]?.code])).toEqual([
+      [1, "rejected", 0, "repeated"],
+      [2, "unchanged", 0, undefined],
+      [3, "rejected", 0, "email"],
+      [4, "rejected", 0, "repeated"],
+      [6, "rejected", 0, "email"],
+      [8, "unchanged", 0, undefined],
+      [9, "rejected", 0, "email"],
+    ]);
+    expect(calls.filter((call) => call === "closed")).toHaveLength(1);
+  });
+
+  test("sends a row again that may have been sent before, though the endpoint seems to have it", async () => {
+    const ledger = await ledgerOf([outcome(1, { status: "unchanged" })], { doubtful: "2" });
+    ledger.writePast([[5, { tries: 1, requests: 1, ambiguous: false }]]);
+    const { carrying, put, rejected } = carry(ledger, 7, null, { same: [1, 2, 4, 5, 7] });
+    await carrying.done;
+    expect(rowsOf(put)).toEqual([2, 5]);
+    expect(rejected.flatMap((o) => (o.status === "unchanged" ? [o.row] : []))).toEqual([4, 7]);
+  });
+
+  test("counts rows that need not be sent to the limit, on resume as before", async () => {
+    const given = { same: [1, 2], repeated: [4] };
+    const first = carry(await ledgerOf(), 10, 4, given);
+    await first.carrying.done;
+    expect([rowsOf(first.put), first.carrying.read]).toEqual([[5], 5]);
+    const resumed = carry(await ledgerOf([outcome(1, { status: "unchanged" })]), 10, 4, given);
+    await resumed.carrying.done;
+    expect([rowsOf(resumed.put), resumed.carrying.read]).toEqual([[5], 5]);
+  });
+
+  test("puts nothing when it is stopped while it looks for customers with several rows", async () => {
+    const { carrying, put, rejected, calls } = carry(await ledgerOf(), 10, null, { overAfter: 0, repeated: [] });
+    await carrying.done;
+    expect([put, rejected, calls, carrying.finished]).toEqual([[], [], ["closed"], false]);
+  });
+
   describe("with a canary", () => {
     /** Rows that are waited for are updated, but for these, which fail. */
     const answering =
@@ -208,6 +264,16 @@ describe("carryRows", () => {
         ...[[1, 2, 4, 5, 7], [], true],
         ["room", "room", "drain"],
       ]);
+    });
+
+    test("of a file that has mostly not changed is of the first rows that are sent", async () => {
+      const ledger = await ledgerOf();
+      const canary = { size: 2, answer: false };
+      const given = { canary, drained: answering(ledger), same: [1, 2, 5, 8] };
+      const { carrying, put, rejected } = carry(ledger, 10, null, given);
+      await carrying.done;
+      expect([rowsOf(put), carrying.read]).toEqual([[4, 7], 9]);
+      expect(rejected.map((o) => o.row)).toEqual([1, 2, 3, 5, 6, 8, 9]);
     });
 
     test("that is stopped while its rows are awaited puts no other, and is judged by nobody", async () => {

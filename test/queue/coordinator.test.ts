@@ -10,6 +10,7 @@ import { holdKey } from "../../src/queue/fence.ts";
 import { holdRun } from "../../src/queue/holder.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import { makeWindow } from "../../src/queue/window.ts";
+import type { Accepted } from "../../src/settle/accepted.ts";
 import type { Ledger } from "../../src/settle/ledger.ts";
 import { makeSettler } from "../../src/settle/settle.ts";
 import { useRedis } from "../support/redis.ts";
@@ -25,7 +26,7 @@ async function newConveyor(client: Redis) {
   onTestFinished(() => holder.release());
   const about = { key: KEY, clock: systemClock, log: silent, record: RECORD, holder };
   const window = makeWindow(0, null, systemClock, () => {});
-  const context = { redis: client, ledger: await newLedger(), ...about };
+  const context = { redis: client, ledger: await newLedger(), accepted: null, ...about };
   return { window, conveyor: makeConveyor(context, window, 8, new AbortController().signal) };
 }
 
@@ -33,7 +34,7 @@ describe("openCoordinator", () => {
   test("carries rows through the queue into the ledger, and leaves no key in Redis", async () => {
     const { coordinator, client, ledger, worker, end } = await setUp();
     for (let row = 1; row <= 300; row++) coordinator.put(update(row));
-    coordinator.reject(outcome(301, { status: "rejected", attempts: 0 }));
+    coordinator.answer(outcome(301, { status: "rejected", attempts: 0 }));
     await coordinator.room();
     expect(coordinator.underway).toBe(300);
     const drained = coordinator.drain();
@@ -54,6 +55,33 @@ describe("openCoordinator", () => {
     void coordinator.drain();
     await waiting(client, `${RUN}-1`);
     expect(Number(ledger.meta("highest"))).toBeGreaterThanOrEqual(77);
+  });
+
+  test("has a customer forgotten on the disk before a worker can see the row, and tells what was accepted once the ledger has it", async () => {
+    const told: string[] = [];
+    const ledger = await newLedger();
+    const other = redis.connect();
+    const accepted: Accepted = {
+      has: () => false,
+      sending: ({ row }) => void told.push(`sending ${row}`),
+      async sync() {
+        // As many round trips as a batch takes that waits for nothing, and more.
+        for (let n = 0; n < 20; n++) await other.ping();
+        told.push(`synced, ${await other.llen(`updraft:${RUN}-1:wait`)} batches in the queue`);
+      },
+      settle: (outcomes) => {
+        for (const { row, status } of outcomes) told.push(`${status} ${row}, ${ledger.size()} in the ledger`);
+      },
+      close: () => {},
+    };
+    const { coordinator, worker, end } = await setUp({ accepted, ledger });
+    for (const row of [1, 2]) coordinator.put(update(row));
+    const drained = coordinator.drain();
+    await expect.poll(() => told).toEqual(["sending 1", "sending 2", "synced, 0 batches in the queue"]);
+    await serve(worker());
+    await drained;
+    expect(told.slice(3).sort()).toEqual(["updated 1, 2 in the ledger", "updated 2, 2 in the ledger"]);
+    await end();
   });
 
   test("sends a customer's next row only when the one before it has its outcome", async () => {
@@ -256,7 +284,7 @@ describe("openCoordinator", () => {
     const limits = { rows: 2, percent: null, same: null };
     const { coordinator, worker } = await setUp({ limits });
     for (const row of [1, 2, 3, 4]) coordinator.put(update(row));
-    coordinator.reject(outcome(5, { status: "rejected", attempts: 0 }));
+    coordinator.answer(outcome(5, { status: "rejected", attempts: 0 }));
     const drained = coordinator.drain();
     const hands = worker();
     await hands.take();

@@ -51,7 +51,7 @@ export function useCoordinators(redis: TestRedis) {
     holders.push(holder);
     const stop = new AbortController();
     const coordinator = await openCoordinator({
-      ...{ redis: client, stream: redis.connect(), key: KEY, holder, clock, log: silent },
+      ...{ redis: client, stream: redis.connect(), key: KEY, holder, clock, log: silent, accepted: null },
       ...{ record: RECORD, limits: { rows: null, percent: null, same: null }, stop: stop.signal },
       ...given,
       ledger,

@@ -27,7 +27,7 @@ async function progress(given: Given): Promise<Progress> {
   const coordinator: Coordinator = {
     put() {},
     rest() {},
-    reject() {},
+    answer() {},
     room: async () => {},
     drain: async () => {},
     end: async () => {},

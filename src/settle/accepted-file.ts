@@ -1,0 +1,92 @@
+// A job and an endpoint in; the SQLite file of what that endpoint has accepted from it, locked for this process, out.
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { UpdraftError } from "../errors.ts";
+
+/** How long another may take to let go. */
+const BUSY_MS = 500;
+const VERSION = 1;
+
+// `place`: customers stand in the order in which they were first sent, because the next file will probably have them in that order, too:
+// what comes next is then read already, where a place that the hash decides would be a page of its own for each row. `at`: when the oldest
+// of the parts was accepted. `body`: hash of the whole body that was accepted last, because nearly all rows of a nightly file are equal to
+// that: one comparison then does for all of their parts. `parts`: packed-parts.ts. All three are empty for a customer that is forgotten.
+const SCHEMA = `
+DROP TABLE IF EXISTS accepted;
+CREATE TABLE IF NOT EXISTS made (what TEXT NOT NULL) STRICT;
+CREATE TABLE accepted (
+  place INTEGER PRIMARY KEY, customer BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL, parts BLOB NOT NULL
+) STRICT;`;
+
+export interface AcceptedName {
+  readonly dataDir: string;
+  readonly job: string;
+  /** A fingerprint. */
+  readonly endpoint: string;
+}
+
+export function acceptedPath({ dataDir, job, endpoint }: AcceptedName): string {
+  return join(dataDir, "accepted", `${encodeURIComponent(job)}-${endpoint}.db`);
+}
+
+/**
+ * One process at a time: two that send to one customer would each know only half of what the endpoint has. What was made for
+ * something else (another key, another contract) can be compared with nothing, and is forgotten.
+ * @param made what the hashes in it depend on
+ * @throws UpdraftError `accepted-held`, `accepted-broken`, `data-dir-unwritable`, `disk-full`
+ */
+export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync {
+  const file = acceptedPath(name);
+  return guardAccepted(name, () => {
+    mkdirSync(join(name.dataDir, "accepted"), { recursive: true, mode: 0o700 });
+    const fresh = !existsSync(file);
+    const db = new DatabaseSync(file, { timeout: BUSY_MS });
+    try {
+      if (fresh) chmodSync(file, 0o600);
+      db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+      // As the ledger's: SQLite syncs around checkpoints, and what must be on the disk sooner is synced by sync(). Rows come in
+      // no order that the file knows, so a larger log lets more of them share a page before it is written where it belongs.
+      db.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 10000");
+      db.exec("BEGIN EXCLUSIVE");
+      if (readMade(db) !== `${VERSION} ${made}`) {
+        db.exec(SCHEMA);
+        db.exec("DELETE FROM made");
+        db.prepare("INSERT INTO made VALUES (?)").run(`${VERSION} ${made}`);
+      }
+      db.exec("COMMIT");
+      return db;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  });
+}
+
+function readMade(db: DatabaseSync): string | null {
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'made'").get() === undefined) return null;
+  return String(db.prepare("SELECT what FROM made").get()?.what);
+}
+
+/** Runs `act`; SQLite's own failures become errors of the table. */
+export function guardAccepted<T>(name: AcceptedName, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw asOurs(name, error);
+  }
+}
+
+export function asOurs(name: AcceptedName, error: unknown): unknown {
+  if (error instanceof UpdraftError || !(error instanceof Error)) return error;
+  const file = acceptedPath(name);
+  const sqlite = "errcode" in error ? Number(error.errcode) & 0xff : 0;
+  const code = "code" in error ? error.code : undefined;
+  const cause = { cause: error };
+  if (sqlite === 5 || sqlite === 6) return new UpdraftError("accepted-held", { job: name.job, file }, cause);
+  if (sqlite === 13 || code === "ENOSPC") return new UpdraftError("disk-full", { dir: name.dataDir }, cause);
+  if (sqlite === 1 || sqlite === 11 || sqlite === 26) return new UpdraftError("accepted-broken", { file }, cause);
+  if (sqlite === 8 || sqlite === 10 || sqlite === 14 || "syscall" in error)
+    return new UpdraftError("data-dir-unwritable", { dir: name.dataDir }, cause);
+  return error;
+}
