@@ -9,6 +9,32 @@ import type { Shell } from "./shell.ts";
 
 const HEADING = "Settings:";
 
+/** Settings of every command that sends the rows of one file. */
+export const SENDING: readonly SettingName[] = [
+  "baseUrl",
+  "dataDir",
+  "jobs",
+  "redisUrl",
+  "rate",
+  "endpointRate",
+  "concurrency",
+  "maxInFlight",
+  "window",
+  "attempts",
+  "timeout",
+  "giveUpAfter",
+  "stopAfter",
+  "stopAfterSame",
+  "canary",
+  "changedOnly",
+  "recheckAfter",
+  "duplicates",
+  "notifyWebhook",
+  "notifyCommand",
+  "logFile",
+  "logLevel",
+];
+
 /** Adds the flags of these settings, and `--config`. None has a default of its own: flags only override. */
 export function addSettings(command: Command, names: readonly SettingName[]): Command {
   for (const setting of SETTINGS) {

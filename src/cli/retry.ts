@@ -9,7 +9,7 @@ import { RETRIABLE, type Retriable } from "../settle/retry.ts";
 import { thousands } from "../write/render.ts";
 import { confirm, confirmRest } from "./confirm.ts";
 import { givenOfRun } from "./job-option.ts";
-import { addSettings, collect } from "./options.ts";
+import { addSettings, collect, SENDING } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -43,27 +43,7 @@ export function retryCommand(shell: Shell): Command {
     .option("--file <path>", "where the run's file is now, if it was moved, renamed or compressed")
     .option("--yes", "do not ask before sending")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
-  addSettings(command, [
-    ...(["baseUrl", "dataDir", "jobs", "redisUrl", "rate", "endpointRate"] as const),
-    ...([
-      "concurrency",
-      "maxInFlight",
-      "window",
-      "attempts",
-      "timeout",
-      "giveUpAfter",
-      "stopAfter",
-      "stopAfterSame",
-      "canary",
-      "notifyWebhook",
-      "notifyCommand",
-      "changedOnly",
-      "recheckAfter",
-      "duplicates",
-      "logFile",
-      "logLevel",
-    ] as const),
-  ]);
+  addSettings(command, SENDING);
   return command.addHelpText("after", EXAMPLES).action(async (run: string) => {
     const { only, superseded, file, yes, json } = flags.parse(command.opts());
     const wanted = only.map(outcomeOf);

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { loadSettings } from "../config.ts";
 import { confirm, confirmRest } from "./confirm.ts";
 import { addJob, choose } from "./job-option.ts";
-import { addMapping, addSettings, countOf } from "./options.ts";
+import { addMapping, addSettings, countOf, SENDING } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -42,28 +42,7 @@ export function runCommand(shell: Shell): Command {
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
   addJob(command);
-  addSettings(command, [
-    ...(["baseUrl", "dataDir", "jobs", "redisUrl", "rate", "endpointRate"] as const),
-    ...([
-      "concurrency",
-      "maxInFlight",
-      "window",
-      "attempts",
-      "timeout",
-      "giveUpAfter",
-      "stopAfter",
-      "stopAfterSame",
-      "canary",
-      "changedOnly",
-      "recheckAfter",
-      "duplicates",
-      "keep",
-      "notifyWebhook",
-      "notifyCommand",
-      "logFile",
-      "logLevel",
-    ] as const),
-  ]);
+  addSettings(command, [...SENDING, "keep"]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { limit: limitText, again, full, yes, json } = flags.parse(command.opts());
     const limit = countOf("--limit", limitText);
