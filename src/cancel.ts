@@ -35,12 +35,14 @@ export interface Cancelling {
   readonly opened: OpenedRun;
   readonly input: Input;
   readonly origin: Origin;
+  /** The CSV reports begin with a byte order mark. */
+  readonly excel: boolean;
   readonly start: number;
 }
 
 /** Ends a run whose ledger and hold are this process's. */
 export async function endCancelled(given: Cancelling, { log, progress }: CancelHooks): Promise<Summary> {
-  const { redis, key, opened, input, origin, start } = given;
+  const { redis, key, opened, input, origin, excel, start } = given;
   const began = clock.now();
   const { run, ledger } = opened;
   // Its outcomes that are still in Redis would be lost, and every open row be in doubt.
@@ -55,7 +57,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   const settings = noted.parse(JSON.parse(ledger.meta("settings") ?? ""));
   const patience = settings.timeoutMs + STILL_MS;
   await retireLeft({ redis, holder: opened.holder, key, ledger, clock, log, patience, answered: () => {} }, run);
-  const reporting = startReport({ ...opened, ...input, clock, progress }, () => 1);
+  const reporting = startReport({ ...opened, ...input, excel, clock, progress }, () => 1);
   try {
     const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, true, clock);
     const how = {

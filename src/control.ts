@@ -109,5 +109,6 @@ async function cancelHere(
   const notifier = makeNotifier(settings, clock, hooks.log);
   const { job, baseUrl } = origin;
   notifier.begin({ run, job, file: input.source.name, baseUrl }, { read: 0, counts: ledger.counts() });
-  return await notifier.ended(await endCancelled({ redis, key, opened, input, origin, start }, hooks));
+  const { excel } = settings;
+  return await notifier.ended(await endCancelled({ redis, key, opened, input, origin, excel, start }, hooks));
 }

@@ -59,7 +59,7 @@ async function carryFile(
   notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() });
   // A process died while it ended the run that a person had cancelled.
   if (ledger.meta("cancel") !== null)
-    return await notifier.ended(await endCancelled({ ...begun, redis: control, start }, hooks));
+    return await notifier.ended(await endCancelled({ ...begun, redis: control, excel: settings.excel, start }, hooks));
   begun.start(start);
 
   const record = recordOf(run, contract.name, settings, key);
@@ -88,7 +88,7 @@ async function carryFile(
   const findRepeats = repeatsOf(settings.duplicates, { reader, plan, limit, dir: opened.dir });
   const carrying = carryRows({ reader, plan, coordinator, ledger, limit, canary, accepted, findRepeats, clock });
   const reporting = startReport(
-    { ...opened, ...input, clock, progress: hooks.progress, showChanges: request.showChanges === true },
+    { ...opened, ...input, clock, progress: hooks.progress, showChanges: request.showChanges === true, excel: settings.excel },
     () => coordinator.firstOpen() ?? carrying.read + 1,
   );
   const progress = () => progressOf(source, ledger, carrying, coordinator, limit);
@@ -152,7 +152,7 @@ export interface CheckedFile {
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<CheckedFile> {
   const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir, rate, endpointRate, duplicates } = request.settings;
+  const { dataDir, rate, endpointRate, duplicates, excel } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
@@ -167,6 +167,7 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     dir,
     lines: source.lines,
     showChanges: request.showChanges === true,
+    excel,
     look: sampler.add,
     clock,
     stop,

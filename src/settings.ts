@@ -240,6 +240,17 @@ const localSettings = z.object({
       effect:
         "Rows of one customer in one file: in-order sends them one after the other, last-wins sends only the last valid one, reject sends none of them. The rows left out end rejected, each with the other row's number.",
     }),
+  excel: text("yes or no", (value) => (value === "yes" ? true : value === "no" ? false : undefined))
+    .prefault("no")
+    .register(docs, {
+      flag: "--excel",
+      env: "UPDRAFT_EXCEL",
+      envFile: false,
+      secret: false,
+      fallback: "no",
+      effect:
+        "Begins the CSV reports with a byte order mark, so that Excel takes them for the UTF-8 that they are. yes or no.",
+    }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

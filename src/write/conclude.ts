@@ -75,7 +75,7 @@ export interface Reporting {
 /** @param firstOpen the first row read that has no outcome yet; `read()` plus one where all have theirs */
 export function startReport(
   input: Pick<EndedRun, "reader" | "plan" | "dir" | "ledger" | "source" | "clock" | "progress"> &
-    Pick<ReportSettings, "showChanges">,
+    Pick<ReportSettings, "showChanges" | "excel">,
   firstOpen: () => number,
 ): Reporting {
   const { ledger, source, clock, progress, ...rest } = input;
