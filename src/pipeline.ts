@@ -88,7 +88,14 @@ async function carryFile(
   const findRepeats = repeatsOf(settings.duplicates, { reader, plan, limit, dir: opened.dir });
   const carrying = carryRows({ reader, plan, coordinator, ledger, limit, canary, accepted, findRepeats, clock });
   const reporting = startReport(
-    { ...opened, ...input, clock, progress: hooks.progress, showChanges: request.showChanges === true, excel: settings.excel },
+    {
+      ...opened,
+      ...input,
+      clock,
+      progress: hooks.progress,
+      showChanges: request.showChanges === true,
+      excel: settings.excel,
+    },
     () => coordinator.firstOpen() ?? carrying.read + 1,
   );
   const progress = () => progressOf(source, ledger, carrying, coordinator, limit);

@@ -7,6 +7,7 @@ import { headerNames, refuseRepeated, uniqueNames } from "./header.ts";
 import { textBlocks } from "./lines.ts";
 import type { Shape } from "./quoted.ts";
 import { recognise } from "./recognise.ts";
+import { dialectOfReport } from "./report.ts";
 import type { BadRow, CellsRow, Reader, ReadOptions, Row } from "./row.ts";
 
 /** As many characters are looked at to recognise how the file is written. */
@@ -14,7 +15,7 @@ const HEAD = 64 * 1024;
 
 export async function openCsv(source: Source, { told = {}, lenient = false }: ReadOptions): Promise<Reader> {
   const { text, final } = await headOf(source);
-  const { dialect, confidence } = recognise(text, final, told);
+  const { dialect, confidence } = recognise(text, final, { ...dialectOfReport(text), ...told });
   const { delimiter } = dialect;
   const [first, second] = await firstRecords(source, delimiter);
   if (first === undefined) throw new UpdraftError("file-no-records", { file: source.name });

@@ -2,15 +2,16 @@
 import type { Source } from "../open/source.ts";
 import { openCsv } from "./csv.ts";
 import { openNdjson } from "./ndjson.ts";
+import { asGiven } from "./report.ts";
 import type { Reader, ReadOptions } from "./row.ts";
 
 /** Throws an UpdraftError for a file that cannot be read at all; a row that cannot is a BadRow in its place. */
-export function openReader(source: Source, options: ReadOptions = {}): Promise<Reader> {
+export async function openReader(source: Source, options: ReadOptions = {}): Promise<Reader> {
   switch (source.format) {
     case "csv":
-      return openCsv(source, options);
+      return asGiven(await openCsv(source, options));
     case "ndjson":
-      return openNdjson(source);
+      return await openNdjson(source);
     default:
       return source.format satisfies never;
   }

@@ -1,5 +1,5 @@
 // A row and how it ended in; its line of success.csv, errors.csv or unsent.csv out (RFC 4180 but for the delimiter, LF, UTF-8).
-import { guarded } from "../parse/formula.ts";
+import { guarded } from "../parse/report.ts";
 import type { BadRow, Row } from "../parse/row.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import type { Explanation } from "./explain.ts";
@@ -75,7 +75,10 @@ export function csvLines(columns: readonly string[], customerIdColumn: number | 
     },
     unsent(row: Row, outcome: Outcome) {
       const rest = `${end}${outcome.attempts}\n`;
-      return { text: `${ownCells(row)}${row.row}${end}${row.line}${end}${outcome.status}${end}${rest}`, tail: rest.length };
+      return {
+        text: `${ownCells(row)}${row.row}${end}${row.line}${end}${outcome.status}${end}${rest}`,
+        tail: rest.length,
+      };
     },
   };
 }

@@ -53,7 +53,8 @@ export function remedyOf({ status, code }: Pick<ErrorGroup, "status" | "code">):
   const known = ANSWERED[code];
   if (known !== undefined) return known;
   const keyword = /\/([a-z]\w*)$/.exec(code)?.[1];
-  if (keyword !== undefined) return BY_KEYWORD[keyword] ?? "correct the value: the endpoint is stricter here than its contract";
+  if (keyword !== undefined)
+    return BY_KEYWORD[keyword] ?? "correct the value: the endpoint is stricter here than its contract";
   return /^http-5/.test(code) ? "send them again when the endpoint is well: updraft retry" : null;
 }
 

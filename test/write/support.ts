@@ -128,7 +128,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
     groups: [
       {
         status: "rejected",
-        code: "required",
+        code: "missing",
         column: "State",
         count: 500,
         message: 'column "State" (stateCode): missing',
