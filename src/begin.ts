@@ -1,13 +1,16 @@
 // A request to run a file in; its rows at hand, its run found, held and noted, its worker and its Redis ready, out.
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import type { Progress } from "./events.ts";
+import { examineFile, noteExamined, readExamined } from "./health.ts";
 import { type Input, openInput } from "./input.ts";
 import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
+import { strictly } from "./plan/damage.ts";
 import { sketchJob } from "./plan/job-mapping.ts";
 import { makeParts } from "./plan/parts.ts";
 import type { MappingSettings } from "./plan/plan.ts";
@@ -21,10 +24,11 @@ import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
 import { type Accepted, openAccepted } from "./settle/accepted.ts";
+import { ledgerPath } from "./settle/ledger-file.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import type { Outcome } from "./settle/outcome.ts";
-import { noteInput } from "./settle/peek.ts";
-import { type RunFolder, runId } from "./settle/run-folder.ts";
+import { noteInput, peekLedger } from "./settle/peek.ts";
+import { type RunFolder, runFolder, runId } from "./settle/run-folder.ts";
 import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
 import { summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
@@ -102,8 +106,14 @@ export interface Begun {
 }
 
 /** Throws all that openInput, openRedis and openRun do, `file-left-behind` and what `confirm` throws. */
-export async function beginRun(request: RunRequest, hooks: RunHooks, closing: AsyncDisposableStack): Promise<Begun> {
+export async function beginRun(
+  request: RunRequest,
+  hooks: RunHooks,
+  closing: AsyncDisposableStack,
+  stop: AbortSignal,
+): Promise<Begun> {
   const { job, settings, limit } = request;
+  const mapping = strictly(request.mapping, settings);
   const worker = closing.adopt(hooks.worker ?? spawnWorker(clock, hooks.log, hooks.notice), (spawned) =>
     spawned.stop(),
   );
@@ -114,11 +124,13 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
     hooks.redis === undefined ? openRedis({ ...settings, clock }) : Promise.resolve(guestOf(hooks.redis, clock));
   closing.defer(() => starting.then((home) => home.close()).catch(() => {}));
   starting.catch(() => {});
-  const input = closing.adopt(request.retry?.input ?? (await openInput(request)), (opened) => opened.source.close());
+  const input = closing.adopt(request.retry?.input ?? (await openInput({ ...request, mapping })), (opened) =>
+    opened.source.close(),
+  );
   const { source, reader, plan } = input;
   const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
   const id = request.retry?.run ?? runId({ ...settings, ...about });
-  const origin = originOf(request, source);
+  const origin = originOf({ ...request, mapping }, source);
   const { path } = origin;
   const purpose = path === null || request.retry ? null : { ...settings, path, job };
   if (purpose !== null) refuseLeftBehind(settings.dataDir, purpose, source.sha256);
@@ -127,6 +139,9 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
     rows ??= await countRows(reader);
     return rows;
   };
+  const known = request.retry || request.again ? null : peekExamined(settings.dataDir, id);
+  const examined = request.retry || known ? null : await examineFile(input, request, hooks.notice, stop);
+  rows = examined?.rows ?? null;
   await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: count });
 
   const key = loadKey(settings.key, settings.dataDir);
@@ -138,7 +153,7 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
   if (purpose !== null) noteUnfinished(settings.dataDir, purpose, run, source.sha256);
   closing.defer(() => tidyUp(settings, run, ledger, hooks.log, clock));
   const told = summarySettings(settings);
-  ledger.write([], [], { settings: JSON.stringify(told) });
+  ledger.write([], [], { settings: JSON.stringify(told), ...(examined && noteExamined(examined)) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
   hooks.began?.({ run, dir: opened.dir });
@@ -162,6 +177,12 @@ function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): A
   return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
 }
 
+/** Null where the run is new, or held by another: it is told of that later. */
+function peekExamined(dataDir: string, run: string): ReturnType<typeof readExamined> {
+  const dir = runFolder(dataDir, run);
+  return existsSync(ledgerPath(dir)) ? peekLedger(dir, readExamined) : null;
+}
+
 /** The number of a file's rows, as far as it is known. */
 function rowsOf({ lines, format }: Source, counted: number | null): string {
   return counted === null ? `about ${thousands(Math.max(1, lines - (format === "csv" ? 1 : 0)))}` : thousands(counted);
@@ -169,10 +190,10 @@ function rowsOf({ lines, format }: Source, counted: number | null): string {
 
 function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
   const { name, format, bytes, sha256 } = source;
-  const { set, ignoreColumns, job: used } = mapping;
+  const { set, ignoreColumns, refuse, job: used } = mapping;
   const path = file === "-" ? null : resolve(file);
   const from = { path, name, format, bytes, sha256 };
-  const given = { set, ignoreColumns: [...ignoreColumns] };
+  const given = { set, ignoreColumns: [...ignoreColumns], ...(refuse && { refuse: [...refuse] }) };
   const sketch = used === undefined ? {} : { sketch: sketchJob(used) };
   return { v: 1, ...from, job, mapping: given, ...sketch, limit, baseUrl: settings.baseUrl };
 }

@@ -128,6 +128,11 @@ export const ERRORS = {
     message: "the log file {file} cannot be written: {reason}",
     next: "choose another with --log-file or UPDRAFT_LOG_FILE",
   },
+  "health-broken": {
+    exit: EXIT.infrastructure,
+    message: "{path}, where the last files of the job are described, cannot be read",
+    next: "remove it: what the files were like is then learned anew; or run with --health off",
+  },
   "not-confirmed": {
     exit: EXIT.interrupted,
     message: "nothing was sent",

@@ -75,6 +75,11 @@ export const INPUT_ERRORS = {
     message: "{file} is {kind}: expected a regular file",
     next: "to read a stream, give - as the file and pipe it to standard input",
   },
+  "file-unhealthy": {
+    exit,
+    message: "{file} is not like the last files of job {job}: {figures}",
+    next: "look at the file before it is sent; if it is right all the same, run it with --health off",
+  },
   "file-unreadable": {
     exit,
     message: "{file} cannot be read ({cause})",

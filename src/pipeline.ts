@@ -5,8 +5,10 @@ import { endCancelled } from "./cancel.ts";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
+import { judge, profilerOf, readExamined, rememberHealth } from "./health.ts";
 import { openInput } from "./input.ts";
 import { makeNotifier, type Notifier } from "./notify.ts";
+import { strictly } from "./plan/damage.ts";
 import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
 import { repeatsOf } from "./plan/repeats.ts";
 import { makeCanary } from "./queue/canary.ts";
@@ -50,7 +52,7 @@ async function carryFile(
   const { settings, limit } = request;
   const [start, began] = [clock.wall(), clock.now()];
   await using closing = new AsyncDisposableStack();
-  const begun = await beginRun(request, hooks, closing);
+  const begun = await beginRun(request, hooks, closing, stop);
   const { input, opened, redis, control, key, accepted, worker } = begun;
   const { window } = settings;
   const { source, reader, plan } = input;
@@ -135,9 +137,10 @@ async function carryFile(
     ...input,
     ...how,
     settings: begun.told,
-    notes: [...watch.warnings(), ...(hours?.warnings() ?? [])],
+    notes: [...(readExamined(ledger)?.warnings ?? []), ...watch.warnings(), ...(hours?.warnings() ?? [])],
   };
   const summary = await conclude({ ...ended, start, began, clock, progress: hooks.progress }, reporting);
+  if (!request.retry && limit === null) rememberHealth(request, summary, readExamined(ledger)?.health ?? null);
   await gone;
   return await notifier.ended(summary);
 }
@@ -160,12 +163,16 @@ export interface CheckedFile {
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<CheckedFile> {
   const [start, began] = [clock.wall(), clock.now()];
   const { dataDir, rate, endpointRate, duplicates, excel } = request.settings;
+  const mapping = strictly(request.mapping, request.settings);
   await using closing = new AsyncDisposableStack();
-  const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
+  const { source, reader, plan } = closing.adopt(await openInput({ ...request, mapping }), (input) =>
+    input.source.close(),
+  );
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
   const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });
   const sampler = makeSampler(reader.columns);
+  const profiler = profilerOf({ plan }, request);
   const checked = await checkRows({
     reader,
     plan,
@@ -175,13 +182,21 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     lines: source.lines,
     showChanges: request.showChanges === true,
     excel,
-    look: sampler.add,
+    look(row) {
+      sampler.add(row);
+      profiler.add(row);
+    },
     clock,
     stop,
     progress: hooks.progress,
   });
   const paces = [rate, endpointRate];
-  const summary = summarizeCheck(request.job, checked, source, plan, dir, paces, start, began, clock);
+  const examined = checked && judge(profiler, source.name, request, hooks.notice);
+  const warnings =
+    examined === null
+      ? []
+      : [...examined.warnings, ...(examined.refused ? [`a run would refuse it: ${examined.refused.message}`] : [])];
+  const summary = summarizeCheck(request.job, checked, source, plan, warnings, dir, paces, start, began, clock);
   return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }
 

@@ -59,6 +59,10 @@ function wholeOr<T>(min: number, max: number, word: string, meaning: T) {
   );
 }
 
+function yesOrNo(value: string): boolean | undefined {
+  return value === "yes" ? true : value === "no" ? false : undefined;
+}
+
 /** What becomes of rows whose customer has several in one file. */
 export type Duplicates = "in-order" | "last-wins" | "reject";
 
@@ -208,17 +212,15 @@ const localSettings = z.object({
     effect:
       "Where `serve` answers `/healthz`, `/readyz` and `/metrics`; auto: 127.0.0.1:9464, or nowhere if that is taken.",
   }),
-  changedOnly: text("yes or no", (value) => (value === "yes" ? true : value === "no" ? false : undefined))
-    .prefault("no")
-    .register(docs, {
-      flag: "--changed-only",
-      env: "UPDRAFT_CHANGED_ONLY",
-      envFile: false,
-      secret: false,
-      fallback: "no",
-      effect:
-        "Sends only rows that differ from what the endpoint has last accepted of that customer from the same job; the others end unchanged. yes or no; --full overrides it.",
-    }),
+  changedOnly: text("yes or no", yesOrNo).prefault("no").register(docs, {
+    flag: "--changed-only",
+    env: "UPDRAFT_CHANGED_ONLY",
+    envFile: false,
+    secret: false,
+    fallback: "no",
+    effect:
+      "Sends only rows that differ from what the endpoint has last accepted of that customer from the same job; the others end unchanged. yes or no; --full overrides it.",
+  }),
   recheckAfter: text(`${AGE}, or never`, (value) => (value === "never" ? null : parseAge(value)))
     .prefault("never")
     .register(docs, {
@@ -240,17 +242,40 @@ const localSettings = z.object({
       effect:
         "Rows of one customer in one file: in-order sends them one after the other, last-wins sends only the last valid one, reject sends none of them. The rows left out end rejected, each with the other row's number.",
     }),
-  excel: text("yes or no", (value) => (value === "yes" ? true : value === "no" ? false : undefined))
-    .prefault("no")
-    .register(docs, {
-      flag: "--excel",
-      env: "UPDRAFT_EXCEL",
-      envFile: false,
-      secret: false,
-      fallback: "no",
-      effect:
-        "Begins the CSV reports with a byte order mark, so that Excel takes them for the UTF-8 that they are. yes or no.",
-    }),
+  strict: text("yes or no", yesOrNo).prefault("no").register(docs, {
+    flag: "--strict",
+    env: "UPDRAFT_STRICT",
+    envFile: false,
+    secret: false,
+    fallback: "no",
+    effect:
+      "Rejects rows with a value that a spreadsheet has damaged: error values such as #N/A, numbers such as 1.23E+11, ZIP codes without their leading zeros, dates turned round. yes or no; without it they are warned of.",
+  }),
+  strictText: text("yes or no", yesOrNo).prefault("no").register(docs, {
+    flag: "--strict-text",
+    env: "UPDRAFT_STRICT_TEXT",
+    envFile: false,
+    secret: false,
+    fallback: "no",
+    effect: "Rejects rows with text that looks encoded twice (MÃ¼ller). yes or no; without it they are warned of.",
+  }),
+  health: z.enum(["warn", "stop", "off"], "warn, stop or off").prefault("warn").register(docs, {
+    flag: "--health <how>",
+    env: "UPDRAFT_HEALTH",
+    envFile: false,
+    secret: false,
+    effect:
+      "What a run of a job does, before anything is sent, about a file whose figures fall far outside those of the job's last 10 files: warn says so, stop refuses it, off does not look.",
+  }),
+  excel: text("yes or no", yesOrNo).prefault("no").register(docs, {
+    flag: "--excel",
+    env: "UPDRAFT_EXCEL",
+    envFile: false,
+    secret: false,
+    fallback: "no",
+    effect:
+      "Begins the CSV reports with a byte order mark, so that Excel takes them for the UTF-8 that they are. yes or no.",
+  }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

@@ -32,7 +32,19 @@ export function checkCommand(shell: Shell): Command {
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
   addJob(command);
-  addSettings(command, ["dataDir", "jobs", "rate", "endpointRate", "duplicates", "excel", "logFile", "logLevel"]);
+  addSettings(command, [
+    "dataDir",
+    "jobs",
+    "rate",
+    "endpointRate",
+    "duplicates",
+    "strict",
+    "strictText",
+    "health",
+    "excel",
+    "logFile",
+    "logLevel",
+  ]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { out, json } = flags.parse(command.opts());
     const { job, mapping, given, showChanges } = await choose(command, shell);

@@ -1,5 +1,6 @@
 // A row in; the update that will be sent, or a rejection with all of its problems, out.
 import type { Row } from "../parse/row.ts";
+import type { Damage } from "./damage.ts";
 import type { JobMapping } from "./job-mapping.ts";
 import type { Slot } from "./names.ts";
 
@@ -66,6 +67,8 @@ export interface MappingSettings {
   readonly set: Readonly<Record<string, string>>;
   /** `--ignore-column name`. */
   readonly ignoreColumns: readonly string[];
+  /** Damage that rejects a row: all of it is only warned of where nothing is said. */
+  readonly refuse?: readonly Damage[] | undefined;
   /** Of the job, which counts where no flag says otherwise. */
   readonly job?: JobMapping;
 }

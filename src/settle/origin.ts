@@ -1,8 +1,10 @@
 // What a run was started with in, a line in its ledger; and back: what its rows came from and how they are read, out.
 import * as z from "zod";
+import { DAMAGE_KINDS } from "../plan/damage.ts";
 import type { Ledger } from "./ledger.ts";
 
 const texts = z.record(z.string(), z.string());
+const damage = z.enum(DAMAGE_KINDS);
 
 const origin = z.object({
   v: z.literal(1),
@@ -14,7 +16,7 @@ const origin = z.object({
   bytes: z.number(),
   sha256: z.string(),
   job: z.string(),
-  mapping: z.object({ set: texts, ignoreColumns: z.array(z.string()) }),
+  mapping: z.object({ set: texts, ignoreColumns: z.array(z.string()), refuse: z.array(damage).optional() }),
   /** What the job said of columns. */
   sketch: z
     .object({ columns: texts, constants: texts, transforms: texts, ignoreColumns: z.array(z.string()).readonly() })
