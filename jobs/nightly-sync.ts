@@ -49,9 +49,8 @@ export default defineJob({
     input: { glob: "/srv/exports/customers-*.csv", pick: "newest" },
   },
   window: "01:00-05:00 America/New_York",
-  changedOnly: "yes",
   // What is lost on the way into the card system is sent again within a month, changed or not.
-  recheckAfter: "30d",
+  changedOnly: { recheckAfter: "30d" },
 
   rate: "50/s",
   stopAfter: "500,5%",

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type * as z from "zod";
 import { UpdraftError } from "./errors.ts";
-import type { JobSettings } from "./plan/job.ts";
+import type { JobSettings } from "./plan/job-field.ts";
 import { nearest, normalise } from "./plan/nearest.ts";
 import { type LocalSettings, SCHEMAS, SETTINGS, type Setting, type SettingName, type Settings } from "./settings.ts";
 

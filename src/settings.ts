@@ -202,7 +202,8 @@ const localSettings = z.object({
     env: "UPDRAFT_PARALLEL_RUNS",
     envFile: false,
     secret: false,
-    effect: "Runs of one endpoint and login that `serve` lets go on at once; the others wait for their turn.",
+    effect:
+      "Runs of one endpoint and login that `serve` lets go on at once, never two of one job; the others wait for their turn.",
   }),
   listen: text("an address such as 127.0.0.1:9464, auto or none", parseListen).prefault("auto").register(docs, {
     flag: "--listen <address>",

@@ -97,7 +97,7 @@ async function run(
   } catch (error) {
     const known = error instanceof UpdraftError ? error : null;
     const ended = known === null ? "left" : afterError(known, stop);
-    meter.ended(ended === "done" || ended === "interrupted" ? null : "failed");
+    meter.ended(ended === "left" || ended === "failed" ? "failed" : null);
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
     context.notice(`${printable(file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
     return { ended, summary: null, error };
@@ -112,6 +112,7 @@ function endOf({ state }: Summary, stop: AbortSignal): Ended {
 function afterError({ code, exit }: UpdraftError, stop: AbortSignal): Ended {
   if (code === "run-finished") return "done";
   if (stop.aborted) return "interrupted";
+  if (code === "accepted-held") return "held";
   return exit === EXIT.infrastructure ? "failed" : "left";
 }
 

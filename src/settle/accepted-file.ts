@@ -6,15 +6,19 @@ import { UpdraftError } from "../errors.ts";
 
 /** How long another may take to let go. */
 const BUSY_MS = 500;
-const VERSION = 1;
+const VERSION = 2;
+/** So many customers are looked at whenever the file is opened: some hundredths of a second, half of one if all have expired. */
+const EXPIRE = 20_000;
 
 // `place`: customers stand in the order in which they were first sent, because the next file will probably have them in that order, too:
 // what comes next is then read already, where a place that the hash decides would be a page of its own for each row. `at`: when the oldest
 // of the parts was accepted. `body`: hash of the whole body that was accepted last, because nearly all rows of a nightly file are equal to
 // that: one comparison then does for all of their parts. `parts`: packed-parts.ts. All three are empty for a customer that is forgotten.
+// `looked`: the place up to which expired customers were looked for last.
 const SCHEMA = `
 DROP TABLE IF EXISTS accepted;
-CREATE TABLE IF NOT EXISTS made (what TEXT NOT NULL) STRICT;
+DROP TABLE IF EXISTS made;
+CREATE TABLE made (what TEXT NOT NULL, looked INTEGER NOT NULL) STRICT;
 CREATE TABLE accepted (
   place INTEGER PRIMARY KEY, customer BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL, parts BLOB NOT NULL
 ) STRICT;`;
@@ -26,6 +30,12 @@ export interface AcceptedName {
   readonly endpoint: string;
 }
 
+/** What was accepted `age` or longer before `now`, in milliseconds, says nothing any more. */
+export interface Expiry {
+  readonly now: number;
+  readonly age: number;
+}
+
 export function acceptedPath({ dataDir, job, endpoint }: AcceptedName): string {
   return join(dataDir, "accepted", `${encodeURIComponent(job)}-${endpoint}.db`);
 }
@@ -34,9 +44,10 @@ export function acceptedPath({ dataDir, job, endpoint }: AcceptedName): string {
  * One process at a time: two that send to one customer would each know only half of what the endpoint has. What was made for
  * something else (another key, another contract) can be compared with nothing, and is forgotten.
  * @param made what the hashes in it depend on
+ * @param expiry null: nothing expires
  * @throws UpdraftError `accepted-held`, `accepted-broken`, `data-dir-unwritable`, `disk-full`
  */
-export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync {
+export function openAcceptedFile(name: AcceptedName, made: string, expiry: Expiry | null): DatabaseSync {
   const file = acceptedPath(name);
   return guardAccepted(name, () => {
     mkdirSync(join(name.dataDir, "accepted"), { recursive: true, mode: 0o700 });
@@ -51,9 +62,9 @@ export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync
       db.exec("BEGIN EXCLUSIVE");
       if (readMade(db) !== `${VERSION} ${made}`) {
         db.exec(SCHEMA);
-        db.exec("DELETE FROM made");
-        db.prepare("INSERT INTO made VALUES (?)").run(`${VERSION} ${made}`);
+        db.prepare("INSERT INTO made VALUES (?, 0)").run(`${VERSION} ${made}`);
       }
+      if (expiry !== null) dropExpired(db, expiry);
       db.exec("COMMIT");
       return db;
     } catch (error) {
@@ -61,6 +72,21 @@ export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync
       throw error;
     }
   });
+}
+
+/**
+ * A customer who is in no file any more would stay for ever: each time the next ones are looked at, and after the last the first again. One who
+ * comes after all is sent, as they would be if they had stayed.
+ */
+function dropExpired(db: DatabaseSync, { now, age }: Expiry): void {
+  const next = "SELECT place FROM accepted WHERE place > (SELECT looked FROM made) ORDER BY place LIMIT ?";
+  const { last, count } = db.prepare(`SELECT max(place) AS last, count(*) AS count FROM (${next})`).get(EXPIRE) ?? {};
+  db.prepare("DELETE FROM accepted WHERE place > (SELECT looked FROM made) AND place <= ? AND abs(at - ?) >= ?").run(
+    Number(last ?? 0),
+    now,
+    age,
+  );
+  db.prepare("UPDATE made SET looked = ?").run(Number(count) < EXPIRE ? 0 : Number(last));
 }
 
 function readMade(db: DatabaseSync): string | null {

@@ -66,7 +66,8 @@ export function openAccepted(context: AcceptedContext, make: boolean): Accepted 
   if (!make && !existsSync(acceptedPath(context))) return null;
   const { key, parts, recheckAfter, compare, clock } = context;
   const hash = deriveHash(key, `accepted:${context.job}:${context.endpoint}`);
-  const db = openAcceptedFile(context, JSON.stringify([keyFingerprint(key), parts.labels]));
+  const expiry = recheckAfter === null ? null : { now: clock.wall(), age: recheckAfter };
+  const db = openAcceptedFile(context, JSON.stringify([keyFingerprint(key), parts.labels]), expiry);
   const guard = <T>(act: () => T): T => guardAccepted(context, act);
   const age = recheckAfter ?? Number.MAX_SAFE_INTEGER;
 

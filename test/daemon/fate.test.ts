@@ -71,8 +71,9 @@ describe("fateOf", () => {
     });
   });
 
-  it("waits while another process has the run", () => {
-    for (const code of ["run-held", "run-held-by", "run-taken-over"] as const) expect(failing(code).kind).toBe("wait");
+  it("waits while another process has the run, or another run of the job that sends only what has changed", () => {
+    for (const code of ["run-held", "run-held-by", "run-taken-over", "accepted-held"] as const)
+      expect(failing(code).kind).toBe("wait");
   });
 
   it("passes on what is wrong with the settings or the program, whatever the file", () => {

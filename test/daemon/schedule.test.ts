@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { readPending, writePending } from "../../src/daemon/pending.ts";
 import { type Ended, judgeFiring, LATE_MS, scheduleService } from "../../src/daemon/schedule.ts";
 import type { Schedule } from "../../src/plan/job.ts";
@@ -19,6 +19,7 @@ interface Given {
   readonly cron?: string;
   readonly input?: Schedule["input"];
   readonly missed?: Schedule["missed"];
+  readonly clock?: Clock;
   run?(file: string, stop: AbortSignal): Promise<Ended>;
 }
 
@@ -27,7 +28,8 @@ async function begin(dir: string, given: Given) {
   const notices: string[] = [];
   const { cron = "* * * * * *", missed = "run-once", input = { glob: join(dir, "*.csv"), pick: "newest" } } = given;
   const service = scheduleService({
-    ...{ name: NAME, redis: redis.connect(), dataDir: dir, env: { PATH: process.env.PATH }, clock: systemClock },
+    ...{ name: NAME, redis: redis.connect(), dataDir: dir, env: { PATH: process.env.PATH } },
+    clock: given.clock ?? systemClock,
     ...{ schedule: { cron, missed, input, timeZone: "UTC" }, log: silent, notice: (line) => void notices.push(line) },
     async run(file, stop) {
       ran.push(file.slice(dir.length + 1));
@@ -83,6 +85,17 @@ describe("a schedule", () => {
       run: async () => ends.shift() ?? "done",
     });
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["b.csv", "a.csv", "c.csv", "a.csv"]);
+  });
+
+  test("runs a file again, and none before it, that the disk failed or another process of the job kept from running", async () => {
+    const dir = await filesIn("a.csv", "b.csv");
+    const ends: Ended[] = ["failed", "held", "held", "done"];
+    const { ran } = await begin(dir, {
+      input: { glob: join(dir, "*.csv"), pick: "all" },
+      clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 60_000 ? 0 : ms, signal) },
+      run: async () => ends.shift() ?? "done",
+    });
+    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv", "a.csv", "a.csv", "a.csv", "b.csv"]);
   });
 
   test("runs the file that its command made, and nothing where that ended with an error", async () => {

@@ -97,6 +97,14 @@ describe("loadJobs", () => {
       '{ name: "a", endpoint: "https://u:secret@h" }',
       'a.ts: endpoint: expected a URL without login and password in it (they have settings of their own), got "https://…@h"',
     ],
+    [
+      '{ name: "a", changedOnly: "yes" }',
+      'a.ts: changedOnly: expected true, false or {recheckAfter: "30d"}, got "yes"',
+    ],
+    [
+      '{ name: "a", changedOnly: { recheckAfter: "30" } }',
+      'a.ts: changedOnly.recheckAfter: expected a time from 1h, such as 12h, 30d or 8w, or never, got "30"',
+    ],
     ['{ name: "a", watch: 5 }', "a.ts: watch: expected {inbox, …}, got a number"],
     [
       '{ name: "a", notify: { webhook: "hooks.example.com/T123" } }',
@@ -142,6 +150,11 @@ describe("loadJobs", () => {
       '{ name: "a", schedule: { cron: "0 2 * * *", input: { globs: "y" } } }',
       "schedule.input.globs",
       'did you mean "glob"? known there: glob, pick, command, file',
+    ],
+    [
+      '{ name: "a", changedOnly: { recheckAftr: "30d" } }',
+      "changedOnly.recheckAftr",
+      'did you mean "recheckAfter"? known there: recheckAfter',
     ],
     [
       '{ name: "a", examples: [{ record: {}, updates: 1 }] }',
