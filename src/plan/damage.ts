@@ -55,7 +55,7 @@ const SHORT_ZIP = /^\d{3,4}(?:\.0+)?$/;
 const TWICE =
   /[\u00C2-\u00F4][\u0080-\u00BF\u20AC\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\u017D\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\u017E\u0178]/;
 /** One test that nearly every value fails. */
-const SUSPECT = new RegExp(`^#|\\dE\\+?\\d\\d$|${TWICE.source}`, "i");
+const SUSPECT = new RegExp(`^ *#|\\dE\\+?\\d\\d *$|${TWICE.source}`, "i");
 
 /** The characters that Windows-1252 has where Latin-1 has control characters, in the order of its bytes from 0x80 on; 0 where it has none. */
 const WINDOWS_1252 = [
@@ -87,7 +87,8 @@ export function damageOf(text: string, role: Role): Damage | null {
   const value = text.trim();
   if (FORMULA_ERROR.test(value)) return "formula-error";
   if (SCIENTIFIC.test(value)) return "scientific";
-  return isTwiceEncoded(value) ? "double-encoded" : null;
+  // Not trimmed: half of a letter may be a space that does not break.
+  return isTwiceEncoded(text) ? "double-encoded" : null;
 }
 
 /** `1990-31-12`: the year where it belongs, the others not. */

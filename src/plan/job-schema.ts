@@ -173,6 +173,33 @@ export const schema = z.strictObject(
       theSetting("duplicates"),
       declared("duplicates").effect,
     ),
+    strict: field(
+      z
+        .boolean("true or false")
+        .transform((given): JobSettings => ({ strict: given ? "yes" : "no" }))
+        .optional(),
+      "`true` or `false`",
+      theSetting("strict"),
+      declared("strict").effect,
+    ),
+    strictText: field(
+      z
+        .boolean("true or false")
+        .transform((given): JobSettings => ({ strictText: given ? "yes" : "no" }))
+        .optional(),
+      "`true` or `false`",
+      theSetting("strictText"),
+      declared("strictText").effect,
+    ),
+    health: field(
+      SCHEMAS.local.shape.health
+        .unwrap()
+        .transform((how): JobSettings => ({ health: how }))
+        .optional(),
+      "`warn`, `stop` or `off`",
+      theSetting("health"),
+      declared("health").effect,
+    ),
     watch: field(watch.optional(), "`{inbox, …}`", "none", "A folder whose files `updraft serve` runs."),
     schedule: field(
       schedule.optional(),
