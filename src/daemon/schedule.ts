@@ -13,7 +13,7 @@ import { aborted, makeService, type Service } from "./services.ts";
 
 /** A firing that comes so much after its time was missed: nothing served the job then. */
 export const LATE_MS = 60_000;
-/** What a disk or a Redis failed, or another process held, is tried again after this. */
+/** What a disk or a Redis failed is tried again after this. */
 const AGAIN_MS = 60_000;
 
 /**
@@ -21,10 +21,9 @@ const AGAIN_MS = 60_000;
  * - `done`: there is nothing left to do with this file.
  * - `left`: it was refused, or stopped before its end; a person, or the next firing, may go on with it.
  * - `interrupted`: this process is to end.
- * - `failed`: the disk or Redis did, and it can be tried again.
- * - `held`: another process runs a file of the job, and it can be tried when that has ended.
+ * - `failed`: the disk or Redis did, or another process has the run: it can be tried again.
  */
-export type Ended = "done" | "left" | "interrupted" | "failed" | "held";
+export type Ended = "done" | "left" | "interrupted" | "failed";
 
 export interface ScheduleContext {
   /** Names its schedule among all jobs and endpoints of a Redis. */
@@ -113,11 +112,11 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
       const [file = ""] = left;
       const [before] = await look([file]);
       let ended = await context.run(file, stop);
-      while ((ended === "failed" || ended === "held") && !stop.aborted) {
+      while (ended === "failed" && !stop.aborted) {
         await clock.sleep(AGAIN_MS, stop);
         ended = await context.run(file, stop);
       }
-      if (ended !== "done" && ended !== "left") return false;
+      if (ended === "interrupted" || ended === "failed") return false;
       if (ended === "done" && before) done.set(before.path, before.mark);
     }
     return true;

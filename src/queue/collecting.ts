@@ -27,16 +27,22 @@ const AGAIN_MS = 1_000;
 /** The speed of the first moments says little. */
 const TUNE_AFTER_MS = 1_500;
 
-export interface CollectingContext {
+export interface CollectingParts {
   readonly redis: Redis;
   /** For reads that block. */
   readonly stream: Redis;
   readonly ledger: Ledger;
-  readonly accepted: Pick<Accepted, "settle"> | null;
+  /** What the endpoint has accepted, where that is kept: it is told of each row that is put, and of its outcome. */
+  readonly accepted: Accepted | null;
   readonly holder: Holder;
   readonly clock: Clock;
+  /** Of bad rows: what is more than that halts the run. */
   readonly limits: Limits;
+  /** Told of every row that has its outcome in the ledger, once. */
   readonly answered?: ((outcome: Outcome) => void) | undefined;
+}
+
+export interface CollectingContext extends CollectingParts {
   readonly window: Window;
   readonly conveyor: Conveyor;
   readonly state: RunState;

@@ -1,18 +1,12 @@
 // Updates in; every one of them travels through the queue until the ledger has its outcome: the coordinator of a run.
-import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import type { Update } from "../plan/plan.ts";
-import type { Accepted } from "../settle/accepted.ts";
-import type { Limits } from "../settle/budget.ts";
-import type { Ledger, Past } from "../settle/ledger.ts";
-import type { Outcome } from "../settle/outcome.ts";
+import type { Past } from "../settle/ledger.ts";
 import type { Stopped } from "../settle/stop.ts";
-import { type Collecting, startCollecting } from "./collecting.ts";
+import { type Collecting, type CollectingParts, startCollecting } from "./collecting.ts";
 import { makeConveyor } from "./conveyor.ts";
 import { type RunRecord, STILL_MS } from "./epoch.ts";
-import type { Holder } from "./holder.ts";
 import { reconcile } from "./reconcile.ts";
 import { retireEpoch, retireLeft } from "./retire.ts";
 import { makeRunState, type RunState } from "./run-state.ts";
@@ -27,23 +21,11 @@ const END_MS = 10_000;
 /** Outcomes of rows that are not sent, and not in the ledger yet. */
 const MAX_OWN = 5_000;
 
-export interface CoordinatorContext {
-  readonly redis: Redis;
-  /** For reads that block. */
-  readonly stream: Redis;
+export interface CoordinatorContext extends CollectingParts {
   readonly key: Buffer;
-  readonly ledger: Ledger;
-  /** What the endpoint has accepted, where that is kept: it is told of each row that is put, and of its outcome. */
-  readonly accepted: Accepted | null;
-  readonly holder: Holder;
-  readonly clock: Clock;
   readonly log: Logger;
   /** All of the epoch's record but what changes from epoch to epoch. */
   readonly record: RunRecord;
-  /** Of bad rows: what is more than that halts the run. */
-  readonly limits: Limits;
-  /** Told of every row that has its outcome in the ledger, once. */
-  readonly answered?: ((outcome: Outcome) => void) | undefined;
   /** It begins outside its time window: nothing is sent until `keepTo` says otherwise. */
   readonly shut?: boolean;
   /** Ends every wait: the run is to be stopped. */

@@ -87,9 +87,9 @@ describe("a schedule", () => {
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["b.csv", "a.csv", "c.csv", "a.csv"]);
   });
 
-  test("runs a file again, and none before it, that the disk failed or another process of the job kept from running", async () => {
+  test("runs a file again, and none before it, that could not be run for the disk or because of another process", async () => {
     const dir = await filesIn("a.csv", "b.csv");
-    const ends: Ended[] = ["failed", "held", "held", "done"];
+    const ends: Ended[] = ["failed", "failed", "failed", "done"];
     const { ran } = await begin(dir, {
       input: { glob: join(dir, "*.csv"), pick: "all" },
       clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 60_000 ? 0 : ms, signal) },
