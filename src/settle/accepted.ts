@@ -179,6 +179,8 @@ export function openAccepted(context: AcceptedContext, make: boolean): Accepted 
       });
     },
     settle(outcomes) {
+      // The row that was looked at may have waited for these, as a canary makes it: what was found of its customer is old by now.
+      looked = null;
       guard(() => {
         for (const { row, status, at } of outcomes) {
           const sent = rows.get(row);
