@@ -26,6 +26,7 @@ import type { Outcome } from "./settle/outcome.ts";
 import { noteInput } from "./settle/peek.ts";
 import { type RunFolder, runId } from "./settle/run-folder.ts";
 import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
+import { takeBack } from "./take-back.ts";
 import { summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
 import type { Summary } from "./write/summary.ts";
@@ -141,6 +142,11 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
   ledger.write([], [], { settings: JSON.stringify(told) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
+  for (const left of accepted?.enter(run) ?? []) {
+    hooks.notice(`run ${left} of this job was killed: taking back what it left to workers`);
+    await takeBack({ redis: control, key, dataDir: settings.dataDir, clock, log: hooks.log }, left);
+    accepted?.leave(left);
+  }
   hooks.began?.({ run, dir: opened.dir });
 
   return {

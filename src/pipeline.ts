@@ -116,6 +116,7 @@ async function carryFile(
   } finally {
     clearInterval(ticking);
   }
+  accepted?.leave(run);
   const gone = worker.stop();
   const { blocked, stopped, state } = coordinator;
   const cancelled = state === "cancelled";

@@ -19,6 +19,9 @@ CREATE TABLE accepted (
   place INTEGER PRIMARY KEY, customer BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL, parts BLOB NOT NULL
 ) STRICT;`;
 
+/** Runs that began to send and have not ended. They outlive what is noted under another key. */
+const RUNS = "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY) STRICT, WITHOUT ROWID";
+
 export interface AcceptedName {
   readonly dataDir: string;
   readonly job: string;
@@ -49,6 +52,7 @@ export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync
       // no order that the file knows, so a larger log lets more of them share a page before it is written where it belongs.
       db.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 10000");
       db.exec("BEGIN EXCLUSIVE");
+      db.exec(RUNS);
       if (readMade(db) !== `${VERSION} ${made}`) {
         db.exec(SCHEMA);
         db.exec("DELETE FROM made");

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { EPOCHS } from "../../src/queue/epoch.ts";
 import { useRedis } from "../support/redis.ts";
 import { customersAfter, customersOf, makeRows, recordsOf, toCsv, until, usePipeline } from "./support.ts";
 
@@ -107,7 +108,16 @@ describe("--changed-only", () => {
     await path.given([path.file("old.csv", toCsv(old)), CHANGED]);
     const now = old.map((row) => ({ ...row, lastName: "Newname" }));
     simulator.setFaults({ latency: 20 });
-    const running = path.start(["run", path.file("now.csv", toCsv(now)), CHANGED, "--yes", "--concurrency", "8"]);
+    const running = path.start([
+      "run",
+      path.file("now.csv", toCsv(now)),
+      CHANGED,
+      "--yes",
+      "--concurrency",
+      "8",
+      "--timeout",
+      "500ms",
+    ]);
     await until(() => simulator.stats().effects >= 600 + 200);
     process.kill(-running.pid, "SIGKILL");
     await running.ended;
@@ -120,6 +130,30 @@ describe("--changed-only", () => {
     expect({ code, read: summary.read }).toEqual({ code: 0, read: 600 });
     expect(customersOf(simulator)).toEqual(customersAfter(next));
     expect(summary.counts.unchanged).toBeGreaterThan(0);
+  });
+
+  test("takes back what a killed run of the job has left to other workers before it sends a row", async () => {
+    const simulator = await path.simulate();
+    const old = makeRows(60, 60);
+    await path.given([path.file("old.csv", toCsv(old)), CHANGED]);
+    const now = old.map((row) => ({ ...row, lastName: "Newname" }));
+    const file = path.file("now.csv", toCsv(now));
+    const killed = path.start(["run", file, CHANGED, "--yes", "--rate", "10/s", "--timeout", "300ms"]);
+    await until(() => simulator.stats().effects >= 62);
+    process.kill(-killed.pid, "SIGKILL");
+    await killed.ended;
+
+    const next = old.map((row) => ({ ...row, lastName: "Newest" }));
+    const { summary } = await path.given([path.file("next.csv", toCsv(next)), CHANGED]);
+    expect(summary.counts.updated).toBe(60);
+    // Any worker serves what is named there.
+    expect(await redis.connect().smembers(EPOCHS)).toEqual([]);
+    expect(customersOf(simulator)).toEqual(customersAfter(next));
+    // Who goes on with it all the same sends the rest of it, and the file after that puts it right.
+    const resumed = await path.given([file, CHANGED, "--timeout", "300ms"]);
+    expect(resumed.summary).toMatchObject({ state: "complete", balanced: true, counts: { updated: 60 } });
+    await path.given([path.file("last.csv", toCsv(next.toReversed())), CHANGED]);
+    expect(customersOf(simulator)).toEqual(customersAfter(next));
   });
 
   test("of an interrupted run goes on where it stopped, and what was unchanged before stays so", async () => {

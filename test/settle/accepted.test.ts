@@ -266,6 +266,21 @@ describe("sync", () => {
   });
 });
 
+describe("enter", () => {
+  test("knows of runs that were begun and not ended, whoever died, and under another key, too", () => {
+    const first = open();
+    expect([first.enter("a"), first.enter("b")]).toEqual([[], ["a"]]);
+    first.leave("a");
+    first.close();
+    const second = open({ key: Buffer.alloc(32, 9) });
+    expect(second.enter("b")).toEqual([]);
+    expect(second.enter("c")).toEqual(["b"]);
+    second.leave("b");
+    second.leave("c");
+    expect(second.enter("d")).toEqual([]);
+  });
+});
+
 describe("openAccepted", () => {
   test("keeps each job and endpoint apart, in files that only their owner can read, without any value or id in them", async () => {
     const accepted = open();
