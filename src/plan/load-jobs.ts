@@ -87,6 +87,8 @@ function filesIn(folder: string, mayMiss: boolean): string[] {
   }
 }
 
+const EXPORT = "expected export default defineJob({…})";
+
 /** Throws `job-file-broken`. */
 function exported(file: string): unknown {
   const hooks = registerHooks({
@@ -99,7 +101,10 @@ function exported(file: string): unknown {
   try {
     // It gives modules as import() does, but at once: one file after the other, whoever's loader this program runs under.
     const loaded: unknown = require(file);
-    if (typeof loaded === "object" && loaded !== null && "default" in loaded) return loaded.default;
+    if (typeof loaded === "object" && loaded !== null && "default" in loaded) {
+      if (loaded.default instanceof Promise) throw new Error(`its default export is a promise: ${EXPORT}`);
+      return loaded.default;
+    }
   } catch (error) {
     throw new UpdraftError("job-file-broken", { file, reason: reasonOf(error, file) }, { cause: error });
   } finally {
@@ -107,13 +112,14 @@ function exported(file: string): unknown {
   }
   throw new UpdraftError("job-file-broken", {
     file,
-    reason: "it has no default export: expected export default defineJob({…})",
+    reason: `it has no default export: ${EXPORT}`,
   });
 }
 
 /** `line 3: Unexpected token`. What a file throws is its author's own words; only their beginning, on one line. */
 function reasonOf(error: unknown, file: string): string {
   if (!(error instanceof Error)) return `it throws ${error === null ? "null" : typeof error}`;
+  if ("code" in error && error.code === "ERR_REQUIRE_ASYNC_MODULE") return "it has an await outside of any function";
   const place = placeOf(error.stack ?? "", file);
   const [first = ""] = error.message.split("\n");
   const shown = printable(first.replaceAll(pathToFileURL(file).href, "it").replaceAll(file, "it"), 200);

@@ -77,7 +77,8 @@ describe("loadJobs", () => {
       "import { a } from 'updraft';\nexport default a;",
       /^The requested module 'updraft' does not provide an export named 'a'$/,
     ],
-    ["export default await Promise.resolve({ name: 'a' });", /await/],
+    ["export default await Promise.resolve({ name: 'a' });", /^it has an await outside of any function$/],
+    ["export default (async () => ({ name: 'a' }))();", /^its default export is a promise: expected export default/],
   ])("%j is told in one sentence, with its line where that is known", (text, reason) => {
     const [error] = load({ "a.ts": text }).errors;
     expect(error?.code).toBe("job-file-broken");
@@ -86,7 +87,7 @@ describe("loadJobs", () => {
   });
 
   it.each([
-    ["7", "a.ts: its default export: expected an object: export default defineJob({…}), got a number"],
+    ["7", "a.ts: its default export: expected an object: export default defineJob({…}), got 7"],
     [
       '{ name: "Nightly" }',
       'a.ts: name: expected a name of lower-case letters, digits and hyphens, such as nightly-sync, got "Nightly"',
@@ -97,19 +98,20 @@ describe("loadJobs", () => {
       '{ name: "a", endpoint: "https://u:secret@h" }',
       'a.ts: endpoint: expected a URL without login and password in it (they have settings of their own), got "https://…@h"',
     ],
-    ['{ name: "a", watch: 5 }', "a.ts: watch: expected {inbox, …}, got a number"],
+    ['{ name: "a", watch: 5 }', "a.ts: watch: expected {inbox, …}, got 5"],
     [
       '{ name: "a", notify: { webhook: "hooks.example.com/T123" } }',
       "a.ts: notify.webhook: expected a URL that begins with https:// (plain http:// is for this machine only) and has no login, password or # in it, got 22 characters",
     ],
     [
       '{ name: "a", transforms: { city: [5] } }',
-      "a.ts: transforms.city[0]: expected a transform: one of updraft/transforms, or {name, expected, apply}, got a number",
+      "a.ts: transforms.city[0]: expected a transform: one of updraft/transforms, or {name, expected, apply}, got 5",
     ],
     [
       '{ name: "a", constants: { postalCode: "123" } }',
       "a.ts: constants.postalCode: expected 5 digits, got 3 characters",
     ],
+    ['{ name: "a", concurrency: -1 }', "a.ts: concurrency: expected a whole number from 1 to 1000, or auto, got -1"],
     ['{ name: "a", constants: { city: " " } }', "a.ts: constants.city: expected text, got 0 characters"],
     [
       '{ name: "a", constants: { customerId: "c" } }',
@@ -132,6 +134,8 @@ describe("loadJobs", () => {
   });
 
   it.each([
+    ['{ name: "a", columns: { ["__proto__"]: "ID" } }', "columns.__proto__", "known there: customerId, firstName,"],
+    ['{ name: "a", transforms: { constructor: [] } }', "transforms.constructor", "known there: customerId, firstName,"],
     ['{ name: "a", colums: {} }', "colums", 'did you mean "columns"? known there: name, columns,'],
     [
       '{ name: "a", watch: { inbox: "x", archiv: "y" } }',
