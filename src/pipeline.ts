@@ -29,6 +29,8 @@ import { makeSampler, type Sampler } from "./write/mapping-table.ts";
 import type { Summary } from "./write/summary.ts";
 
 const PROGRESS_MS = 250;
+/** Whether a row has changed is known by who sends it alone: the file that says so is that process's own. */
+const AT_MOST = "only what has changed is sent (changedOnly): a run takes these calls, and this time, at most";
 
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
@@ -153,7 +155,7 @@ export interface CheckedFile {
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<CheckedFile> {
   const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir, rate, endpointRate, duplicates } = request.settings;
+  const { dataDir, rate, endpointRate, duplicates, changedOnly } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
@@ -174,7 +176,8 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     progress: hooks.progress,
   });
   const paces = [rate, endpointRate];
-  const summary = summarizeCheck(request.job, checked, source, plan, dir, paces, start, began, clock);
+  const noted = changedOnly ? { ...plan, warnings: [...plan.warnings, AT_MOST] } : plan;
+  const summary = summarizeCheck(request.job, checked, source, noted, dir, paces, start, began, clock);
   return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }
 

@@ -48,6 +48,8 @@ describe("--changed-only", () => {
     expect(told.stdout).toContain("it was the same as last time, and not sent");
     const shown = await path.ask(["run", file, CHANGED, "--again"]);
     expect(shown.stdout).toMatch(/unchanged +61 +the same as last time, not sent/);
+    const checked = await path.ask(["check", file], { ...ALONE, UPDRAFT_CHANGED_ONLY: "yes" });
+    expect(checked.stdout).toContain("a run takes these calls, and this time, at most");
     const retried = await path.ask(["retry", first.summary.run, "--only", "failed"]);
     expect(retried.stdout).toMatch(/nothing to retry/);
   });
