@@ -1,5 +1,5 @@
 // A folder in; the jobs that its files define, each checked, or what is wrong with them, out.
-import { readdirSync } from "node:fs";
+import { readdirSync, realpathSync } from "node:fs";
 import { createRequire, registerHooks } from "node:module";
 import { extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -153,11 +153,20 @@ function folderErrors(jobs: readonly LoadedJob[]): UpdraftError[] {
     const { inbox, working, outbox, archive, refused } = job.watch;
     for (const [role, folder] of Object.entries({ inbox, working, outbox, archive, refused })) {
       const second = `watch.${role} of job ${job.name}`;
-      const first = known.get(folder);
+      const first = known.get(realPath(folder));
       const fields: ErrorFields | null = first === undefined ? null : { first, second, folder };
-      if (fields === null) known.set(folder, second);
+      if (fields === null) known.set(realPath(folder), second);
       else errors.push(new UpdraftError("job-folder-twice", fields));
     }
   }
   return errors;
+}
+
+/** Two names may be of one folder; one that is not there has its own. */
+function realPath(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -184,6 +184,20 @@ describe("loadJobs", () => {
     ]);
     expect(refusalOf(() => jobNamed(jobs, "c")).code).toBe("job-name-twice");
     expect(refusalOf(() => allOf(jobs)).code).toBe("job-name-twice");
+  });
+
+  it("one folder under two names is one folder", () => {
+    const watching = (name: string, inbox: string) =>
+      `export default { name: "${name}", watch: { inbox: "${inbox}/inbox", archive: "${name}", outbox: "${name}-out" } };`;
+    load({ "1.ts": watching("a", "real"), "2.ts": watching("b", "linked") });
+    mkdirSync(join(folder, "real", "inbox"), { recursive: true });
+    symlinkSync(join(folder, "real"), join(folder, "linked"));
+    expect(told(loadJobs({ folder, contract: condor, today: TODAY }))[0]).toBe(
+      `watch.inbox of job a and watch.inbox of job b are one folder: ${folder}/linked/inbox | give each its own`.replaceAll(
+        `${folder}/`,
+        "",
+      ),
+    );
   });
 });
 
