@@ -82,6 +82,6 @@ describe("tryExamples", () => {
       gender: ({ Sex }: Readonly<Record<string, string>>) => Sex ?? null,
     };
     const examples = [{ record: { ID: "c", email: "a@b" }, update: { customerId: "c", email: "a@b" } }];
-    expect(tried({ name: "a", columns, ignoreColumns: ["Sex"], examples })).toEqual([[]]);
+    expect(tried({ columns, ignoreColumns: ["Sex"], examples })).toEqual([[]]);
   });
 });
