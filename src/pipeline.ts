@@ -118,7 +118,7 @@ async function carryFile(
   } finally {
     clearInterval(ticking);
   }
-  accepted?.leave(run);
+  await begun.ended();
   const gone = worker.stop();
   const { blocked, stopped, state } = coordinator;
   const cancelled = state === "cancelled";

@@ -33,6 +33,10 @@ export interface AcceptedContext extends AcceptedName {
  * known by enter() without leave(), and has to be taken back first.
  */
 export interface Accepted {
+  /** Of this file alone. */
+  readonly id: string;
+  /** Somebody else has sent to the endpoint what is not noted here. */
+  forgetAll(): void;
   /** Notes that the run is going to send; returns the others that have begun to and not ended. */
   enter(run: string): readonly string[];
   /** No worker has anything of it any more. */
@@ -142,6 +146,11 @@ export function openAccepted(context: AcceptedContext, make: boolean): Accepted 
   }
 
   return {
+    id: String(db.prepare("SELECT id FROM self").get()?.id),
+    forgetAll() {
+      guard(() => db.exec("DELETE FROM accepted"));
+      [highest, place, looked, unsynced] = [0, 0, null, true];
+    },
     enter(run) {
       return guard(() => {
         unsynced = true;

@@ -158,6 +158,24 @@ describe("--changed-only", () => {
     expect(customersOf(simulator)).toEqual(customersAfter(next));
   });
 
+  test("on machines that run a job in turn and share a Redis, goes by nothing that another one may have overwritten", async () => {
+    const simulator = await path.simulate();
+    const rows = makeRows(6, 6);
+    const other = { UPDRAFT_DATA_DIR: `${path.dataDir}-other` };
+    const counts = async (name: string, content: string, env = {}) => {
+      const { summary } = await path.given([path.file(name, content), CHANGED], env);
+      return [summary.counts.updated, summary.counts.unchanged];
+    };
+    expect(await counts("monday.csv", toCsv(rows))).toEqual([6, 0]);
+    const tuesday = rows.map((row) => ({ ...row, city: "Newtown" }));
+    expect(await counts("tuesday.csv", toCsv(tuesday), other)).toEqual([6, 0]);
+    expect(await counts("wednesday.csv", toCsv(rows.toReversed()))).toEqual([6, 0]);
+    expect(customersOf(simulator)).toEqual(customersAfter(rows));
+    expect(await counts("thursday.csv", toCsv([...rows.slice(3), ...rows.slice(0, 3)]))).toEqual([0, 6]);
+    expect(await counts("friday.csv", toCsv(tuesday.toReversed()), other)).toEqual([6, 0]);
+    expect(customersOf(simulator)).toEqual(customersAfter(tuesday));
+  });
+
   test("of an interrupted run goes on where it stopped, and what was unchanged before stays so", async () => {
     const simulator = await path.simulate();
     const rows = makeRows(40, 40);
