@@ -14,8 +14,8 @@ import { US_STATES } from "./us-states.ts";
 /** What `apply` throws: the row is rejected with the transform's name and what it expects, not with this. */
 const cannotRead = () => new Error("it cannot be read");
 
-function make(name: string, expected: string, apply: (value: string) => string): Transform {
-  return { name, expected, version: 1, apply };
+function make(name: string, expected: string, apply: (value: string) => string, version = 1): Transform {
+  return { name, expected, version, apply };
 }
 
 /** `  12   Main\tSt ` → `12 Main St`; no-break spaces count. */
@@ -36,13 +36,18 @@ export const digitsOnly = make("digits only", "at least one digit", (value) => {
 const LOWEST_ZIP = 501;
 
 /** `7030` → `07030`, `07030-1234` and `070301234` → `07030`, Excel's `7030.0` → `07030`. */
-export const zip5 = make("zip5", "a ZIP code of 3 to 5 digits, or ZIP+4", (value) => {
-  const text = value.trim();
-  const form = /^(\d{3,5})(?:\.0+|[ \p{Pd}](?:\d{4})?)?$/u;
-  const [, zip] = form.exec(text) ?? /^(\d{3,5})\d{4}(?:\.0+)?$/.exec(text) ?? [];
-  if (zip === undefined || Number(zip) < LOWEST_ZIP) throw cannotRead();
-  return zip.padStart(5, "0");
-});
+export const zip5 = make(
+  "zip5",
+  "a ZIP code of 3 to 5 digits, or ZIP+4",
+  (value) => {
+    const text = value.trim();
+    const form = /^(\d{3,5})(?:\.0+|[ \p{Pd}](?:\d{4})?)?$/u;
+    const [, zip] = form.exec(text) ?? /^(\d{3,5})\d{4}(?:\.0+)?$/.exec(text) ?? [];
+    if (zip === undefined || Number(zip) < LOWEST_ZIP) throw cannotRead();
+    return zip.padStart(5, "0");
+  },
+  2,
+);
 
 /** `(215) 555-0100` and `+1 215 555 0100` → `2155550100`; an extension is left out. `country`: of numbers without `+`. */
 export function phoneNumber(country: CountryCode): Transform {
@@ -106,11 +111,16 @@ export function date(format: string): Transform {
     .map((token, index) => (index % 2 === 1 ? (PARTS[token] ?? "") : token.replace(/\W/g, "\\$&")))
     .join("");
   const form = new RegExp(`^${apart ? pattern.replaceAll("\\d\\d)", "\\d\\d?)") : pattern}(?:${MIDNIGHT})?$`);
-  return make(`date ${format}`, `a date as ${format}`, (value) => {
-    const { year = "", month = "", day = "" } = form.exec(value.trim())?.groups ?? {};
-    if (year === "") throw cannotRead();
-    return `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
-  });
+  return make(
+    `date ${format}`,
+    `a date as ${format}`,
+    (value) => {
+      const { year = "", month = "", day = "" } = form.exec(value.trim())?.groups ?? {};
+      if (year === "") throw cannotRead();
+      return `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
+    },
+    2,
+  );
 }
 
 const DAY_MS = 86_400_000;
@@ -145,11 +155,16 @@ const states = new Map(
 );
 
 /** `New Jersey`, `nj` and `N.J.` → `NJ`; the states, territories and military codes of the USA. */
-export const usState = make("US state", "a state of the USA, by name or code", (value) => {
-  const code = states.get(plain(value));
-  if (code === undefined) throw cannotRead();
-  return code;
-});
+export const usState = make(
+  "US state",
+  "a state of the USA, by name or code",
+  (value) => {
+    const code = states.get(plain(value));
+    if (code === undefined) throw cannotRead();
+    return code;
+  },
+  2,
+);
 
 /** Null where two countries have the name: there are two Congos. */
 const alpha3 = new Map<string, string | null>();
@@ -160,11 +175,16 @@ for (const [two = "", three = ""] of countries) {
 }
 
 /** `United States`, `us` and `U.S.A.` → `USA`; English names, two letters or three (ISO 3166-1). */
-export const countryA3 = make("country A3", "a country, by its English name, two letters or three", (value) => {
-  const code = alpha3.get(plain(value)) ?? null;
-  if (code === null) throw cannotRead();
-  return code;
-});
+export const countryA3 = make(
+  "country A3",
+  "a country, by its English name, two letters or three",
+  (value) => {
+    const code = alpha3.get(plain(value)) ?? null;
+    if (code === null) throw cannotRead();
+    return code;
+  },
+  2,
+);
 
 /** `MARY-ANN O'BRIEN` → `Mary-Ann O'Brien`, `mcdonald iii` → `McDonald III`. What is written in both cases stays. */
 export const nameCase = make("name case", "text", (value) => {
