@@ -25,12 +25,23 @@ export const upperCase = make("upper case", "text", (value) => value.toUpperCase
 
 export const lowerCase = make("lower case", "text", (value) => value.toLowerCase());
 
+/** As programs write a column of numbers that has gaps: `2155550100.0` → `2155550100`. Its zero is no digit of the number. */
+const whole = (value: string) => /^\s*(\d+)\.0+\s*$/.exec(value)?.[1] ?? value;
+
+/** Excel's way with long numbers, which has lost digits: `2.15555E+09`. */
+const SCIENTIFIC = /^\s*\d+(?:[.,]\d+)?e\+?\d+\s*$/i;
+
 /** `215-555-0100` → `2155550100`. A text without a digit is refused: it would be no text. */
-export const digitsOnly = make("digits only", "at least one digit", (value) => {
-  const digits = value.replace(/\D/g, "");
-  if (digits === "") throw cannotRead();
-  return digits;
-});
+export const digitsOnly = make(
+  "digits only",
+  "at least one digit, and not a number as 2.15555E+09",
+  (value) => {
+    const digits = whole(value).replace(/\D/g, "");
+    if (digits === "" || SCIENTIFIC.test(value)) throw cannotRead();
+    return digits;
+  },
+  2,
+);
 
 /** Below it there are none: `00000` and its like stand for an address that nobody knows. */
 const LOWEST_ZIP = 501;
@@ -75,7 +86,11 @@ let last: { readonly value: string; readonly country: CountryCode; readonly foun
 
 function phone(value: string, country: CountryCode): PhoneNumber {
   if (last?.value !== value || last.country !== country)
-    last = { value, country, found: parsePhoneNumberFromString(value, { defaultCountry: country, extract: false }) };
+    last = {
+      value,
+      country,
+      found: parsePhoneNumberFromString(whole(value), { defaultCountry: country, extract: false }),
+    };
   const { found } = last;
   if (found?.isPossible() !== true) throw cannotRead();
   return found;
