@@ -18,6 +18,7 @@ import { tidyUp } from "./prune.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
 import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { endpointFingerprint } from "./queue/epoch.ts";
+import { makeLastSender } from "./queue/last-sender.ts";
 import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { findProxy } from "./send/proxy.ts";
@@ -30,6 +31,7 @@ import type { Outcome } from "./settle/outcome.ts";
 import { noteInput, peekLedger } from "./settle/peek.ts";
 import { type RunFolder, runFolder, runId } from "./settle/run-folder.ts";
 import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
+import { takeBack } from "./take-back.ts";
 import { summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
 import type { Summary } from "./write/summary.ts";
@@ -101,6 +103,8 @@ export interface Begun {
   readonly worker: SpawnedWorker;
   /** Rows of the file; it is read for that once. */
   count(): Promise<number>;
+  /** No worker has anything of the run any more. */
+  ended(): Promise<void>;
   /** Notes that a spell begins (wall clock), and lets the worker begin. */
   start(at: number): void;
 }
@@ -156,10 +160,22 @@ export async function beginRun(
   ledger.write([], [], { settings: JSON.stringify(told), ...(examined && noteExamined(examined)) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
+  const sender = accepted && makeLastSender(control, { job, endpoint: fingerprintOf(settings) }, accepted);
+  if (await sender?.begin())
+    hooks.notice(`job ${job} was last run from another data folder: what was accepted before is not known here`);
+  for (const left of accepted?.enter(run) ?? []) {
+    hooks.notice(`run ${left} of this job was killed: taking back what it left to workers`);
+    await takeBack({ redis: control, key, dataDir: settings.dataDir, clock, log: hooks.log }, left);
+    accepted?.leave(left);
+  }
+  const ended = async () => {
+    await sender?.end();
+    accepted?.leave(run);
+  };
   hooks.began?.({ run, dir: opened.dir });
 
   return {
-    ...{ input, origin, told, opened, redis, control, key, accepted, worker, count },
+    ...{ input, origin, told, opened, redis, control, key, accepted, worker, count, ended },
     start(at) {
       if (ledger.begin(at) > 1) {
         const far = `${thousands(opened.answered)} of ${rowsOf(source, rows)} rows answered`;
@@ -172,8 +188,8 @@ export async function beginRun(
 
 /** Where it is kept, every run of the job keeps it: the next one would compare with what has been overwritten since. */
 function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): Accepted | null {
-  const { dataDir, changedOnly, recheckAfter, baseUrl, login } = settings;
-  const about = { dataDir, job, endpoint: endpointFingerprint(baseUrl, login), key, parts: makeParts(contract) };
+  const { dataDir, changedOnly, recheckAfter } = settings;
+  const about = { dataDir, job, endpoint: fingerprintOf(settings), key, parts: makeParts(contract) };
   return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
 }
 
@@ -181,6 +197,10 @@ function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): A
 function peekExamined(dataDir: string, run: string): ReturnType<typeof readExamined> {
   const dir = runFolder(dataDir, run);
   return existsSync(ledgerPath(dir)) ? peekLedger(dir, readExamined) : null;
+}
+
+function fingerprintOf({ baseUrl, login }: Settings): string {
+  return endpointFingerprint(baseUrl, login);
 }
 
 /** The number of a file's rows, as far as it is known. */

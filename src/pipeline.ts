@@ -26,6 +26,9 @@ import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
 import { makeSampler, type Sampler } from "./write/mapping-table.ts";
 import type { Summary } from "./write/summary.ts";
 
+/** Whether a row has changed is known by who sends it alone: the file that says so is that process's own. */
+const AT_MOST = "only what has changed is sent (changedOnly): a run takes these calls, and this time, at most";
+
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
   const notifier = makeNotifier(request.settings, clock, hooks.log);
@@ -89,6 +92,7 @@ async function carryFile(
   } finally {
     quiet();
   }
+  await begun.ended();
   const gone = worker.stop();
   const how = await howItEnded(begun, coordinator, carrying, limit);
   const examined = readExamined(ledger);
@@ -133,7 +137,7 @@ export interface CheckedFile {
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<CheckedFile> {
   const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir, rate, endpointRate, duplicates, excel } = request.settings;
+  const { dataDir, rate, endpointRate, duplicates, changedOnly, excel } = request.settings;
   const mapping = strictly(request.mapping, request.settings);
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput({ ...request, mapping }), (input) =>
@@ -163,10 +167,11 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
   });
   const paces = [rate, endpointRate];
   const examined = checked && judge(profiler, source.name, request, hooks.notice);
-  const warnings =
-    examined === null
-      ? []
-      : [...examined.warnings, ...(examined.refused ? [`a run would refuse it: ${examined.refused.message}`] : [])];
+  const warnings = [
+    ...(changedOnly ? [AT_MOST] : []),
+    ...(examined?.warnings ?? []),
+    ...(examined?.refused ? [`a run would refuse it: ${examined.refused.message}`] : []),
+  ];
   const summary = summarizeCheck(request.job, checked, source, plan, warnings, dir, paces, start, began, clock);
   return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }

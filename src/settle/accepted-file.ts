@@ -23,6 +23,13 @@ CREATE TABLE accepted (
   place INTEGER PRIMARY KEY, customer BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL, parts BLOB NOT NULL
 ) STRICT;`;
 
+/** Runs that began to send and have not ended. They outlive what is noted under another key. */
+const RUNS = "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY) STRICT, WITHOUT ROWID";
+/** Tells this file from that of another data folder. */
+const ID = `
+CREATE TABLE IF NOT EXISTS self (id TEXT NOT NULL) STRICT;
+INSERT INTO self SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM self);`;
+
 export interface AcceptedName {
   readonly dataDir: string;
   readonly job: string;
@@ -60,6 +67,8 @@ export function openAcceptedFile(name: AcceptedName, made: string, expiry: Expir
       // no order that the file knows, so a larger log lets more of them share a page before it is written where it belongs.
       db.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 10000");
       db.exec("BEGIN EXCLUSIVE");
+      db.exec(RUNS);
+      db.exec(ID);
       if (readMade(db) !== `${VERSION} ${made}`) {
         db.exec(SCHEMA);
         db.prepare("INSERT INTO made VALUES (?, 0)").run(`${VERSION} ${made}`);
@@ -111,7 +120,8 @@ export function asOurs(name: AcceptedName, error: unknown): unknown {
   const cause = { cause: error };
   if (sqlite === 5 || sqlite === 6) return new UpdraftError("accepted-held", { job: name.job, file }, cause);
   if (sqlite === 13 || code === "ENOSPC") return new UpdraftError("disk-full", { dir: name.dataDir }, cause);
-  if (sqlite === 1 || sqlite === 11 || sqlite === 26) return new UpdraftError("accepted-broken", { file }, cause);
+  if (sqlite === 1 || sqlite === 11 || sqlite === 19 || sqlite === 26)
+    return new UpdraftError("accepted-broken", { file }, cause);
   if (sqlite === 8 || sqlite === 10 || sqlite === 14 || "syscall" in error)
     return new UpdraftError("data-dir-unwritable", { dir: name.dataDir }, cause);
   return error;

@@ -120,6 +120,19 @@ describe("has", () => {
     expect(accepted.has(update("c", { firstName: "Cleo", email: ANN.email }))).toBe(true);
   });
 
+  test("does not go by what it found of a row that had to wait until an earlier one of its customer was answered", async () => {
+    const accepted = open();
+    const [first, second] = [update("c", ANN), update("c", { ...ANN, email: "new@example.com" })];
+    expect(accepted.has(first)).toBe(false);
+    accepted.sending(first);
+    expect(accepted.has(second)).toBe(false);
+    accepted.settle([outcome(first.row)]);
+    accepted.sending(second);
+    expect(accepted.has(update("c", ANN))).toBe(false);
+    accepted.settle([outcome(second.row)]);
+    expect(accepted.has(update("c", { ...ANN, email: "new@example.com" }))).toBe(true);
+  });
+
   test("says no to what was accepted too long ago, be it a part, and by a clock that was wrong", async () => {
     const accepted = open({ recheckAfter: 30 * DAY });
     await send(accepted, update("c", ANN));
@@ -257,6 +270,21 @@ describe("sync", () => {
     // Answered, but not noted before the end: one call more, no change missed.
     accepted.close();
     expect(open().has(update("c", { firstName: "Bea" }))).toBe(false);
+  });
+});
+
+describe("enter", () => {
+  test("knows of runs that were begun and not ended, whoever died, and under another key, too", () => {
+    const first = open();
+    expect([first.enter("a"), first.enter("b")]).toEqual([[], ["a"]]);
+    first.leave("a");
+    first.close();
+    const second = open({ key: Buffer.alloc(32, 9) });
+    expect(second.enter("b")).toEqual([]);
+    expect(second.enter("c")).toEqual(["b"]);
+    second.leave("b");
+    second.leave("c");
+    expect(second.enter("d")).toEqual([]);
   });
 });
 

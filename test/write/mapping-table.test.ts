@@ -60,6 +60,12 @@ describe("makeSampler", () => {
     ]);
   });
 
+  it("finds nothing where an object lacks a name that all objects inherit", () => {
+    const sampler = makeSampler(["constructor", "__proto__"]);
+    sampler.add(objectRow({}));
+    expect([...sampler.shapes().values()]).toEqual([[], []]);
+  });
+
   it("gives up on a column that stays empty after a thousand rows", () => {
     const sampler = makeSampler(["a"]);
     for (let row = 0; row < 1_000; row++) sampler.add(cellsRow([""]));
