@@ -1,5 +1,5 @@
 // The records of a text cut by one dialect in; how much like a table they look, out.
-import type { Cut } from "./cut.ts";
+import type { Cut } from "./sample.ts";
 
 /** A record, where it starts in the text, and on which physical line, from 0. */
 export interface SampleRecord extends Cut {
@@ -63,17 +63,22 @@ export function score(records: readonly SampleRecord[], delimiter: string): numb
   const sound = records.filter(({ fault }) => !fault).length / records.length;
   const first = records.find(({ cells }) => cells.some((cell) => cell !== ""));
   const head = first === undefined || first.cells.length === width ? 1 : 0.7;
-  return Math.max(regularity(records), 0.1) ** 2 * quality(records, delimiter) * sound ** 2 * head * (1 - 0.75 / width);
+  return regularity(records) ** 2 * quality(records, delimiter) * sound ** 2 * head * (1 - 0.75 / width);
 }
 
-/** The share of records that have as many cells as the one before or behind them. */
+/**
+ * The share of records that have as many cells as the one before or behind them, or as most have: the first is right for a file of
+ * two tables, the second for a handful of records of which some are broken.
+ */
 function regularity(records: readonly SampleRecord[]): number {
-  if (records.length < 2) return 1;
-  const regular = records.filter(({ cells }, at) => {
+  const counts = new Map<number, number>();
+  let alike = 0;
+  for (const [at, { cells }] of records.entries()) {
     const { length } = cells;
-    return records[at - 1]?.cells.length === length || records[at + 1]?.cells.length === length;
-  });
-  return regular.length / records.length;
+    counts.set(length, (counts.get(length) ?? 0) + 1);
+    if (records[at - 1]?.cells.length === length || records[at + 1]?.cells.length === length) alike++;
+  }
+  return Math.max(alike, ...counts.values()) / records.length;
 }
 
 /** The mean over the cells that hold something. */

@@ -1,7 +1,8 @@
 // The head of a delimited file and what a person has said of it in; the dialect in which it is written, and how sure that is, out.
-import { cutRecord, cutToWidth, type Quoting } from "./cut.ts";
+
 import { type Dialect, type Eol, RFC_4180, type Told } from "./dialect.ts";
 import { type SampleRecord, score, tableWidth } from "./judge.ts";
+import { cutRecord, cutToWidth, type Quoting } from "./sample.ts";
 import { tableStart } from "./table-start.ts";
 
 export interface Recognised {
@@ -29,14 +30,11 @@ interface Reading {
   readonly score: number;
 }
 
-/** `head` is the file's first text, without a byte order mark and cut anywhere; all of it if `final`. */
+/** `head` is the file's first text, without a byte order mark or a line `sep=;` and cut anywhere; all of it if `final`. */
 export function recognise(head: string, final: boolean, told: Told): Recognised {
   const eol = eolOf(head);
-  const announced = /^"?sep=([^\r\n])"?(?=[\r\n]|$)/i.exec(head)?.[1];
-  const above = told.preambleLines ?? (announced === undefined ? 0 : 1);
-  const known: Told = announced === undefined ? told : { delimiter: announced, ...told };
-  const text = behindLines(final ? head : wholeLines(head, eol), above, eol);
-  const [best, ...others] = readings(text, eol, known);
+  const text = behindLines(final ? head : wholeLines(head, eol), told.preambleLines ?? 0, eol);
+  const [best, ...others] = readings(text, eol, told);
   const dialectOf = (quoting: Quoting, preambleLines: number, headerLines: number): Dialect => ({
     delimiter: quoting.delimiter,
     quote: quoting.quote,
@@ -46,18 +44,17 @@ export function recognise(head: string, final: boolean, told: Told): Recognised 
     preambleLines: told.preambleLines ?? preambleLines,
   });
   if (best === undefined) {
-    return { dialect: dialectOf({ ...RFC_4180, ...known }, above, 1), confidence: 1, eol, rival: null };
+    return { dialect: dialectOf({ ...RFC_4180, ...told }, 0, 1), confidence: 1, eol, rival: null };
   }
   const rival = others.find((other) => !sameCells(best, other));
   const width = tableWidth(best.records);
   const records = best.records.map((record) => mended(record, text, best.quoting, eol, width));
-  const start = tableStart(records, width);
-  const preambleLines = above + (told.preambleLines === undefined ? start.preambleLines : 0);
+  const { preambleLines, headerLines } = tableStart(records, width);
   return {
-    dialect: dialectOf(best.quoting, preambleLines, start.headerLines),
+    dialect: dialectOf(best.quoting, preambleLines, headerLines),
     confidence: confidence(best, rival),
     eol,
-    rival: rival === undefined ? null : dialectOf(rival.quoting, preambleLines, start.headerLines),
+    rival: rival === undefined ? null : dialectOf(rival.quoting, preambleLines, headerLines),
   };
 }
 

@@ -1,9 +1,9 @@
 // Heads of files in; the dialect that is recognised in them.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cutRecord } from "../../src/parse/cut.ts";
 import type { Told } from "../../src/parse/dialect.ts";
 import { type Recognised, recognise } from "../../src/parse/recognise.ts";
+import { cutRecord } from "../../src/parse/sample.ts";
 
 const of = (head: string, told: Told = {}) => recognise(head, true, told);
 
@@ -35,15 +35,6 @@ describe("the delimiter", () => {
     const { dialect, confidence } = of(head);
     expect(dialect.delimiter).toBe(delimiter);
     expect(confidence).toBeGreaterThan(0.5);
-  });
-
-  test("is what a first line sep= says, which is no part of the table", () => {
-    expect(of("sep=;\ncustomerId;name\n1;A,B\n").dialect).toMatchObject({
-      delimiter: ";",
-      preambleLines: 1,
-      headerLines: 1,
-    });
-    expect(of('"sep=|"\r\na|b\r\n1|2\r\n').dialect).toMatchObject({ delimiter: "|", preambleLines: 1, headerLines: 1 });
   });
 
   test("is a comma, and nothing is in doubt, where there is nothing to separate", () => {

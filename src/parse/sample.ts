@@ -29,7 +29,7 @@ export function cutRecord(text: string, start: number, quoting: Quoting, eol: Eo
   for (;;) {
     let end = -1;
     if (quote !== null && text[at] === quote && at !== literal) {
-      const close = closing(text, at, quoting, lineFeed);
+      const close = closing(text, at, lineEnd, quoting, lineFeed);
       if (close.at === -1) fault = true;
       else {
         fault ||= close.stray;
@@ -70,14 +70,16 @@ export function cutToWidth(text: string, quoting: Quoting, eol: Eol, width: numb
   return null;
 }
 
+/** Where text follows a closing quote the cell goes on, but not on the next line: that one is a record of its own. */
 function closing(
   text: string,
   open: number,
+  lineEnd: number,
   { delimiter, quote, escape: escaping }: Quoting,
   lineFeed: string,
 ): { readonly at: number; readonly stray: boolean } {
   let stray = false;
-  for (let at = open + 1; at < text.length; at++) {
+  for (let at = open + 1; at < text.length && !(stray && at > lineEnd); at++) {
     const char = text[at];
     const next = text[at + 1];
     if (char === escaping && escaping !== quote && (next === quote || next === escaping)) at++;
