@@ -9,6 +9,7 @@ import { type TextBlock, textBlocks } from "./lines.ts";
 import { recognise } from "./recognise.ts";
 import type { BadRow, CellsRow, Reader, ReadOptions } from "./row.ts";
 import { makeShape, type Shape } from "./shape.ts";
+import { refuseUnsure } from "./unsure.ts";
 
 /** As many bytes are looked at to recognise how the file is written. */
 const HEAD = 64 * 1024;
@@ -25,6 +26,7 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
   const said = sep?.[1] === undefined ? told : { delimiter: sep[1], ...told };
   const found = recognise(text.slice(sep?.[0].length ?? 0), final, said);
   const { confidence, eol } = found;
+  if (!lenient) refuseUnsure(file, found);
   const dialect = lenient ? found.dialect : withHeader(found.dialect, told);
   const skip = dialect.preambleLines + (sep === null ? 0 : 1);
   const { footnoteLines = 0 } = told;
@@ -34,6 +36,7 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
     first,
     shape: bare,
     headerLines: dialect.headerLines,
+    certain: told.headerLines !== undefined,
     columns: told.columns,
     lenient,
     file,

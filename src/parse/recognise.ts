@@ -1,8 +1,10 @@
 // The head of a delimited file and what a person has said of it in; the dialect in which it is written, and how sure that is, out.
 
+import { cutAnyway } from "./cut.ts";
 import { type Dialect, type Eol, RFC_4180, type Told } from "./dialect.ts";
 import { type SampleRecord, score, tableWidth } from "./judge.ts";
-import { cutRecord, cutToWidth, type Quoting } from "./sample.ts";
+import { cutRecord, type Quoting } from "./sample.ts";
+import { makeShape } from "./shape.ts";
 import { tableStart } from "./table-start.ts";
 
 export interface Recognised {
@@ -32,7 +34,7 @@ interface Reading {
 
 /** `head` is the file's first text, without a byte order mark or a line `sep=;` and cut anywhere; all of it if `final`. */
 export function recognise(head: string, final: boolean, told: Told): Recognised {
-  const eol = eolOf(head);
+  const eol = eolOf(head, told);
   const text = behindLines(final ? head : wholeLines(head, eol), told.preambleLines ?? 0, eol);
   const [best, ...others] = readings(text, eol, told);
   const dialectOf = (quoting: Quoting, preambleLines: number, headerLines: number): Dialect => ({
@@ -114,7 +116,7 @@ function recordsOf(text: string, quoting: Quoting, eol: Eol, comment: string | n
 function mended(record: SampleRecord, text: string, quoting: Quoting, eol: Eol, width: number): SampleRecord {
   if (!record.fault || record.cells.length === width) return record;
   const line = text.slice(record.start).split(eol, 1)[0] ?? "";
-  return { ...record, cells: cutToWidth(line, quoting, eol, width) ?? record.cells };
+  return { ...record, cells: cutAnyway(line, { ...makeShape({ ...RFC_4180, ...quoting }, eol, 0, null), width }) };
 }
 
 /** In hundredths, so that what is said is what is judged. */
@@ -136,16 +138,16 @@ function sameCells(one: Reading, other: Reading): boolean {
   );
 }
 
-/** Counted outside double quotes, unless there is none outside. */
-function eolOf(text: string): Eol {
-  const count = (some: string) => {
-    const pairs = some.split("\r\n").length - 1;
-    return { pairs, feeds: some.split("\n").length - 1 - pairs, returns: some.split("\r").length - 1 - pairs };
-  };
-  const outside = count(text.replace(/"[^"]*"/g, ""));
-  const { pairs, feeds, returns } = outside.pairs + outside.feeds + outside.returns > 0 ? outside : count(text);
-  if (returns > pairs + feeds) return "\r";
-  return pairs > feeds ? "\r\n" : "\n";
+/** The first line end outside quotes. A quote behind a letter, a digit or a space opens none: it may stand in a line above the table. */
+function eolOf(head: string, { quote = '"', escape: escaping = quote }: Told): Eol {
+  for (let at = 0, inside = false; at < head.length; at++) {
+    const char = head[at];
+    if (inside && char === escaping && escaping !== quote) at++;
+    else if (char === quote) inside = !inside && !/[\p{L}\p{N} ]/u.test(head[at - 1] ?? "");
+    else if (!inside && char === "\n") return "\n";
+    else if (!inside && char === "\r") return head[at + 1] === "\n" ? "\r\n" : "\r";
+  }
+  return head.includes("\n") || !head.includes("\r") ? "\n" : "\r";
 }
 
 function wholeLines(text: string, eol: Eol): string {

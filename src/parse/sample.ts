@@ -1,11 +1,11 @@
-// Text and how it is written in; its records cut into cells leniently out, for a dialect that is guessed or a record that is broken.
+// Text and how it may be written in; its next record, cut into cells leniently, with whether it breaks the rules, out.
 import type { Dialect, Eol } from "./dialect.ts";
 
 /** What of a dialect decides where cells end. */
 export type Quoting = Pick<Dialect, "delimiter" | "quote" | "escape">;
 
 export interface Cut {
-  readonly cells: string[];
+  readonly cells: readonly string[];
   /** Which of them stood in quotes. */
   readonly quoted: boolean[];
   /** Where its line end, or the end of the text, stands. */
@@ -15,10 +15,10 @@ export interface Cut {
 }
 
 /**
- * A quote opens where a cell starts and closes where a cell may end; any other is text. With `literal`, the opening quote at
- * that position is text as well. Never fails: one that does not close is text too, and so the record ends with its line.
+ * A quote opens where a cell starts and closes where a cell may end; any other is text, and so is one that does not close: the
+ * record ends with its line.
  */
-export function cutRecord(text: string, start: number, quoting: Quoting, eol: Eol, literal = -1): Cut {
+export function cutRecord(text: string, start: number, quoting: Quoting, eol: Eol): Cut {
   const { delimiter, quote } = quoting;
   const cells: string[] = [];
   const quoted: boolean[] = [];
@@ -28,7 +28,7 @@ export function cutRecord(text: string, start: number, quoting: Quoting, eol: Eo
   let fault = false;
   for (;;) {
     let end = -1;
-    if (quote !== null && text[at] === quote && at !== literal) {
+    if (quote !== null && text[at] === quote) {
       const close = closing(text, at, lineEnd, quoting, lineFeed);
       if (close.at === -1) fault = true;
       else {
@@ -44,30 +44,13 @@ export function cutRecord(text: string, start: number, quoting: Quoting, eol: Eo
       end = next === -1 || next > lineEnd ? contentEnd(text, at, lineEnd, lineFeed) : next;
       const cell = text.slice(at, end);
       // An apostrophe is at home in plain text; a double quote is not.
-      fault ||= quote === '"' && at !== literal && cell.includes(quote);
+      fault ||= quote === '"' && cell.includes(quote);
       cells.push(cell);
       quoted.push(false);
     }
     if (!text.startsWith(delimiter, end) || end >= lineEnd) return { cells, quoted, end: lineEnd, fault };
     at = end + delimiter.length;
   }
-}
-
-/**
- * The cells of a record that breaks the rules by one quote too many, so that as many of them come out as the table has columns: the
- * first opening quote that gives this when it is text is the one. Null where none does.
- */
-export function cutToWidth(text: string, quoting: Quoting, eol: Eol, width: number): string[] | null {
-  const { delimiter, quote } = quoting;
-  const plain = cutRecord(text, 0, quoting, eol);
-  if (plain.cells.length === width && plain.end === text.length) return plain.cells;
-  if (quote === null) return null;
-  for (let at = text.indexOf(quote); at !== -1; at = text.indexOf(quote, at + 1)) {
-    if (at > 0 && !text.startsWith(delimiter, at - delimiter.length)) continue;
-    const cut = cutRecord(text, 0, quoting, eol, at);
-    if (cut.cells.length === width && cut.end === text.length) return cut.cells;
-  }
-  return null;
 }
 
 /** Where text follows a closing quote the cell goes on, but not on the next line: that one is a record of its own. */

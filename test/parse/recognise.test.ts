@@ -8,8 +8,8 @@ import { cutRecord } from "../../src/parse/sample.ts";
 const of = (head: string, told: Told = {}) => recognise(head, true, told);
 
 /** What a reader of that dialect gets from a text. */
-function read(text: string, { dialect, eol }: Recognised): string[][] {
-  const records: string[][] = [];
+function read(text: string, { dialect, eol }: Recognised): (readonly string[])[] {
+  const records: (readonly string[])[] = [];
   for (let start = 0; start < text.length; ) {
     const { cells, end } = cutRecord(text, start, dialect, eol);
     records.push(cells);
