@@ -99,6 +99,10 @@ async function* withoutLast(
     const text = held + block.text;
     suspect ||= block.suspect;
     let keep = text.trimEnd().length;
+    if (keep === 0) {
+      held = text;
+      continue;
+    }
     for (let left = lines; left > 0 && keep > 0; left--) keep = text.lastIndexOf("\n", keep - 1);
     keep = Math.max(0, keep + 1);
     if (keep > 0) yield { kind: "text", text: text.slice(0, keep), suspect };

@@ -69,12 +69,13 @@ function readings(text: string, eol: Eol, told: Told): Reading[] {
   for (const delimiter of delimiters) {
     const quotes = told.quote !== undefined ? [told.quote] : single.includes(delimiter) ? ['"', "'"] : ['"'];
     for (const quote of quotes) {
-      const likely = (delimiter === " " ? SPACE : 1) * (single.length > 0 && quote === '"' ? UNLIKELY : 1);
       for (const escaping of told.escape !== undefined ? [told.escape] : escapes(text, quote)) {
         const quoting = { delimiter, quote, escape: escaping };
         const records = recordsOf(text, quoting, eol, told.comment ?? null);
         if (records.length === 0) return [];
         const faults = records.filter(({ fault }) => fault).length;
+        const left = single.length > 0 && quote === '"' && !records.some((record) => record.quoted.includes(true));
+        const likely = (delimiter === " " ? SPACE : 1) * (left ? UNLIKELY : 1);
         found.push({ quoting, records, faults, score: score(records, delimiter) * likely });
       }
     }
