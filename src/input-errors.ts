@@ -40,6 +40,12 @@ export const INPUT_ERRORS = {
     message: "{file} has no column for {property}: without it no customer can be updated",
     next: "add the column, or correct its name in the header",
   },
+  "dialect-unsure": {
+    exit,
+    message:
+      "{file} can be read in two ways, with {one} or with {other}, and its first rows do not tell which is meant",
+    next: "look at both with updraft rows, then say which it is: {flags} or {others}",
+  },
   "file-changed": {
     exit,
     message: "{file} changed while it was being read: it is no longer the content that was read first",
