@@ -25,6 +25,11 @@ export const INPUT_ERRORS = {
     message: "{file} has no column for {property}: without it no customer can be updated",
     next: "add the column, or correct its name in the header",
   },
+  "encoding-contradicted": {
+    exit,
+    message: "{file} begins with the byte order mark of {mark}, and its encoding was said to be {told}",
+    next: "leave the encoding out, or give the one that the file has",
+  },
   "file-changed": {
     exit,
     message: "{file} changed while it was being read: it is no longer the content that was read first",
@@ -57,7 +62,7 @@ export const INPUT_ERRORS = {
   },
   "file-kind": {
     exit,
-    message: "{file} is {kind}: expected CSV or NDJSON in UTF-8, plain, gzip or zstd",
+    message: "{file} is {kind}: expected CSV or NDJSON, plain, gzip or zstd",
     next: "{remedy}",
   },
   "file-missing": {

@@ -7,6 +7,7 @@ import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
 import { openInput } from "./input.ts";
 import { makeNotifier, type Notifier } from "./notify.ts";
+import { sayEncoding } from "./open/encoding.ts";
 import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
 import { repeatsOf } from "./plan/repeats.ts";
 import { makeCanary } from "./queue/canary.ts";
@@ -155,6 +156,8 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
   const { dataDir, rate, endpointRate, duplicates } = request.settings;
   await using closing = new AsyncDisposableStack();
   const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
+  const read = sayEncoding(source.encoding);
+  if (read !== null) hooks.notice(`${source.name}: ${read}`);
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
   const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });

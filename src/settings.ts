@@ -11,6 +11,7 @@ import {
   WEBHOOK,
 } from "./addresses.ts";
 import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter, parseWhole } from "./amounts.ts";
+import { ENCODINGS, parseEncoding } from "./open/encoding.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
 
 /** What people are told of a setting. */
@@ -239,6 +240,17 @@ const localSettings = z.object({
       secret: false,
       effect:
         "Rows of one customer in one file: in-order sends them one after the other, last-wins sends only the last valid one, reject sends none of them. The rows left out end rejected, each with the other row's number.",
+    }),
+  encoding: text(`${ENCODINGS.slice(0, -1).join(", ")}, ${ENCODINGS.at(-1)} or auto`, (value) =>
+    value === "auto" ? null : parseEncoding(value),
+  )
+    .prefault("auto")
+    .register(docs, {
+      flag: "--encoding <name>",
+      env: "UPDRAFT_ENCODING",
+      envFile: false,
+      secret: false,
+      effect: `The file's encoding: ${ENCODINGS.join(", ")}; auto: it is recognised.`,
     }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")

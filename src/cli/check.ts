@@ -32,7 +32,7 @@ export function checkCommand(shell: Shell): Command {
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
   addJob(command);
-  addSettings(command, ["dataDir", "jobs", "rate", "endpointRate", "duplicates", "logFile", "logLevel"]);
+  addSettings(command, ["dataDir", "jobs", "rate", "endpointRate", "duplicates", "encoding", "logFile", "logLevel"]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { out, json } = flags.parse(command.opts());
     const { job, mapping, given, showChanges } = await choose(command, shell);

@@ -29,6 +29,7 @@ export const SENDING: readonly SettingName[] = [
   "changedOnly",
   "recheckAfter",
   "duplicates",
+  "encoding",
   "notifyWebhook",
   "notifyCommand",
   "logFile",

@@ -37,7 +37,7 @@ async function* blocksBehindHeader(source: Source, shape: Shape): AsyncGenerator
 
 /** Counts the header as row 0. No block is empty. */
 async function* records(source: Source, shape: Shape): AsyncGenerator<(CellsRow | BadRow)[], void, undefined> {
-  const framer = makeFramer(shape, 0);
+  const framer = makeFramer(shape, 0, source.encoding.name);
   for await (const block of textBlocks(source.read())) {
     const rows = undoubled(framer.push(block), shape.delimiter);
     if (rows.length > 0) yield rows;

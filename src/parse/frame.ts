@@ -1,4 +1,5 @@
 // Text in, in blocks of whole lines; CSV records with their cells, and bad records, out.
+import type { EncodingName } from "../open/encoding.ts";
 import { badCount, badEncoding, badHeaderAgain, badLength, badQuoting, isTooLong, linesIn } from "./bad.ts";
 import type { TextBlock } from "./lines.ts";
 import { MAX_ROW } from "./lines.ts";
@@ -24,7 +25,7 @@ export interface Framer {
  * one that was crossed inside quotes has an even number of them, so by itself it ends where it ends.
  * Empty lines are no records. Rows count from `firstRow`.
  */
-export function makeFramer(shape: Shape, firstRow: number): Framer {
+export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingName): Framer {
   // Where two files were joined, the second one's header may have a byte order mark.
   const markedHeader = `\uFEFF${shape.header?.[0]}`;
   let pending = "";
@@ -94,7 +95,7 @@ export function makeFramer(shape: Shape, firstRow: number): Framer {
   }
 
   function badText(raw: string): BadRow | null {
-    return suspect ? badEncoding(row, line, raw) : null;
+    return suspect ? badEncoding(row, line, raw, encoding) : null;
   }
 
   function badShape(raw: string, cells: readonly string[]): BadRow | null {

@@ -25,6 +25,7 @@ export const JOB_SETTINGS = {
   changedOnly: "changedOnly",
   recheckAfter: "recheckAfter",
   duplicates: "duplicates",
+  encoding: "encoding",
 } as const;
 export type JobSettingKey = keyof typeof JOB_SETTINGS;
 
@@ -300,6 +301,7 @@ export const schema = z.strictObject(
     changedOnly: setting("changedOnly"),
     recheckAfter: setting("recheckAfter"),
     duplicates: setting("duplicates"),
+    encoding: setting("encoding"),
     watch: watch.optional().register(docs, {
       takes: "`{inbox, …}`",
       fallback: "none",
