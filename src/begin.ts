@@ -8,6 +8,7 @@ import { condor as contract } from "./endpoint/condor.ts";
 import type { Progress } from "./events.ts";
 import { examineFile, noteExamined, readExamined } from "./health.ts";
 import { type Input, openInput } from "./input.ts";
+import { sayEncoding } from "./open/encoding.ts";
 import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
 import { strictly } from "./plan/damage.ts";
@@ -132,8 +133,11 @@ export async function beginRun(
     opened.source.close(),
   );
   const { source, reader, plan } = input;
+  const read = sayEncoding(source.encoding);
+  if (read !== null) hooks.notice(`${source.name}: ${read}`);
   const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
-  const id = request.retry?.run ?? runId({ ...settings, ...about });
+  const encoding = source.encoding.name;
+  const id = request.retry?.run ?? runId({ ...settings, ...about, encoding });
   const origin = originOf({ ...request, mapping }, source);
   const { path } = origin;
   const purpose = path === null || request.retry ? null : { ...settings, path, job };
@@ -210,10 +214,11 @@ function rowsOf({ lines, format }: Source, counted: number | null): string {
 
 function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
   const { name, format, bytes, sha256 } = source;
+  const encoding = source.encoding.name;
   const { set, ignoreColumns, refuse, job: used } = mapping;
   const path = file === "-" ? null : resolve(file);
   const from = { path, name, format, bytes, sha256 };
   const given = { set, ignoreColumns: [...ignoreColumns], ...(refuse && { refuse: [...refuse] }) };
   const sketch = used === undefined ? {} : { sketch: sketchJob(used) };
-  return { v: 1, ...from, job, mapping: given, ...sketch, limit, baseUrl: settings.baseUrl };
+  return { v: 1, ...from, job, mapping: given, ...sketch, limit, encoding, baseUrl: settings.baseUrl };
 }

@@ -101,7 +101,8 @@ async function cancelHere(
     if (sha256 !== origin.sha256) throw without("is another");
   };
   const mapping = mappingOfRun(run, origin, settings);
-  const input = closing.adopt(await openInput({ file: path, mapping, settings, accept }), ({ source }) =>
+  const read = { ...settings, encoding: origin.encoding };
+  const input = closing.adopt(await openInput({ file: path, mapping, settings: read, accept }), ({ source }) =>
     source.close(),
   );
   const key = loadKey(settings.key, settings.dataDir);

@@ -46,6 +46,11 @@ export const INPUT_ERRORS = {
       "{file} can be read in two ways, with {one} or with {other}, and its first rows do not tell which is meant",
     next: "look at both with updraft rows, then say which it is: {flags} or {others}",
   },
+  "encoding-contradicted": {
+    exit,
+    message: "{file} begins with the byte order mark of {mark}, and its encoding was said to be {told}",
+    next: "leave the encoding out, or give the one that the file has",
+  },
   "file-changed": {
     exit,
     message: "{file} changed while it was being read: it is no longer the content that was read first",
@@ -78,7 +83,7 @@ export const INPUT_ERRORS = {
   },
   "file-kind": {
     exit,
-    message: "{file} is {kind}: expected CSV or NDJSON in UTF-8, plain, gzip or zstd",
+    message: "{file} is {kind}: expected CSV or NDJSON, plain, gzip or zstd",
     next: "{remedy}",
   },
   "file-missing": {

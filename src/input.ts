@@ -1,6 +1,7 @@
 // A path and a mapping in; the file's content, its rows, and the plan of what each of them becomes, out.
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
+import type { EncodingName } from "./open/encoding.ts";
 import { openSource, type Source } from "./open/source.ts";
 import { openReader } from "./parse/reader.ts";
 import type { Reader } from "./parse/row.ts";
@@ -11,7 +12,7 @@ export interface InputRequest {
   /** A path; `-` for standard input. */
   readonly file: string;
   readonly mapping: MappingSettings;
-  readonly settings: { readonly dataDir: string };
+  readonly settings: { readonly dataDir: string; readonly encoding?: EncodingName | null };
   /** Throws where the content is not what was expected: before anything else is found wrong with it. */
   accept?(source: Source): void;
 }
@@ -24,7 +25,7 @@ export interface Input {
 
 /** Opens a file of rows and makes the plan of what each of them becomes. The caller closes `source`. */
 export async function openInput(request: InputRequest): Promise<Input> {
-  const source = await openSource(request.file, { dataDir: request.settings.dataDir });
+  const source = await openSource(request.file, request.settings);
   try {
     request.accept?.(source);
     const reader = await openReader(source);

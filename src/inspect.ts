@@ -92,7 +92,7 @@ function pathOf(origin: Origin | null, given: string | null): string | null {
 
 /** Of any file, whether or not its columns are those of the run. */
 async function fingerprinted(file: string, { settings }: InspectRequest): Promise<Pick<Source, "bytes" | "sha256">> {
-  const source = await openSource(file, settings);
+  const source = await openSource(file, { dataDir: settings.dataDir });
   await source.close();
   return source;
 }
@@ -103,6 +103,10 @@ async function openAgain(
   origin: Origin,
   { settings }: InspectRequest,
 ): Promise<Input & AsyncDisposable> {
-  const input = await openInput({ file, mapping: mappingOfRun(run, origin, settings), settings });
+  const input = await openInput({
+    file,
+    mapping: mappingOfRun(run, origin, settings),
+    settings: { ...settings, encoding: origin.encoding },
+  });
   return { ...input, [Symbol.asyncDispose]: () => input.source.close() };
 }

@@ -9,6 +9,7 @@ import { UpdraftError } from "./errors.ts";
 import { judge, profilerOf, readExamined, rememberHealth } from "./health.ts";
 import { openInput } from "./input.ts";
 import { makeNotifier, type Notifier } from "./notify.ts";
+import { sayEncoding } from "./open/encoding.ts";
 import { strictly } from "./plan/damage.ts";
 import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
 import { repeatsOf } from "./plan/repeats.ts";
@@ -143,6 +144,8 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
   const { source, reader, plan } = closing.adopt(await openInput({ ...request, mapping }), (input) =>
     input.source.close(),
   );
+  const read = sayEncoding(source.encoding);
+  if (read !== null) hooks.notice(`${source.name}: ${read}`);
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
   const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });

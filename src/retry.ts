@@ -73,7 +73,10 @@ export async function openRetry(request: RetryRequest): Promise<Retry> {
   if (file === null || (request.file === null && !existsSync(file)))
     throw new UpdraftError("run-file-missing", { run: held.run, file: file ?? "standard input" });
   const mapping = mappingOfRun(held.run, origin, request.settings);
-  const input = closing.adopt(await openInput({ ...request, mapping, file }), ({ source }) => source.close());
+  const input = closing.adopt(
+    await openInput({ mapping, file, settings: { ...request.settings, encoding: origin.encoding } }),
+    ({ source }) => source.close(),
+  );
   if (input.source.sha256 !== origin.sha256) throw new UpdraftError("run-file-differs", { run: held.run, file });
 
   const from = { ...origin, path: file === "-" ? null : resolve(file), name: input.source.name };

@@ -11,6 +11,7 @@ import {
   WEBHOOK,
 } from "./addresses.ts";
 import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter, parseWhole } from "./amounts.ts";
+import { ENCODINGS, parseEncoding } from "./open/encoding.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
 
 /** What people are told of a setting. */
@@ -277,6 +278,17 @@ const localSettings = z.object({
     effect:
       "Begins the CSV reports with a byte order mark, so that Excel takes them for the UTF-8 that they are. yes or no.",
   }),
+  encoding: text(`${ENCODINGS.slice(0, -1).join(", ")}, ${ENCODINGS.at(-1)} or auto`, (value) =>
+    value === "auto" ? null : parseEncoding(value),
+  )
+    .prefault("auto")
+    .register(docs, {
+      flag: "--encoding <name>",
+      env: "UPDRAFT_ENCODING",
+      envFile: false,
+      secret: false,
+      effect: `The file's encoding: ${ENCODINGS.join(", ")}; auto: it is recognised.`,
+    }),
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

@@ -24,7 +24,7 @@ function makeRun(dataDir: string, run: string, { state, days, written = days }: 
   const ledger = openLedger(dir);
   const input = { path: `/in/${run}.csv`, name: `${run}.csv`, format: "csv", bytes: 1, sha256: "ab" } as const;
   const rest = { job: "default", mapping: { set: {}, ignoreColumns: [] }, limit: null, baseUrl: "http://localhost" };
-  writeOrigin(ledger, { v: 1, ...input, ...rest });
+  writeOrigin(ledger, { v: 1, encoding: "utf-8", ...input, ...rest });
   const end = { end: new Date(now - days * DAY).toISOString() };
   ledger.write([outcome(1)], [], { state, ...(state === "running" ? {} : end) });
   ledger.close();

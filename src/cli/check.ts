@@ -42,6 +42,7 @@ export function checkCommand(shell: Shell): Command {
     "strictText",
     "health",
     "excel",
+    "encoding",
     "logFile",
     "logLevel",
   ]);

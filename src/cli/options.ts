@@ -33,6 +33,7 @@ export const SENDING: readonly SettingName[] = [
   "strictText",
   "health",
   "excel",
+  "encoding",
   "notifyWebhook",
   "notifyCommand",
   "logFile",

@@ -1,6 +1,8 @@
-// Decoded bytes in; their length, hash, line ends and format out, or the reason why they hold no rows.
+// Decompressed bytes in; their length, hash, line ends, encoding and format out, or the reason why they hold no rows.
 import { createHash, type Hash } from "node:crypto";
 import { UpdraftError } from "../errors.ts";
+import { type Encoding, type EncodingName, isWholeUtf8, recogniseEncoding, toldEncoding } from "./encoding.ts";
+import { type Evidence, markOfEncoding, takeEvidence, wideByNuls } from "./evidence.ts";
 import { recogniseFormat, refuseOthers } from "./format.ts";
 import type { Format } from "./source.ts";
 
@@ -9,6 +11,7 @@ export interface Fingerprint {
   readonly sha256: string;
   readonly lines: number;
   readonly format: Format;
+  readonly encoding: Encoding;
   /** Of each chunk, what the hash comes to with it: so a chunk that is not the same is known before anything is made of it. */
   readonly marks: readonly number[];
 }
@@ -22,8 +25,18 @@ export function markOf(hash: Hash): number {
   return hash.copy().digest().readUIntBE(0, 6);
 }
 
-/** Reads everything once. `name` tells the format where the content leaves it open. */
-export async function fingerprint(chunks: AsyncIterable<Buffer>, name: string, file: string): Promise<Fingerprint> {
+/** A report of our own, to be corrected and given back, is UTF-8 whatever the file was that it is on. */
+const REPORT = /^.*\bupdraft_row\b/;
+
+/** Reads everything once. `name` tells the format where the content leaves it open. `told`: the encoding, if a person named it. */
+export async function fingerprint(
+  chunks: AsyncIterable<Buffer>,
+  name: string,
+  file: string,
+  told: EncodingName | null,
+): Promise<Fingerprint> {
+  const evidence = takeEvidence();
+  let decode = (chunk: Buffer) => chunk.toString("latin1");
   const hash = createHash("sha256");
   const marks: number[] = [];
   let bytes = 0;
@@ -35,13 +48,33 @@ export async function fingerprint(chunks: AsyncIterable<Buffer>, name: string, f
       start = Buffer.concat([start, chunk.subarray(0, 8)]);
       refuseOthers(start, file);
     }
-    // In Latin-1 each byte is a character: enough to find a bracket, and a byte order mark can be taken for a blank.
-    if (text.length < HEAD) text = (text + chunk.toString("latin1")).replace(/^\xef\xbb\xbf/, "").trimStart();
+    evidence.push(chunk);
+    if (marks.length === 0) decode = decoderOf(told ?? markOfEncoding(chunk) ?? wideByNuls(chunk)?.name ?? "utf-8");
+    if (text.length < HEAD) text = (text + decode(chunk)).replace(/^\xef\xbb\xbf/, "").trimStart();
     hash.update(chunk);
     marks.push(markOf(hash));
     bytes += chunk.length;
     for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) lines++;
   }
   if (text === "") throw new UpdraftError("file-empty", { file });
-  return { bytes, sha256: hash.digest("hex"), lines, format: recogniseFormat(text, name, file), marks };
+  const encoding = encodingOf(evidence.end(), told, REPORT.test(text), file);
+  return { bytes, sha256: hash.digest("hex"), lines, format: recogniseFormat(text, name, file), encoding, marks };
+}
+
+function encodingOf(evidence: Evidence, told: EncodingName | null, report: boolean, file: string): Encoding {
+  const { mark } = evidence;
+  if (told === null || (report && isWholeUtf8(evidence))) return recogniseEncoding(evidence);
+  if (mark !== null && mark !== told) throw new UpdraftError("encoding-contradicted", { file, mark, told });
+  return toldEncoding(told, evidence);
+}
+
+/** For the head, in which brackets, line ends and blanks are looked for: each byte may be a character, and a byte order mark a blank. */
+function decoderOf(encoding: EncodingName): (chunk: Buffer) => string {
+  if (encoding === "utf-16le") return (chunk) => chunk.toString("utf16le");
+  if (encoding === "utf-16be")
+    return (chunk) =>
+      Buffer.from(chunk.subarray(0, chunk.length & ~1))
+        .swap16()
+        .toString("utf16le");
+  return (chunk) => chunk.toString("latin1");
 }

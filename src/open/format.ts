@@ -3,8 +3,6 @@ import { UpdraftError } from "../errors.ts";
 import type { Format } from "./source.ts";
 
 const OTHERS = [
-  { magic: [0xff, 0xfe], kind: "text in UTF-16", remedy: "save it as UTF-8 (Excel: CSV UTF-8)" },
-  { magic: [0xfe, 0xff], kind: "text in UTF-16", remedy: "save it as UTF-8 (Excel: CSV UTF-8)" },
   {
     magic: [0x50, 0x4b, 0x03, 0x04],
     kind: "a zip archive or an Excel workbook",
@@ -16,7 +14,7 @@ const OTHERS = [
   { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], kind: "compressed with xz", remedy: "unpack it first: xz -dk {file}" },
 ] as const;
 
-/** Throws for what is known and is not text in UTF-8. */
+/** Throws for what is known and is not text. */
 export function refuseOthers(head: Buffer, file: string): void {
   const other = OTHERS.find(({ magic }) => magic.every((byte, at) => head[at] === byte));
   if (other === undefined) return;

@@ -4,9 +4,11 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { UpdraftError } from "../errors.ts";
 import { decompress } from "./decompress.ts";
+import type { Encoding, EncodingName } from "./encoding.ts";
 import { evened, openFile } from "./file.ts";
 import { fingerprint, markOf } from "./fingerprint.ts";
 import { spool } from "./spool.ts";
+import { transcode } from "./transcode.ts";
 
 export type Format = "csv" | "ndjson";
 
@@ -14,12 +16,13 @@ export interface Source {
   /** As people know it: the base name, or `stdin`. */
   readonly name: string;
   readonly format: Format;
-  /** Length and SHA-256 (hex) of the decoded content: after decompression, before any character decoding. */
+  readonly encoding: Encoding;
+  /** Length and SHA-256 (hex) of the content: after decompression, before any character decoding. */
   readonly bytes: number;
   readonly sha256: string;
   /** Line ends counted while fingerprinting: an estimate of rows for progress, never for accounts. */
   readonly lines: number;
-  /** The decoded bytes in chunks of about 64 KiB. Throws `file-changed` when what it reads is not what was fingerprinted. */
+  /** The text as UTF-8 in chunks of about 64 KiB, whatever the encoding. Throws `file-changed` when what it reads is not what was fingerprinted. */
   read(): AsyncIterable<Buffer>;
   /** Removes what openSource made (the sealed spool of standard input). May be called twice. */
   close(): Promise<void>;
@@ -30,6 +33,8 @@ export interface OpenContext {
   readonly stdin?: AsyncIterable<Buffer | string>;
   /** Standard input is kept here, sealed, until `close`. */
   readonly dataDir: string;
+  /** Null, or left out: it is recognised. */
+  readonly encoding?: EncodingName | null;
 }
 
 /** Reads the whole content once. Throws an UpdraftError for what is no file of rows. */
@@ -42,8 +47,10 @@ export async function openSource(path: string, context: OpenContext): Promise<So
   const decoded = () => evened(decompress(input.read(), file));
   try {
     const name = basename(file);
-    const { marks, ...print } = await fingerprint(decoded(), name.replace(/\.(?:gz|zst|zstd)$/i, ""), file);
-    return { name, ...print, read: () => unchanged(decoded(), marks, file), close: input.close };
+    const told = context.encoding ?? null;
+    const { marks, ...print } = await fingerprint(decoded(), name.replace(/\.(?:gz|zst|zstd)$/i, ""), file, told);
+    const read = () => transcode(unchanged(decoded(), marks, file), print.encoding.name);
+    return { name, ...print, read, close: input.close };
   } catch (error) {
     await input.close();
     throw error;

@@ -1,4 +1,5 @@
 // What is wrong with a record, and where, in; the bad row that says so without a word of the record itself out.
+import type { EncodingName } from "../open/encoding.ts";
 import { cutAnyway } from "./cut.ts";
 import { NOT_UTF8 } from "./lines.ts";
 import type { BadCode, BadRow } from "./row.ts";
@@ -58,13 +59,20 @@ export function badLength(row: number, line: number): BadRow {
   return { kind: "bad", row, line, code: "row-too-long", column: null, detail, raw: "", cells: null };
 }
 
-/** A bad row if the text holds NUL or stands for bytes that are not UTF-8; null if it is text. No `shape`: it has no cells. */
-export function badEncoding(row: number, line: number, text: string, shape: Shape | null): BadRow | null {
+/** A bad row if the text holds NUL or stands for bytes that are not valid in the file's encoding; null if it is text. No `shape`: it has no cells. */
+export function badEncoding(
+  row: number,
+  line: number,
+  text: string,
+  encoding: EncodingName,
+  shape: Shape | null,
+): BadRow | null {
   const at = text.search(/[\0\uDFFF]/u);
   if (at === -1) return null;
-  const got = text[at] === "\0" ? "a NUL byte" : "bytes that are not UTF-8";
+  const got = text[at] === "\0" ? "a NUL" : "bytes that are not valid in it";
   const before = text.lastIndexOf("\n", at);
-  const where = before === -1 ? "" : ` on line ${line + linesIn(text.slice(0, at))}`;
+  const byte = bytesOf(text.slice(before + 1, at), encoding) + 1;
+  const where = `at byte ${byte} of line ${line + linesIn(text.slice(0, at))}`;
   const raw = text.replace(new RegExp(NOT_UTF8, "gu"), "\uFFFD");
   return {
     kind: "bad",
@@ -72,12 +80,28 @@ export function badEncoding(row: number, line: number, text: string, shape: Shap
     line,
     code: "encoding",
     column: before === -1 ? columnAt(text, at) : null,
-    detail: `expected text in UTF-8, got ${got}${where}`,
+    detail: `expected text in ${encoding}, got ${got}, ${where}`,
     raw,
     get cells() {
       return shape === null ? null : cutAnyway(raw, shape);
     },
   };
+}
+
+/** How long a text is in the file itself. */
+function bytesOf(text: string, encoding: EncodingName): number {
+  switch (encoding) {
+    case "utf-8":
+      return Buffer.byteLength(text);
+    case "utf-16le":
+    case "utf-16be":
+      return text.length * 2;
+    case "windows-1252":
+    case "iso-8859-1":
+      return text.length;
+    default:
+      return encoding satisfies never;
+  }
 }
 
 /** The parser's message echoes the text, so all that is taken from it is the position at its very end, where it gives one. */

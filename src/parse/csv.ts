@@ -53,7 +53,7 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
       return aboutFile(head, leftOut);
     },
     async *blocks() {
-      const framer = makeFramer(shape, 1 - dialect.headerLines);
+      const framer = makeFramer(shape, 1 - dialect.headerLines, source.encoding.name);
       yield* framed(blocksOf(source, eol, footnoteLines), framer);
       leftOut = framer.leftOut();
     },
@@ -131,7 +131,7 @@ async function firstRecords(
   wanted: number,
 ): Promise<(CellsRow | BadRow)[]> {
   const found: (CellsRow | BadRow)[] = [];
-  for await (const rows of framed(blocksOf(source, eol, footnoteLines), makeFramer(shape, 1))) {
+  for await (const rows of framed(blocksOf(source, eol, footnoteLines), makeFramer(shape, 1, source.encoding.name))) {
     found.push(...rows.slice(0, wanted));
     if (found.length >= wanted) break;
   }

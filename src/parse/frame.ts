@@ -1,4 +1,5 @@
 // Text in, in blocks of whole lines; records with their cells, and bad records, out.
+import type { EncodingName } from "../open/encoding.ts";
 import { badCount, badEncoding, badHeaderAgain, badLength, badQuoting, badTable } from "./bad.ts";
 import type { TextBlock } from "./lines.ts";
 import { MAX_ROW } from "./lines.ts";
@@ -39,7 +40,7 @@ export interface Framer {
  * where quotes are doubled: one that was crossed inside quotes has an even number of them, so by itself it ends where it ends.
  * Blank lines, and lines of nothing but delimiters, are no records. Rows count from `firstRow`; those below 1 are the header's.
  */
-export function makeFramer(shape: Shape, firstRow: number): Framer {
+export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingName): Framer {
   const { delimiter, quote: mark, comment, width, trailing } = shape;
   const lead = delimiter.charCodeAt(0);
   const names = new Set(shape.header.flat().map((name) => name.trim()));
@@ -202,7 +203,7 @@ export function makeFramer(shape: Shape, firstRow: number): Framer {
   }
 
   function badText(raw: string): BadRow | null {
-    return suspect ? badEncoding(row, line, raw, shape) : null;
+    return suspect ? badEncoding(row, line, raw, encoding, shape) : null;
   }
 
   return {

@@ -1,5 +1,6 @@
 // A source of NDJSON in; a reader of its objects out, after every line has been looked at for its keys.
 import { UpdraftError } from "../errors.ts";
+import type { EncodingName } from "../open/encoding.ts";
 import type { Source } from "../open/source.ts";
 import { badEncoding, badJson, badLength } from "./bad.ts";
 import { textBlocks } from "./lines.ts";
@@ -38,7 +39,11 @@ async function* blocks(source: Source): AsyncGenerator<Row[], void, undefined> {
       const end = newline === -1 ? text.length : newline;
       const written = text.slice(start, contentEnd(text, start, end));
       if (written.trim() !== "") {
-        rows.push(isTooLong(text, start, end) ? badLength(row, line) : parseLine(written, row, line, block.suspect));
+        rows.push(
+          isTooLong(text, start, end)
+            ? badLength(row, line)
+            : parseLine(written, row, line, block.suspect ? source.encoding.name : null),
+        );
         row++;
       }
       start = end + 1;
@@ -47,8 +52,8 @@ async function* blocks(source: Source): AsyncGenerator<Row[], void, undefined> {
   }
 }
 
-function parseLine(written: string, row: number, line: number, suspect: boolean): Row {
-  const unreadable = suspect ? badEncoding(row, line, written, null) : null;
+function parseLine(written: string, row: number, line: number, suspect: EncodingName | null): Row {
+  const unreadable = suspect === null ? null : badEncoding(row, line, written, suspect, null);
   if (unreadable !== null) return unreadable;
   let value: unknown;
   try {

@@ -31,7 +31,7 @@ export type BadCode =
   | "row-too-long" // longer than 1 MiB
   | "not-json" // an NDJSON line that is not JSON
   | "not-an-object" // an NDJSON line that is JSON, but no object
-  | "encoding"; // bytes that are not UTF-8
+  | "encoding"; // a NUL, or bytes that are not valid in the file's encoding
 
 /** A record that could not be read. It is one rejected row; the rows after it are read. */
 export interface BadRow {

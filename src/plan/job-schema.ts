@@ -173,6 +173,7 @@ export const schema = z.strictObject(
       theSetting("duplicates"),
       declared("duplicates").effect,
     ),
+    encoding: setting("encoding"),
     strict: field(
       z
         .boolean("true or false")

@@ -23,6 +23,8 @@ const origin = z.object({
     .optional(),
   /** `--limit`; null for all rows. */
   limit: z.number().nullable(),
+  /** What the file was read as; absent in runs that knew UTF-8 alone. */
+  encoding: z.enum(["utf-8", "utf-16le", "utf-16be", "windows-1252", "iso-8859-1"]).default("utf-8"),
   baseUrl: z.string(),
 });
 export type Origin = z.infer<typeof origin>;

@@ -10,16 +10,19 @@ export interface Identity {
   readonly contract: string;
   readonly baseUrl: string;
   readonly login: string;
-  /** SHA-256 of the decoded content: a renamed or re-compressed file is the same. */
+  /** SHA-256 of the decompressed content: a renamed or re-compressed file is the same. */
   readonly content: string;
+  /** What it is read as: in another encoding its texts are others. */
+  readonly encoding: string;
   /** `--limit`: the first rows of a file are another run than all of them. */
   readonly limit: number | null;
 }
 
 /** 16 hex digits. */
 export function runId(identity: Identity): string {
-  const { job, plan, contract, baseUrl, login, content, limit } = identity;
-  const all = JSON.stringify([job, plan, contract, baseUrl, login, content, limit]);
+  const { job, plan, contract, baseUrl, login, content, encoding, limit } = identity;
+  const read = encoding === "utf-8" ? [] : [encoding];
+  const all = JSON.stringify([job, plan, contract, baseUrl, login, content, limit, ...read]);
   return createHash("sha256").update(all).digest("hex").slice(0, 16);
 }
 

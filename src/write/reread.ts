@@ -61,7 +61,7 @@ export async function openReread(dir: string, report: ReportName, format: Format
   };
   if (!existsSync(path)) return { ...nothing, there: false, trouble: null };
   try {
-    const source = await openSource(path, { dataDir: dir });
+    const source = await openSource(path, { dataDir: dir, encoding: "utf-8" });
     const reader = await openReader(source);
     const blocks = reader.blocks();
     let block: Row[] = [];

@@ -135,6 +135,21 @@ describe("check", () => {
     expect(code).toBe(0);
   });
 
+  test("says which encoding a file was read as, and rejects the rows that it does not have", async () => {
+    const path = join(cli.folder, "export.csv");
+    const rows = "customerId,lastName\r\nc1,M\xfcller\r\nc2,Fran\xe7ois\r\nc3,M\x81ller\r\nc4,Gro\xdf\r\n";
+    writeFileSync(path, Buffer.from(rows, "latin1"));
+    const log = join(cli.folder, "check.log");
+    const found = await cli.within(["check", path, "--out", join(cli.folder, "checked"), "--log-file", log]);
+    expect(found.stderr).toContain("export.csv: read as windows-1252, 66 %");
+    expect(found.stdout).toContain("at byte 5 of line 4");
+    const told = await cli.within(["check", path, "--encoding", "latin1", "--json", "--log-file", log]);
+    expect(told.code).toBe(0);
+    const wrong = await cli.within(["check", path, "--encoding", "utf-7"]);
+    expect(wrong.stderr).toContain("expected utf-8, utf-16le, utf-16be, windows-1252, iso-8859-1 or auto");
+    expect(wrong.code).toBe(2);
+  });
+
   test("reads standard input", async () => {
     const { code, stdout } = await cli.run(["check", "-", "--json"], { input: readFileSync(MINIMAL, "utf8") });
     expect(code).toBe(0);

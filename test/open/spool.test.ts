@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function piped(...chunks: (string | Buffer)[]): Promise<Source> {
-  return openSource("-", { stdin: Readable.from(chunks), dataDir: folder });
+  return openSource("-", { stdin: Readable.from(chunks), dataDir: folder, encoding: "utf-8" });
 }
 
 async function contentOf(source: Source): Promise<Buffer> {

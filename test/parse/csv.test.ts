@@ -177,7 +177,7 @@ describe("openReader of CSV: records that are not", () => {
         line: 4,
         code: "encoding",
         column: null,
-        detail: "expected text in UTF-8, got bytes that are not UTF-8 on line 5",
+        detail: "expected text in utf-8, got bytes that are not valid in it, at byte 2 of line 5",
       },
     ]);
     expect(intact(rows).map((row) => row.cells)).toEqual([
@@ -189,7 +189,10 @@ describe("openReader of CSV: records that are not", () => {
   test("a NUL byte costs its own row", async () => {
     const rows = await rowsOf("a,b\n1,x\0y\n2,z\n");
     expect(bad(rows)).toMatchObject([
-      { row: 1, line: 2, code: "encoding", column: 4, detail: "expected text in UTF-8, got a NUL byte" },
+      {
+        ...{ row: 1, line: 2, code: "encoding", column: 4 },
+        detail: "expected text in utf-8, got a NUL, at byte 4 of line 2",
+      },
     ]);
     expect(intact(rows)).toHaveLength(1);
   });

@@ -15,6 +15,7 @@ import { AT, outcome, useFolder } from "../queue/support.ts";
 const folder = useFolder();
 
 const ORIGIN: Origin = {
+  encoding: "utf-8",
   ...{ v: 1, path: "/files/in.csv", name: "in.csv", format: "csv", bytes: 9, sha256: "ab".repeat(32) },
   ...{ job: "default", mapping: { set: {}, ignoreColumns: [] }, limit: null, baseUrl: "https://api.example.com" },
 };

@@ -14,6 +14,7 @@ const identity: Identity = {
   baseUrl: "https://api.example.com",
   login: "operator",
   content: "ab".repeat(32),
+  encoding: "utf-8",
   limit: null,
 };
 
@@ -30,6 +31,7 @@ describe("runId", () => {
     ["base URL", { baseUrl: "https://staging.example.com" }],
     ["login", { login: "operator2" }],
     ["content", { content: "cd".repeat(32) }],
+    ["encoding", { encoding: "windows-1252" }],
     ["limit", { limit: 10 }],
   ])("is another with another %s", (_, part) => {
     expect(runId({ ...identity, ...part })).not.toBe(runId(identity));

@@ -2,12 +2,13 @@ import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { condor } from "../../src/endpoint/condor.ts";
-import type { Format, Source } from "../../src/open/source.ts";
+import type { Format } from "../../src/open/source.ts";
 import type { Told } from "../../src/parse/dialect.ts";
 import { openReader } from "../../src/parse/reader.ts";
 import { makePlan } from "../../src/plan/make-plan.ts";
 import type { Planned } from "../../src/plan/plan.ts";
 import { writeReport } from "../../src/write/report.ts";
+import { sourceOf } from "../support/source.ts";
 import { folder, outcome } from "./support.ts";
 
 /** Reads, plans and reports a file as a run does whose endpoint takes every valid row. */
@@ -16,18 +17,7 @@ async function run(
   format: Format = "csv",
   { excel = false, told = {} }: { excel?: boolean; told?: Told } = {},
 ) {
-  const bytes = Buffer.from(text);
-  const source: Source = {
-    name: `customers.${format}`,
-    format,
-    bytes: bytes.length,
-    sha256: "",
-    lines: 0,
-    async *read() {
-      yield bytes;
-    },
-    async close() {},
-  };
+  const source = sourceOf(text, format);
   const reader = await openReader(source, { told });
   const settings = { set: {}, ignoreColumns: [] };
   const plan = makePlan({

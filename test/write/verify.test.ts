@@ -66,7 +66,19 @@ async function makeRun(
   ledger.begin(AT);
   const baseUrl = "http://127.0.0.1:1";
   const { name, bytes, sha256 } = source;
-  writeOrigin(ledger, { v: 1, path: file, name, format, bytes, sha256, job: "default", mapping, limit: null, baseUrl });
+  writeOrigin(ledger, {
+    v: 1,
+    path: file,
+    name,
+    format,
+    bytes,
+    sha256,
+    encoding: "utf-8",
+    job: "default",
+    mapping,
+    limit: null,
+    baseUrl,
+  });
   const outcomes: Outcome[] = [];
   for await (const block of reader.blocks()) {
     for (const row of block.filter((one) => one.row <= answered)) {
