@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { UpdraftError } from "../errors.ts";
-import { decompress } from "./decompress.ts";
+import { openContent } from "./container.ts";
 import { evened, openFile } from "./file.ts";
 import { fingerprint, markOf } from "./fingerprint.ts";
 import { spool } from "./spool.ts";
@@ -14,6 +14,10 @@ export interface Source {
   /** As people know it: the base name, or `stdin`. */
   readonly name: string;
   readonly format: Format;
+  /** Of a workbook the sheet that is read: the content is CSV made from its cells, of RFC 4180 and in UTF-8. Else null. */
+  readonly sheet: string | null;
+  /** What was chosen of what is in a container, and what is left: a sentence each. */
+  readonly about: readonly string[];
   /** Length and SHA-256 (hex) of the decoded content: after decompression, before any character decoding. */
   readonly bytes: number;
   readonly sha256: string;
@@ -39,11 +43,14 @@ export async function openSource(path: string, context: OpenContext): Promise<So
   const input = piped
     ? await spool(context.stdin ?? process.stdin, join(context.dataDir, "spool"))
     : await openFile(path);
-  const decoded = () => evened(decompress(input.read(), file));
   try {
     const name = basename(file);
-    const { marks, ...print } = await fingerprint(decoded(), name.replace(/\.(?:gz|zst|zstd)$/i, ""), file);
-    return { name, ...print, read: () => unchanged(decoded(), marks, file), close: input.close };
+    const { sheet, about, ...content } = await openContent(input, file, name);
+    const decoded = () => evened(content.read());
+    const { marks, ...print } = await fingerprint(decoded(), content.name, file);
+    const format = sheet === null ? print.format : "csv";
+    const read = () => unchanged(decoded(), marks, file);
+    return { name, ...print, format, sheet, about, read, close: input.close };
   } catch (error) {
     await input.close();
     throw error;

@@ -6,5 +6,7 @@ export function sourceOf(content: string | Buffer, format: Format = "csv", chunk
   async function* read(): AsyncGenerator<Buffer> {
     for (let at = 0; at < bytes.length; at += chunk) yield bytes.subarray(at, at + chunk);
   }
-  return { name: `rows.${format}`, format, bytes: bytes.length, sha256: "", lines: 0, read, close: async () => {} };
+  const container = { sheet: null, about: [] };
+  const print = { bytes: bytes.length, sha256: "", lines: 0 };
+  return { name: `rows.${format}`, format, ...container, ...print, read, close: async () => {} };
 }

@@ -14,6 +14,8 @@ async function run(text: string, format: Format = "csv") {
   const source: Source = {
     name: `customers.${format}`,
     format,
+    sheet: null,
+    about: [],
     bytes: bytes.length,
     sha256: "",
     lines: 0,
