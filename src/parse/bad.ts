@@ -13,17 +13,18 @@ export type QuotingCode = keyof typeof QUOTING;
 
 /** `at` counts UTF-16 units from the start of `raw`. */
 export function badQuoting(row: number, line: number, raw: string, code: QuotingCode, at: number): BadRow {
-  return { kind: "bad", row, line, code, column: columnAt(raw, at), detail: QUOTING[code], raw };
+  return { kind: "bad", row, line, code, column: columnAt(raw, at), detail: QUOTING[code], raw, cells: null };
 }
 
-export function badCount(row: number, line: number, raw: string, expected: number, got: number): BadRow {
+export function badCount(row: number, line: number, raw: string, expected: number, cells: readonly string[]): BadRow {
+  const got = cells.length;
   const detail = `expected ${expected} ${expected === 1 ? "cell" : "cells"}, got ${got}`;
-  return { kind: "bad", row, line, code: "column-count", column: null, detail, raw };
+  return { kind: "bad", row, line, code: "column-count", column: null, detail, raw, cells };
 }
 
 export function badHeaderAgain(row: number, line: number, raw: string): BadRow {
   const detail = "the header once more: expected one header, at the start of the file";
-  return { kind: "bad", row, line, code: "header-again", column: null, detail, raw };
+  return { kind: "bad", row, line, code: "header-again", column: null, detail, raw, cells: null };
 }
 
 export function badLength(row: number, line: number): BadRow {
@@ -35,6 +36,7 @@ export function badLength(row: number, line: number): BadRow {
     column: null,
     detail: "expected at most 1 MiB, got more",
     raw: "",
+    cells: null,
   };
 }
 
@@ -53,6 +55,7 @@ export function badEncoding(row: number, line: number, raw: string): BadRow | nu
     column: before === -1 ? columnAt(raw, at) : null,
     detail: `expected text in UTF-8, got ${got}${where}`,
     raw: raw.replace(new RegExp(NOT_UTF8, "gu"), "\uFFFD"),
+    cells: null,
   };
 }
 
@@ -62,7 +65,16 @@ export function badJson(row: number, line: number, raw: string, error: unknown):
   const position = / at position (\d+) \(line 1 column \d+\)$/.exec(message)?.[1];
   const at = position !== undefined ? Number(position) : /^Unexpected end/.test(message) ? raw.length : null;
   const column = at === null ? null : columnAt(raw, at);
-  return { kind: "bad", row, line, code: "not-json", column, detail: "expected one JSON object on the line", raw };
+  return {
+    kind: "bad",
+    row,
+    line,
+    code: "not-json",
+    column,
+    detail: "expected one JSON object on the line",
+    raw,
+    cells: null,
+  };
 }
 
 /** Whether text[start, end) takes more than MAX_ROW bytes as UTF-8, where a character takes at most three a unit. */

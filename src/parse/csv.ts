@@ -3,27 +3,30 @@ import { parse } from "csv-parse/sync";
 import { UpdraftError } from "../errors.ts";
 import type { Source } from "../open/source.ts";
 import { type Framed, makeFramer } from "./frame.ts";
-import { headerNames, refuseRepeated } from "./header.ts";
+import { headerNames, refuseRepeated, uniqueNames } from "./header.ts";
 import { textBlocks } from "./lines.ts";
 import type { Shape } from "./quoted.ts";
-import type { BadRow, CellsRow, Reader, Row } from "./row.ts";
+import { recognise } from "./recognise.ts";
+import type { BadRow, CellsRow, Reader, ReadOptions, Row } from "./row.ts";
 
-/** The first of these that the header's line holds separates its cells. */
-const DELIMITERS = [",", ";", "\t"];
+/** As many characters are looked at to recognise how the file is written. */
+const HEAD = 64 * 1024;
 
-export async function openCsv(source: Source): Promise<Reader> {
-  const delimiter = await findDelimiter(source);
+export async function openCsv(source: Source, { told = {}, lenient = false }: ReadOptions): Promise<Reader> {
+  const { text, final } = await headOf(source);
+  const { dialect, confidence } = recognise(text, final, told);
+  const { delimiter } = dialect;
   const [first, second] = await firstRecords(source, delimiter);
   if (first === undefined) throw new UpdraftError("file-no-records", { file: source.name });
   if (first.kind === "bad") {
     const { line, detail } = first;
     throw new UpdraftError("header-unreadable", { file: source.name, line, detail });
   }
-  const columns = headerNames(first.cells, source.name);
-  if (second === undefined) throw new UpdraftError("file-no-records", { file: source.name });
-  refuseRepeated(first, second, source.name);
+  const columns = lenient ? uniqueNames(first.cells) : headerNames(first.cells, source.name);
+  if (second === undefined && !lenient) throw new UpdraftError("file-no-records", { file: source.name });
+  if (second !== undefined && !lenient) refuseRepeated(first, second, source.name);
   const shape: Shape = { delimiter, header: first.cells };
-  return { columns, blocks: () => blocksBehindHeader(source, shape) };
+  return { columns, dialect, confidence, about: [], blocks: () => blocksBehindHeader(source, shape) };
 }
 
 async function* blocksBehindHeader(source: Source, shape: Shape): AsyncGenerator<Row[], void, undefined> {
@@ -62,13 +65,14 @@ function undoubled({ rows, doubled }: Framed, delimiter: string): (CellsRow | Ba
   return rows;
 }
 
-async function findDelimiter(source: Source): Promise<string> {
+async function headOf(source: Source): Promise<{ text: string; final: boolean }> {
+  let text = "";
   for await (const block of textBlocks(source.read())) {
-    if (block.kind === "long") break;
-    const line = block.text.split("\n").find((one) => one.trim() !== "");
-    if (line !== undefined) return DELIMITERS.find((delimiter) => line.includes(delimiter)) ?? ",";
+    if (block.kind === "long") continue;
+    text += block.text;
+    if (text.length >= HEAD) return { text, final: false };
   }
-  return ",";
+  return { text, final: true };
 }
 
 async function firstRecords(source: Source, delimiter: string): Promise<(CellsRow | BadRow)[]> {

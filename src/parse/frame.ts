@@ -100,7 +100,7 @@ export function makeFramer(shape: Shape, firstRow: number): Framer {
   function badShape(raw: string, cells: readonly string[]): BadRow | null {
     const { header } = shape;
     if (header === null) return null;
-    if (cells.length !== header.length) return badCount(row, line, raw, header.length, cells.length);
+    if (cells.length !== header.length) return badCount(row, line, raw, header.length, cells);
     if (cells[0] !== header[0] && cells[0] !== markedHeader) return null;
     return cells.every((cell, at) => at === 0 || cell === header[at]) ? badHeaderAgain(row, line, raw) : null;
   }

@@ -23,6 +23,18 @@ export function headerNames(cells: readonly string[], file: string): readonly st
   return names;
 }
 
+/** Names for columns that may lack one or share it: `column 4`, `name (2)`. For a person to look at, never to map. */
+export function uniqueNames(cells: readonly string[]): readonly string[] {
+  const taken = new Set<string>();
+  return cells.map((cell, at) => {
+    const name = cell.trim() || `column ${at + 1}`;
+    let unique = name;
+    for (let count = 2; taken.has(unique); count++) unique = `${name} (${count})`;
+    taken.add(unique);
+    return unique;
+  });
+}
+
 /** A header right behind the header refuses the file; one that comes later is a bad row, because by then rows may have been sent. */
 export function refuseRepeated(header: CellsRow, next: CellsRow | BadRow, file: string): void {
   if (next.kind === "bad" || next.cells.length !== header.cells.length) return;

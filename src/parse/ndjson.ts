@@ -20,7 +20,7 @@ export async function openNdjson(source: Source): Promise<Reader> {
     }
   }
   if (rows === 0) throw new UpdraftError("file-no-records", { file: source.name });
-  return { columns: [...keys], blocks: () => blocks(source) };
+  return { columns: [...keys], dialect: null, confidence: 1, about: [], blocks: () => blocks(source) };
 }
 
 async function* blocks(source: Source): AsyncGenerator<Row[], void, undefined> {
@@ -58,7 +58,7 @@ function parseLine(written: string, row: number, line: number, suspect: boolean)
   }
   if (!isObject(value)) {
     const detail = `expected an object, got ${Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`}`;
-    return { kind: "bad", row, line, code: "not-an-object", column: null, detail, raw: written };
+    return { kind: "bad", row, line, code: "not-an-object", column: null, detail, raw: written, cells: null };
   }
   return { kind: "object", row, line, object: value, text: written.trim() };
 }

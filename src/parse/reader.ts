@@ -2,13 +2,13 @@
 import type { Source } from "../open/source.ts";
 import { openCsv } from "./csv.ts";
 import { openNdjson } from "./ndjson.ts";
-import type { Reader } from "./row.ts";
+import type { Reader, ReadOptions } from "./row.ts";
 
 /** Throws an UpdraftError for a file that cannot be read at all; a row that cannot is a BadRow in its place. */
-export function openReader(source: Source): Promise<Reader> {
+export function openReader(source: Source, options: ReadOptions = {}): Promise<Reader> {
   switch (source.format) {
     case "csv":
-      return openCsv(source);
+      return openCsv(source, options);
     case "ndjson":
       return openNdjson(source);
     default:

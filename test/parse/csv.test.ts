@@ -75,6 +75,7 @@ describe("openReader of CSV: records that are not", () => {
         column: null,
         detail: "expected 3 cells, got 2",
         raw: "1,2",
+        cells: ["1", "2"],
       },
       { kind: "cells", row: 2, line: 3, cells: ["1", "2", "3"] },
       {
@@ -85,6 +86,7 @@ describe("openReader of CSV: records that are not", () => {
         column: null,
         detail: "expected 3 cells, got 4",
         raw: "1,2,3,4",
+        cells: ["1", "2", "3", "4"],
       },
     ]);
   });

@@ -308,9 +308,9 @@ describe("changes", () => {
       [null, "addressLine1", "1 Main St  4", "1 Main St 4", "spaces"],
     ]);
     expect(told({ ...RECORD, State: "NJ", ZIP: "x", Phone: "" })).toEqual([]);
-    expect(plan.changes({ kind: "bad", row: 1, line: 2, code: "encoding", column: null, detail: "", raw: "" })).toEqual(
-      [],
-    );
+    expect(
+      plan.changes({ kind: "bad", row: 1, line: 2, code: "encoding", column: null, detail: "", raw: "", cells: null }),
+    ).toEqual([]);
   });
 });
 

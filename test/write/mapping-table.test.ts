@@ -51,7 +51,7 @@ describe("makeSampler", () => {
 
   it("looks at objects, not into them, and passes over what could not be read", () => {
     const sampler = makeSampler(["a", "b"]);
-    sampler.add({ kind: "bad", row: 1, line: 1, code: "not-json", column: null, detail: "", raw: "" });
+    sampler.add({ kind: "bad", row: 1, line: 1, code: "not-json", column: null, detail: "", raw: "", cells: null });
     sampler.add(objectRow({ a: { city: "Erie" }, b: 7030 }));
     sampler.add(objectRow({ b: true }));
     expect([...sampler.shapes()]).toEqual([

@@ -29,6 +29,7 @@ export function bad(row: number, raw: string): Row {
     column: null,
     detail: "expected 2 cells, got 3",
     raw,
+    cells: null,
   };
 }
 
@@ -49,6 +50,9 @@ export function outcome(row: number, given: Partial<Outcome> = {}): Outcome {
 export function readerOf(columns: readonly string[], rows: readonly Row[], size = 2): Reader {
   return {
     columns,
+    dialect: null,
+    confidence: 1,
+    about: [],
     async *blocks() {
       for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
     },
