@@ -5,10 +5,25 @@ const exit = 2;
 
 /** A part of the table in errors.ts. Alphabetical. */
 export const INPUT_ERRORS = {
+  "columns-count": {
+    exit,
+    message: "{file} has {got} columns, and {named} are named: expected a name for each",
+    next: "name them in the order in which the file has them: --columns customerId,email,…",
+  },
   "columns-identification": {
     exit,
     message: "{file}: identification documents cannot be changed through this endpoint: {columns}",
     next: "remove them from the file, or let them pass without being sent:{ignore}",
+  },
+  "columns-missing": {
+    exit,
+    message: "{file} is read without a header: its columns have no names",
+    next: "name them in the order in which the file has them: --columns customerId,email,…",
+  },
+  "columns-or-header": {
+    exit,
+    message: "--columns names the columns, but not whether the file has a header of its own",
+    next: "add --no-header if its first line is a record; a header is left out with headerLines in the file of --dialect",
   },
   "columns-same-property": {
     exit,
@@ -100,7 +115,7 @@ export const INPUT_ERRORS = {
   "header-looks-like-data": {
     exit,
     message: "{file} has no header: column {column} of its first record looks like data, not like a name",
-    next: "put a first line before it that names the columns",
+    next: "put a first line before it that names the columns, or name them: --no-header --columns customerId,email,…",
   },
   "header-repeated": {
     exit,

@@ -1,10 +1,10 @@
 // A source of NDJSON in; a reader of its objects out, after every line has been looked at for its keys.
 import { UpdraftError } from "../errors.ts";
 import type { Source } from "../open/source.ts";
-import { badEncoding, badJson, badLength, isTooLong } from "./bad.ts";
+import { badEncoding, badJson, badLength } from "./bad.ts";
 import { textBlocks } from "./lines.ts";
-import { contentEnd } from "./quoted.ts";
 import type { Reader, Row } from "./row.ts";
+import { contentEnd, isTooLong } from "./scan.ts";
 
 /** More different keys than this are values in the place of names; they would also fill memory. */
 const MAX_KEYS = 1_000;
@@ -48,7 +48,7 @@ async function* blocks(source: Source): AsyncGenerator<Row[], void, undefined> {
 }
 
 function parseLine(written: string, row: number, line: number, suspect: boolean): Row {
-  const unreadable = suspect ? badEncoding(row, line, written) : null;
+  const unreadable = suspect ? badEncoding(row, line, written, null) : null;
   if (unreadable !== null) return unreadable;
   let value: unknown;
   try {

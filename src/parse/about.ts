@@ -1,0 +1,45 @@
+// What stood at the head of a file, and what was left out while it was read, in; the sentences that tell a person so out.
+import type { Dialect } from "./dialect.ts";
+import type { LeftOut, Lines } from "./frame.ts";
+
+export interface HeadFacts {
+  /** The delimiter that a first line `sep=;` named. */
+  readonly sep: string | null;
+  readonly dialect: Dialect;
+  readonly trailing: boolean;
+  readonly footnoteLines: number;
+}
+
+/** `leftOut` is null until the file was read to its end. No word of a record is in any sentence. */
+export function aboutFile({ sep, dialect, trailing, footnoteLines }: HeadFacts, leftOut: LeftOut | null): string[] {
+  const said: string[] = [];
+  const above = sep === null ? 0 : 1;
+  const { preambleLines } = dialect;
+  if (sep !== null) said.push("line 1 names the delimiter (sep=) and is no record");
+  if (preambleLines > 0) said.push(`${span(above + 1, above + preambleLines)} above the table left out`);
+  if (trailing) said.push("every line ends with a delimiter: the column without a name behind it is left out");
+  if (footnoteLines > 0) said.push(`${plural(footnoteLines, "line")} at the end left out`);
+  if (leftOut === null) return said;
+  const { blank, comments, footnote, other } = leftOut;
+  if (blank.count > 0) said.push(`${counted(blank, "blank line")} left out`);
+  if (comments.count > 0) said.push(`${counted(comments, "comment line")} left out`);
+  if (footnote !== null) said.push(`${span(footnote.first, footnote.last)} behind the table left out: a footnote`);
+  if (other !== null) {
+    said.push(
+      `another table begins on line ${other.line}: it is not read, and its ${plural(other.rows, "record")} rejected`,
+    );
+  }
+  return said;
+}
+
+function counted(lines: Lines, what: string): string {
+  return `${plural(lines.count, what)} (${lines.count === 1 ? "" : "the first is "}line ${lines.first})`;
+}
+
+function span(first: number, last: number): string {
+  return first === last ? `line ${first}` : `lines ${first} to ${last}`;
+}
+
+function plural(count: number, what: string): string {
+  return `${count.toLocaleString("en-US")} ${what}${count === 1 ? "" : "s"}`;
+}
