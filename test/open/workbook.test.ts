@@ -178,6 +178,22 @@ describe("openSource of a workbook: rows", () => {
     await piped.close();
   });
 
+  test("is read as what it is, not as what it may look like", async () => {
+    const cells = [
+      ["id;x|y", "#a'"],
+      ["1;2|3", "'"],
+      ["#4;5|6", "7"],
+    ];
+    const reader = await openReader(await opened(workbookOf({ sheets: { Sheet1: inlineRows(cells) } })), {
+      told: { delimiter: ";", quote: "'", comment: "#" },
+    });
+    const read: unknown[] = [];
+    for await (const block of reader.blocks()) for (const row of block) read.push("cells" in row ? row.cells : row);
+    expect(reader.columns).toEqual(["id;x|y", "#a'"]);
+    expect(read).toEqual(cells.slice(1));
+    expect(reader.about).toEqual(['read from the workbook: sheet "Sheet1"']);
+  });
+
   test("is CSV whatever its cells look like", async () => {
     const source = await opened(workbookOf({ sheets: { Sheet1: inlineRows([["{id}"], ["{1}"]]) } }));
     expect(source.format).toBe("csv");
