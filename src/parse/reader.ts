@@ -29,7 +29,12 @@ function openAs(source: Source, options: ReadOptions): Promise<Reader> {
 }
 
 /** How the CSV of a sheet is written is no matter of opinion; where its table begins is. */
-const SHEET = (({ delimiter, quote, escape, comment }) => ({ delimiter, quote, escape, comment }))(RFC_4180);
+const SHEET = {
+  delimiter: RFC_4180.delimiter,
+  quote: RFC_4180.quote,
+  escape: RFC_4180.escape,
+  comment: RFC_4180.comment,
+};
 
 /** Reads the file to its end. Bad rows count. */
 export async function countRows(reader: Reader): Promise<number> {
