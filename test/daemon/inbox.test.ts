@@ -3,13 +3,16 @@ import {
   existsSync,
   mkdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import { until } from "../pipeline/support.ts";
@@ -315,5 +318,73 @@ describe("watchInbox", () => {
     await watcher.stop();
     expect(watcher.runs).toEqual(["rows of a.csv"]);
     expect(place.list("archive")).toEqual(["b.csv"]);
+  });
+
+  it("loses no file where a network file system moves it and says that it was not there", async () => {
+    const { rename } = fs;
+    const moved: string[] = [];
+    fs.rename = async (from, to) => {
+      await rename(from, to);
+      if (!/working.*a\.csv$/.test(String(to)) || moved.push(String(to)) > 1) return;
+      throw Object.assign(new Error("its answer was lost"), { code: "ENOENT", syscall: "rename" });
+    };
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      fs.rename = rename;
+      syncBuiltinESMExports();
+    });
+    const watcher = place.start();
+    place.drop("a.csv");
+    await watcher.until(isOver("a.csv"));
+    expect(moved).toHaveLength(1);
+    expect(place.read("archive", "a.csv")).toBe("rows of a.csv");
+  });
+
+  it("goes on with a file in `working` though its inbox was made anew", async () => {
+    const first = place.start({
+      async run(_path, began) {
+        began({ run: "ra", dir: "" });
+        return place.given("ra", "interrupted");
+      },
+    });
+    place.drop("a.csv");
+    await first.until(({ kind }) => kind === "left");
+    await first.stop();
+    // A folder that is made while the old one is there has another inode.
+    renameSync(join(place.root, "inbox"), join(place.root, "old"));
+    mkdirSync(join(place.root, "inbox"));
+    await place.start().until(isOver("a.csv"));
+    expect(place.list("archive")).toEqual(["a.csv"]);
+  });
+
+  it("goes on when somebody tidies up its folders, even while a file is run", async () => {
+    const quick = {
+      ...systemClock,
+      sleep: (ms: number, signal?: AbortSignal) => (ms < 15_000 ? systemClock.sleep(ms, signal) : Promise.resolve()),
+    };
+    const empty = () => {
+      for (const name of ["outbox", "archive", "refused"]) rmSync(join(place.root, name), { recursive: true });
+    };
+    let tidied = false;
+    const watcher = place.start({
+      clock: quick,
+      async run(path, began) {
+        const run = path.endsWith("a.csv") ? "ra" : "rb";
+        began({ run, dir: "" });
+        if (run === "rb" && !tidied) empty();
+        tidied ||= run === "rb";
+        return place.given(run);
+      },
+    });
+    place.drop("a.csv");
+    await watcher.until(isOver("a.csv"));
+    empty();
+    rmSync(join(place.root, "working"), { recursive: true });
+    place.drop("b.csv");
+    await watcher.until(isOver("b.csv"));
+    expect(watcher.told.filter(({ kind }) => kind === "waiting")).toEqual([
+      { kind: "waiting", file: "b.csv", message: expect.stringMatching(/ENOENT from mkdir at .*outbox/), ms: 15_000 },
+    ]);
+    expect([place.list("archive"), place.list("outbox"), place.list("working")]).toEqual([["b.csv"], ["b.csv"], []]);
   });
 });
