@@ -106,7 +106,7 @@ async function cancelHere(
   );
   const key = loadKey(settings.key, settings.dataDir);
   hooks.notice(`nobody goes on with run ${run}: it is taken over and ended here`);
-  const notifier = makeNotifier(settings, clock, hooks.log);
+  const notifier = makeNotifier(settings, clock, hooks.log, AbortSignal.any([]));
   const { job, baseUrl } = origin;
   notifier.begin({ run, job, file: input.source.name, baseUrl }, { read: 0, counts: ledger.counts() });
   return await notifier.ended(await endCancelled({ redis, key, opened, input, origin, start }, hooks));

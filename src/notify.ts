@@ -12,6 +12,8 @@ import { type Summary, writeSummary } from "./write/summary.ts";
 
 /** A run that has ended waits so long for its notices, and no longer. */
 const END_MS = 10_000;
+/** And so long where its process is to end: who sent SIGTERM may send SIGKILL 30 s later, and requests in flight come first. */
+const STOP_MS = 3_000;
 /** Its last one goes out beside those before it, if they take longer than this. */
 const ORDER_MS = 2_000;
 
@@ -44,11 +46,15 @@ interface Channel {
   deliver(body: string, stop: AbortSignal): Promise<string | null>;
 }
 
-/** Nothing that happens to a notice is thrown: a run is not worse off because nobody hears of it. */
+/**
+ * Nothing that happens to a notice is thrown: a run is not worse off because nobody hears of it.
+ * @param stop aborted when the process of the run is to end
+ */
 export function makeNotifier(
   settings: Pick<LocalSettings, "notifyWebhook" | "notifyCommand" | "notifySecret">,
   clock: Clock,
   log: Logger,
+  stop: AbortSignal,
 ): Notifier {
   const over = new AbortController();
   const lines = channelsOf(settings, clock).map((channel) => makeLine(channel, log, clock, over.signal));
@@ -67,8 +73,13 @@ export function makeNotifier(
 
   async function tellEnd(body: string): Promise<void> {
     const enough = new AbortController();
-    const late = clock.sleep(END_MS, enough.signal).then(() => over.abort());
+    const giveUp = (ms: number) => clock.sleep(ms, enough.signal).then(() => over.abort());
+    const hurry = () => void giveUp(STOP_MS);
+    if (stop.aborted) hurry();
+    else stop.addEventListener("abort", hurry, { once: true });
+    const late = giveUp(END_MS);
     await Promise.all(lines.map((line) => line.end(body)));
+    stop.removeEventListener("abort", hurry);
     enough.abort();
     await late;
   }

@@ -32,7 +32,7 @@ const PROGRESS_MS = 250;
 
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
-  const notifier = makeNotifier(request.settings, clock, hooks.log);
+  const notifier = makeNotifier(request.settings, clock, hooks.log, stop);
   try {
     return await carryFile(request, hooks, stop, notifier);
   } catch (error) {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../src/clock.ts";
 import { UpdraftError } from "../src/errors.ts";
 import { makeNotifier } from "../src/notify.ts";
@@ -22,10 +22,15 @@ const fast = { ...systemClock, sleep: (ms: number, stop?: AbortSignal) => system
 const SUBJECT = { run: "1f0c", job: "nightly-sync", file: "customers.csv", baseUrl: "https://api.example.com/v1" };
 const FIGURES = { read: 7, counts: { updated: 5, unchanged: 0, rejected: 1, failed: 0, unknown: 0, unsent: 0 } };
 
-function notifier(notifyWebhook: string | null, notifyCommand: readonly string[] | null = null, clock = systemClock) {
+function notifier(
+  notifyWebhook: string | null,
+  notifyCommand: readonly string[] | null = null,
+  clock = systemClock,
+  stop = new AbortController().signal,
+) {
   const lines: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
-  const made = makeNotifier({ notifyWebhook, notifyCommand, notifySecret: null }, clock, log);
+  const made = makeNotifier({ notifyWebhook, notifyCommand, notifySecret: null }, clock, log, stop);
   return { ...made, lines };
 }
 
@@ -137,6 +142,23 @@ describe("a notice that is not taken", () => {
     expect(performance.now() - from).toBeLessThan(4_000);
     expect(warnings.at(-1)).toMatch(/did not take 3 notices \(/);
     expect(requests.map(({ body }) => JSON.parse(body).event)).toEqual(["waiting", "ended"]);
+  });
+
+  test("gives up a webhook that hangs three seconds after its process is told to end", async () => {
+    const { url, requests } = await hook([null]);
+    const sleep = (ms: number, over?: AbortSignal) => (ms === 3_000 ? Promise.resolve() : systemClock.sleep(ms, over));
+    for (const when of ["while it waits", "before"]) {
+      const stop = new AbortController();
+      const patience = AbortSignal.timeout(4_000);
+      const { begin, ended: end } = notifier(url, null, { ...systemClock, sleep }, stop.signal);
+      begin(SUBJECT, FIGURES);
+      if (when === "before") stop.abort();
+      const ending = end(await ended());
+      if (when !== "before") await vi.waitUntil(() => requests.length > 0);
+      stop.abort();
+      expect((await ending).warnings.at(-1)).toMatch(/did not take 1 notice/);
+      expect(patience.aborted).toBe(false);
+    }
   });
 
   test("leaves the run as it was where even the summary cannot be written again", async () => {
