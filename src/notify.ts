@@ -5,9 +5,19 @@ import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
 import { UpdraftError } from "./errors.ts";
 import type { Progress } from "./events.ts";
-import { type Event, eventOf, NOTHING_TOLD, type Notice, toldAfter } from "./notices.ts";
+import {
+  answeredBy,
+  type Event,
+  eventOf,
+  isToldAlready,
+  type Memory,
+  NOTHING_TOLD,
+  type Notice,
+  toldAfter,
+} from "./notices.ts";
 import type { LiveState } from "./queue/status.ts";
 import type { LocalSettings } from "./settings.ts";
+import type { Ledger } from "./settle/ledger.ts";
 import { type Summary, writeSummary } from "./write/summary.ts";
 
 /** A run that has ended waits so long for its notices, and no longer. */
@@ -30,7 +40,7 @@ type What = Pick<Notice, "event" | "state" | "reason" | "read" | "counts" | "sum
 
 export interface Notifier {
   /** There is a run, and from now on it is told of. */
-  begin(subject: Subject, figures: Figures): void;
+  begin(subject: Subject, figures: Figures, memory: Memory): void;
   /** To be called a few times a second: whether there is something to tell of, shows here. */
   look(state: LiveState, figures: Figures): void;
   /** The run has ended and its summary is written. Waits a while for the notices; adds to the summary what became of them. */
@@ -63,12 +73,23 @@ export function makeNotifier(
   let told = NOTHING_TOLD;
   let [state, since]: [LiveState, number] = ["running", 0];
   let sequence = 0;
+  let memory: Memory | null = null;
+  /** So many rows were answered when it was told of that the run was blocked; null where it was not, or has recovered. */
+  let blockedAt: number | null = null;
 
   function bodyOf({ job, baseUrl, ...about }: Subject, what: What, from: number): string {
     const where = { ...about, job: job === "default" ? null : job, endpoint: new URL(baseUrl).host };
     const times = { at: iso(clock.wall()), since: iso(from) };
     const head = { version: 1, id: randomUUID(), sequence: ++sequence, event: what.event } as const;
     return JSON.stringify({ ...head, ...where, ...times, ...what } satisfies Notice);
+  }
+
+  function remember(what: string): void {
+    try {
+      memory?.write(what);
+    } catch (err) {
+      log.warn({ err }, "not noted what was told");
+    }
   }
 
   async function tellEnd(body: string): Promise<void> {
@@ -85,27 +106,35 @@ export function makeNotifier(
   }
 
   return {
-    begin(given, first) {
+    begin(given, first, known) {
       if (lines.length === 0) return;
-      [subject, figures, since] = [given, first, clock.wall()];
+      [subject, figures, memory, since] = [given, first, known, clock.wall()];
+      blockedAt = isToldAlready(known.read(), "blocked") ? answeredBy(first.counts) : null;
     },
     look(now, { read, counts }) {
       if (subject === null) return;
       figures = { read, counts };
       if (now !== state) [state, since] = [now, clock.wall()];
-      const event = eventOf(told, now, clock.now());
+      const recovered = blockedAt !== null && now === "running" && answeredBy(counts) > blockedAt;
+      const event = recovered ? "recovered" : eventOf(told, now, clock.now());
       if (event === null) return;
+      if (recovered) {
+        blockedAt = null;
+        remember(now);
+      }
       told = toldAfter(told, event, clock.now());
       const body = bodyOf(subject, { event, state: now, reason: null, summary: null, read, counts }, since);
       for (const line of lines) line.add(event, body);
     },
     async ended(summary) {
       if (subject === null) return summary;
+      if (isToldAlready(memory?.read() ?? null, summary.state)) return summary;
       const { read, counts, reports } = summary;
       const end = summary.end === null ? clock.wall() : Date.parse(summary.end);
       const how = { event: "ended" as const, state: summary.state, reason: summary.stopped?.rule ?? null };
       await tellEnd(bodyOf(subject, { ...how, summary: join(reports.dir, "summary.json"), read, counts }, end));
       const warnings = lines.flatMap((line) => line.warning() ?? []);
+      if (warnings.length < lines.length) remember(summary.state);
       if (warnings.length === 0) return summary;
       const whole = { ...summary, warnings: [...summary.warnings, ...warnings] };
       await writeSummary(reports.dir, whole).catch((err: unknown) => log.warn({ err }, "summary not written again"));
@@ -140,6 +169,11 @@ function channelsOf(
       deliver: async (body, stop) => (await parts()).tell(command, body, stop),
     });
   return channels;
+}
+
+/** What people were told of a run outlives the process that told them. */
+export function memoryIn(ledger: Pick<Ledger, "meta" | "write">): Memory {
+  return { read: () => ledger.meta("told"), write: (told) => void ledger.write([], [], { told }) };
 }
 
 /** One notice after the other. */

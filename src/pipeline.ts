@@ -6,7 +6,7 @@ import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
 import { openInput } from "./input.ts";
-import { makeNotifier, type Notifier } from "./notify.ts";
+import { makeNotifier, memoryIn, type Notifier } from "./notify.ts";
 import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
 import { repeatsOf } from "./plan/repeats.ts";
 import { makeCanary } from "./queue/canary.ts";
@@ -56,7 +56,7 @@ async function carryFile(
   const { source, reader, plan } = input;
   const { run, ledger, holder } = opened;
   const subject = { run, job: request.job, file: source.name, baseUrl: settings.baseUrl };
-  notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() });
+  notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() }, memoryIn(ledger));
   // A process died while it ended the run that a person had cancelled.
   if (ledger.meta("cancel") !== null)
     return await notifier.ended(await endCancelled({ ...begun, redis: control, start }, hooks));

@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../src/clock.ts";
 import { UpdraftError } from "../src/errors.ts";
+import type { Memory } from "../src/notices.ts";
 import { makeNotifier } from "../src/notify.ts";
 import { makeSummary, type Summary, writeSummary } from "../src/write/summary.ts";
 import { useWebhooks } from "./support/webhook.ts";
@@ -31,7 +32,19 @@ function notifier(
   const lines: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
   const made = makeNotifier({ notifyWebhook, notifyCommand, notifySecret: null }, clock, log, stop);
-  return { ...made, lines };
+  const begin = (subject = SUBJECT, figures = FIGURES, memory = forgetful()) => made.begin(subject, figures, memory);
+  return { ...made, begin, lines };
+}
+
+/** Outlives the notifiers of a run. */
+function forgetful(told: string | null = null): Memory {
+  const kept = { told };
+  return {
+    read: () => kept.told,
+    write(state) {
+      kept.told = state;
+    },
+  };
 }
 
 async function ended(): Promise<Summary> {
@@ -77,6 +90,29 @@ describe("a run that is told of", () => {
     const { url, requests } = await hook();
     await notifier(url).failed(new UpdraftError("file-missing", { file: "x", cwd: "/" }));
     expect(requests).toEqual([]);
+  });
+
+  test("is told of once while it is refused, however often it is tried, and of its recovery, as soon as a row is answered", async () => {
+    const { url, taken } = await hook();
+    const memory = forgetful();
+    const blocked = { ...(await ended()), state: "blocked" as const };
+    for (let spell = 0; spell < 3; spell++) {
+      const { begin, look, ended: end } = notifier(url);
+      begin(SUBJECT, FIGURES, memory);
+      look("running", FIGURES);
+      await end(blocked);
+    }
+    const { begin, look, ended: end } = notifier(url);
+    begin(SUBJECT, FIGURES, memory);
+    look("running", FIGURES);
+    look("running", { read: 9, counts: { ...FIGURES.counts, updated: 7 } });
+    look("running", { read: 9, counts: { ...FIGURES.counts, updated: 8 } });
+    await end(blocked);
+    expect(taken().map(({ event, state }) => [event, state])).toEqual([
+      ["ended", "blocked"],
+      ["recovered", "running"],
+      ["ended", "blocked"],
+    ]);
   });
 
   test("that an error ended is told of with the error's code, not its words", async () => {

@@ -1,6 +1,7 @@
 // How the run of a taken file ended in; what becomes of the file, out.
 import { type ErrorFields, EXIT, UpdraftError } from "../errors.ts";
 import { INPUT_ERRORS } from "../input-errors.ts";
+import { REFUSED } from "../write/conclude.ts";
 import type { Summary } from "../write/summary.ts";
 
 export type Fate =
@@ -32,6 +33,8 @@ export interface Ended {
   readonly changed: boolean;
 }
 
+const REFUSALS: ReadonlySet<string> = new Set(Object.values(REFUSED));
+
 /** `set-invalid` and its kind say that the settings are wrong, whatever the file. */
 const isOfFile = (code: string) =>
   Object.hasOwn(INPUT_ERRORS, code) && (!code.startsWith("set-") || code === "set-and-column");
@@ -52,7 +55,7 @@ export function fateOf({ summary, error, began, changed }: Ended, name: string):
       return { kind: "refuse", error: new UpdraftError("watch-run-stopped", { file: name, run, why }), run, dir };
     }
     case "blocked":
-      return { kind: "rest", message: summary.warnings.at(-1) ?? "the endpoint refused the credentials" };
+      return { kind: "rest", message: summary.warnings.find((line) => REFUSALS.has(line)) ?? REFUSED.credentials };
     case "interrupted":
       return { kind: "leave" };
     default:
