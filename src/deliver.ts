@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import type { Clock } from "./clock.ts";
+import { signalGroup } from "./process-group.ts";
 import { Aborter, makeHttpClient, type Reply } from "./send/http.ts";
 import { SETTINGS } from "./settings.ts";
 import { backoff } from "./settle/backoff.ts";
@@ -72,14 +73,16 @@ function isPassing(reply: Reply): boolean {
 export function tell(
   [program = "", ...args]: readonly string[],
   body: string,
+  secret: string | null,
   stop: AbortSignal,
 ): Promise<string | null> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"], env: withoutSecrets(), detached: true });
+    const env = withoutSecrets(secret);
+    const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"], env, detached: true });
     let late = false;
     const end = () => {
       late = true;
-      if (child.pid !== undefined) killGroup(child.pid);
+      if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
     };
     const timer = setTimeout(end, COMMAND_MS);
     stop.addEventListener("abort", end);
@@ -98,17 +101,9 @@ export function tell(
   });
 }
 
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has just ended.
-  }
-}
-
-/** The program needs none of ours. */
-function withoutSecrets(): NodeJS.ProcessEnv {
-  const env = { ...process.env };
+/** The program needs none of ours. @param secret that of a webhook, in whatever variable a job has it */
+function withoutSecrets(secret: string | null): NodeJS.ProcessEnv {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== secret));
   for (const { env: name, envFile } of SETTINGS) if (envFile) delete env[name];
   return env;
 }

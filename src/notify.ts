@@ -166,7 +166,7 @@ function channelsOf(
   if (command !== null)
     channels.push({
       name: `the command ${basename(command[0] ?? "")}`,
-      deliver: async (body, stop) => (await parts()).tell(command, body, stop),
+      deliver: async (body, stop) => (await parts()).tell(command, body, notifySecret, stop),
     });
   return channels;
 }

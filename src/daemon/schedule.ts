@@ -125,7 +125,7 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
   async function find(stop: AbortSignal): Promise<string[] | null> {
     try {
       const isDone = ({ path, mark }: Found) => done.get(path) === mark;
-      return await findInput(schedule.input, { env: context.env, isDone, stop });
+      return await findInput(schedule.input, { env: context.env, isDone, stop, clock });
     } catch (error) {
       if (!(error instanceof NoInput)) throw error;
       if (!stop.aborted) notice(`nothing to run: ${error.message}`);

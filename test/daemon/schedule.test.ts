@@ -1,11 +1,12 @@
 // Scheduled jobs against a real Redis: what is run at a firing, what is left out, and what is gone on with after an end.
-import { chmodSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { readPending, writePending } from "../../src/daemon/pending.ts";
 import { type Ended, judgeFiring, LATE_MS, scheduleService } from "../../src/daemon/schedule.ts";
 import type { Schedule } from "../../src/plan/job.ts";
+import { isAlive } from "../pipeline/support.ts";
 import { silent, useFolder } from "../queue/support.ts";
 import { useRedis } from "../support/redis.ts";
 
@@ -97,6 +98,22 @@ describe("a schedule", () => {
       .poll(() => notices, { timeout: 10_000 })
       .toContainEqual(expect.stringMatching(/export.sh ended with exit code 3/));
     expect(ran).toEqual([join("out", "export.csv")]);
+  });
+
+  test("that is stopped ends its command with all that has started, and begins it anew at the next start", async () => {
+    const dir = await folder.dir();
+    const script = join(dir, "export.sh");
+    // What writes the export is not the program that is started, and the first to be told to end.
+    writeFileSync(script, `#!/bin/sh\nsleep 1000 &\necho $! > "$1.pid"\nwait\n`);
+    chmodSync(script, 0o700);
+    const file = join(dir, "export.csv");
+    const { service } = await begin(dir, { input: { command: [script, file], file } });
+    const pid = () => Number(existsSync(`${file}.pid`) && readFileSync(`${file}.pid`, "utf8"));
+    await expect.poll(pid, { timeout: 10_000 }).toBeGreaterThan(0);
+    expect(isAlive(pid())).toBe(true);
+    await service.stop(never);
+    expect(isAlive(pid())).toBe(false);
+    expect(readPending(dir, NAME)).toMatchObject({ files: null });
   });
 
   test("does not overlap with itself: a firing meanwhile is skipped, and said", async () => {
