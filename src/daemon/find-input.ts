@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { glob, stat } from "node:fs/promises";
 import type { Clock } from "../clock.ts";
 import type { Environment } from "../config.ts";
-import type { Schedule } from "../plan/job.ts";
+import type { MadeInput, Schedule } from "../plan/job.ts";
 import { endGroup } from "../process-group.ts";
 
 /** A command that is told to end has so long to do so by itself. */
@@ -31,7 +31,7 @@ export interface FindContext {
 /** Throws NoInput. */
 export async function findInput(input: Schedule["input"], context: FindContext): Promise<string[]> {
   if ("command" in input) {
-    await runCommand(input.command, context);
+    await runCommand(input, context);
     const [made] = await look([input.file]);
     if (made === undefined) throw new NoInput(`the command made no file ${input.file}`);
     return [made.path];
@@ -60,9 +60,10 @@ export async function look(paths: readonly string[]): Promise<Found[]> {
 }
 
 /** What it writes goes nowhere: it may be a customer's. It ends with all it has started, or it would go on writing beside the next one. */
-function runCommand([program = "", ...args]: readonly string[], { env, stop, clock }: FindContext): Promise<void> {
+function runCommand({ command, folder: cwd }: MadeInput, { env, stop, clock }: FindContext): Promise<void> {
+  const [program = "", ...args] = command;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env, stdio: "ignore", detached: true });
+    const child = spawn(program, args, { cwd, env, stdio: "ignore", detached: true });
     let ending: Promise<void> | null = null;
     const end = () => {
       if (child.pid !== undefined) ending = endGroup(child.pid, END_MS, clock);

@@ -158,7 +158,8 @@ const scheduleInput = z
       command: command.optional().register(docs, {
         takes: "a program and its arguments",
         fallback: "none: `glob` is given",
-        effect: "Makes the file. Where it ends with another code than 0, nothing is run.",
+        effect:
+          "Makes the file; run in the folder of the job file. Where it ends with another code than 0, nothing is run.",
       }),
       file: text.optional().register(docs, {
         takes: "a path",
@@ -229,7 +230,7 @@ const notify = z
       command: command.optional().register(docs, {
         takes: "a program and its arguments",
         fallback: "the setting `notifyCommand`",
-        effect: "Is started with the same notice on its standard input.",
+        effect: "Is started with the same notice on its standard input. A relative path starts at the job file.",
       }),
     },
     "{webhook, command}",

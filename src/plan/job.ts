@@ -55,6 +55,8 @@ export interface FoundInput {
 
 export interface MadeInput {
   readonly command: readonly string[];
+  /** Of the job file: where the command is run. */
+  readonly folder: string;
   readonly file: string;
 }
 
@@ -75,7 +77,7 @@ export function parseJob(definition: unknown, folder: string): ParsedJob {
   return {
     job: {
       ...{ name, columns, constants, transforms: data.transforms, ignoreColumns, examples },
-      settings: { ...settingsOf(data), ...notifyOf(data.notify) },
+      settings: { ...settingsOf(data), ...notifyOf(data.notify, folder) },
       watch: data.watch === undefined ? null : watchOf(data.watch, folder),
       schedule: data.schedule === undefined ? null : scheduleOf(data.schedule, folder),
     },
@@ -118,14 +120,23 @@ function scheduleOf({ input, ...rest }: z.output<typeof schedule>, folder: strin
   const { glob, pick, command, file } = input;
   return {
     ...rest,
-    input: glob === undefined ? { command, file: resolve(folder, file) } : { glob: resolve(folder, glob), pick },
+    input:
+      glob === undefined ? { command, folder, file: resolve(folder, file) } : { glob: resolve(folder, glob), pick },
   };
 }
 
-function notifyOf({ webhook, secretEnv, command }: NonNullable<z.output<typeof schema>["notify"]> = {}): JobSettings {
+/** A program that is no name to be found in PATH, but a place. */
+function placed([program = "", ...args]: readonly string[], folder: string): string[] {
+  return [program.includes("/") ? resolve(folder, program) : program, ...args];
+}
+
+function notifyOf(
+  { webhook, secretEnv, command }: NonNullable<z.output<typeof schema>["notify"]> = {},
+  folder: string,
+): JobSettings {
   return {
     ...(webhook === undefined ? {} : { notifyWebhook: webhook }),
-    ...(command === undefined ? {} : { notifyCommand: JSON.stringify(command) }),
+    ...(command === undefined ? {} : { notifyCommand: JSON.stringify(placed(command, folder)) }),
     ...(secretEnv === undefined ? {} : { notifySecretEnv: secretEnv }),
   };
 }

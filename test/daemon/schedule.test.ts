@@ -93,7 +93,9 @@ describe("a schedule", () => {
     writeFileSync(script, `#!/bin/sh\nif [ -e "$1" ]; then exit 3; fi\necho "$CONNECTFI_PASSWORD" > "$1"\n`);
     chmodSync(script, 0o700);
     const file = join(dir, "out", "export.csv");
-    const { ran, notices } = await begin(dir, { input: { command: [script, file], file } });
+    const { ran, notices } = await begin(dir, {
+      input: { command: ["./export.sh", "out/export.csv"], folder: dir, file },
+    });
     await expect
       .poll(() => notices, { timeout: 10_000 })
       .toContainEqual(expect.stringMatching(/export.sh ended with exit code 3/));
@@ -107,7 +109,7 @@ describe("a schedule", () => {
     writeFileSync(script, `#!/bin/sh\nsleep 1000 &\necho $! > "$1.pid"\nwait\n`);
     chmodSync(script, 0o700);
     const file = join(dir, "export.csv");
-    const { service } = await begin(dir, { input: { command: [script, file], file } });
+    const { service } = await begin(dir, { input: { command: [script, file], folder: dir, file } });
     const pid = () => Number(existsSync(`${file}.pid`) && readFileSync(`${file}.pid`, "utf8"));
     await expect.poll(pid, { timeout: 10_000 }).toBeGreaterThan(0);
     expect(isAlive(pid())).toBe(true);

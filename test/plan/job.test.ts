@@ -70,7 +70,7 @@ describe("parseJob", () => {
     expect(job({ schedule: { cron, timeZone: "Europe/Berlin", input: made, missed: "skip" } })?.schedule).toEqual({
       cron,
       timeZone: "Europe/Berlin",
-      input: made,
+      input: { ...made, folder: "/etc/jobs" },
       missed: "skip",
     });
   });
@@ -87,6 +87,9 @@ describe("parseJob", () => {
         notifySecretEnv: "HOOK_SECRET",
       },
     });
+    expect(job({ notify: { command: ["../bin/tell", "./x"] } })?.settings.notifyCommand).toBe(
+      '["/etc/bin/tell","./x"]',
+    );
   });
 
   it.each<[unknown, string]>([
