@@ -58,6 +58,25 @@ describe("post", () => {
     expect(requests).toHaveLength(4);
   });
 
+  test("keeps no run waiting for one that is down: for a minute it gets one try for each, until it takes one", async () => {
+    const { url, requests } = await hook([503, 503, 503, 503, 503, 200, 500, 200]);
+    let now = 0;
+    const steady = { ...clock, now: () => now };
+    expect(await post(url, null, "{}", steady, never)).toBe("HTTP 503");
+    now = 59_000;
+    expect(await post(url, null, "{}", steady, never)).toBe("HTTP 503");
+    expect(requests).toHaveLength(5);
+    expect(await post(url, null, "{}", steady, never)).toBeNull();
+    expect(await post(url, null, "{}", steady, never)).toBeNull();
+    expect(requests).toHaveLength(8);
+
+    const other = await hook([503]);
+    await post(other.url, null, "{}", steady, never);
+    now += 61_000;
+    await post(other.url, null, "{}", steady, never);
+    expect(other.requests).toHaveLength(8);
+  });
+
   test("does not try again what was refused, and follows no redirect", async () => {
     const gone = await hook([404, 200]);
     expect(await post(gone.url, null, "{}", clock, never)).toBe("HTTP 404");
