@@ -141,10 +141,12 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
     }
     const { cron, timeZone } = schedule;
     const about = { redis, name, cron, timeZone, clock, log };
-    firings = await openFirings({ ...about, fire: (due) => fire(due, soft) });
+    const opening = openFirings({ ...about, fire: (due) => fire(due, soft) });
+    // A Redis that does not answer does not keep it from ending.
+    firings = (await Promise.race([opening, aborted(soft)])) ?? null;
     ready();
     await aborted(soft);
-    await firings.close();
+    await firings?.close();
     await working;
   });
   return { ...service, next: () => firings?.next() ?? null };

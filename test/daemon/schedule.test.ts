@@ -1,6 +1,8 @@
 // Scheduled jobs against a real Redis: what is run at a firing, what is left out, and what is gone on with after an end.
 import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { readPending, writePending } from "../../src/daemon/pending.ts";
@@ -153,6 +155,34 @@ describe("a schedule", () => {
     writePending(dir, NAME, { v: 1, due: 1_000, files: null });
     const { ran } = await begin(dir, { cron: YEARLY });
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv"]);
+  });
+
+  test("that cannot begin, because Redis does not answer, can be stopped", async () => {
+    const dir = await filesIn("a.csv");
+    const silence = createServer();
+    await new Promise<void>((resolve) => silence.listen(0, "127.0.0.1", resolve));
+    const address = silence.address();
+    const client = new Redis({
+      port: typeof address === "object" ? (address?.port ?? 0) : 0,
+      maxRetriesPerRequest: null,
+    });
+    onTestFinished(() => {
+      client.disconnect();
+      silence.close();
+    });
+    const service = scheduleService({
+      ...{ name: NAME, redis: client, dataDir: dir, env: {}, clock: systemClock, log: silent, notice() {} },
+      schedule: {
+        cron: YEARLY,
+        missed: "run-once",
+        input: { glob: join(dir, "*.csv"), pick: "newest" },
+        timeZone: "UTC",
+      },
+      run: async () => "done",
+    });
+    const starting = service.start();
+    await service.stop(never);
+    await starting;
   });
 
   test("leaves a firing to the process of another machine that still goes on with the one before", async () => {
