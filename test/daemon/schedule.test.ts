@@ -1,10 +1,10 @@
 // Scheduled jobs against a real Redis: what is run at a firing, what is left out, and what is gone on with after an end.
-import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { readPending, writePending } from "../../src/daemon/pending.ts";
 import { type Ended, judgeFiring, LATE_MS, scheduleService } from "../../src/daemon/schedule.ts";
 import type { Schedule } from "../../src/plan/job.ts";
@@ -22,15 +22,21 @@ interface Given {
   readonly cron?: string;
   readonly input?: Schedule["input"];
   readonly missed?: Schedule["missed"];
+  readonly clock?: Clock;
   run?(file: string, stop: AbortSignal): Promise<Ended>;
 }
 
 async function begin(dir: string, given: Given) {
   const ran: string[] = [];
   const notices: string[] = [];
-  const { cron = "* * * * * *", missed = "run-once", input = { glob: join(dir, "*.csv"), pick: "newest" } } = given;
+  const {
+    cron = "* * * * * *",
+    missed = "run-once",
+    clock = systemClock,
+    input = { glob: join(dir, "*.csv"), pick: "newest" },
+  } = given;
   const service = scheduleService({
-    ...{ name: NAME, redis: redis.connect(), dataDir: dir, env: { PATH: process.env.PATH }, clock: systemClock },
+    ...{ name: NAME, redis: redis.connect(), dataDir: dir, env: { PATH: process.env.PATH }, clock },
     ...{ schedule: { cron, missed, input, timeZone: "UTC" }, log: silent, notice: (line) => void notices.push(line) },
     async run(file, stop) {
       ran.push(file.slice(dir.length + 1));
@@ -148,6 +154,18 @@ describe("a schedule", () => {
     await expect.poll(() => second.ran, { timeout: 10_000 }).toEqual(["b.csv", "c.csv"]);
     expect(second.notices[0]).toMatch(/^going on with the run due at /);
     await expect.poll(() => readPending(dir, NAME), { timeout: 10_000 }).toBeNull();
+  });
+
+  test("that cannot be begun while the disk takes nothing is begun when it does", async () => {
+    const dir = await filesIn("a.csv");
+    writeFileSync(join(dir, "schedule"), "in the way");
+    const sleep = async (ms: number, stop?: AbortSignal) => {
+      if (ms === 60_000) rmSync(join(dir, "schedule"), { force: true });
+      else await systemClock.sleep(ms, stop);
+    };
+    const { ran, notices } = await begin(dir, { clock: { ...systemClock, sleep } });
+    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv"]);
+    expect(notices[0]).toMatch(/^a scheduled run failed: .*; tried again in 1 min 00 s$/);
   });
 
   test("whose process died before it knew the files looks for them again", async () => {
