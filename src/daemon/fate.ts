@@ -35,6 +35,11 @@ export interface Ended {
 
 const REFUSALS: ReadonlySet<string> = new Set(Object.values(REFUSED));
 
+/** Another process has the run, or what the endpoint has accepted from its job: a person who runs it by hand, say. */
+export function isHeld(code: string): boolean {
+  return ["run-held", "run-held-by", "run-taken-over", "accepted-held"].includes(code);
+}
+
 /** `set-invalid` and its kind say that the settings are wrong, whatever the file. */
 const isOfFile = (code: string) =>
   Object.hasOwn(INPUT_ERRORS, code) && (!code.startsWith("set-") || code === "set-and-column");
@@ -75,7 +80,7 @@ function afterError(error: unknown, began: string | null, changed: boolean, name
   }
   if (code === "file-changed" && began === null) return { kind: "settle" };
   if (code === "file-missing") return { kind: "gone" };
-  if (code === "run-held" || code === "run-held-by" || code === "run-taken-over") return { kind: "wait", error };
+  if (isHeld(code)) return { kind: "wait", error };
   if (isOfFile(code) || code.startsWith("ledger-"))
     return { kind: "refuse", error: about(error, name), run: began, dir: null };
   if (error.exit === EXIT.infrastructure) return { kind: "rest", message: error.message };

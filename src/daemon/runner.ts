@@ -11,6 +11,7 @@ import { isOpen } from "../time-window.ts";
 import { printable } from "../write/explain.ts";
 import { thousands } from "../write/render.ts";
 import type { Summary } from "../write/summary.ts";
+import { isHeld } from "./fate.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Ended } from "./schedule.ts";
 import type { Turns } from "./turns.ts";
@@ -97,7 +98,8 @@ async function run(
   } catch (error) {
     const known = error instanceof UpdraftError ? error : null;
     const ended = known === null ? "left" : afterError(known, stop);
-    meter.ended(ended === "done" || ended === "interrupted" ? null : "failed");
+    const isRun = ended !== "done" && ended !== "interrupted" && !(known !== null && isHeld(known.code));
+    meter.ended(isRun ? "failed" : null);
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
     context.notice(`${printable(file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
     return { ended, summary: null, error };
@@ -112,7 +114,7 @@ function endOf({ state }: Summary, stop: AbortSignal): Ended {
 function afterError({ code, exit }: UpdraftError, stop: AbortSignal): Ended {
   if (code === "run-finished") return "done";
   if (stop.aborted) return "interrupted";
-  return exit === EXIT.infrastructure ? "failed" : "left";
+  return exit === EXIT.infrastructure || isHeld(code) ? "failed" : "left";
 }
 
 /** "customers.csv: complete: 980 updated, 20 failed; reports in …". */

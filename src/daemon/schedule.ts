@@ -22,7 +22,7 @@ const AGAIN_MS = 60_000;
  * - `done`: there is nothing left to do with this file.
  * - `left`: it was refused, or stopped before its end; a person, or the next firing, may go on with it.
  * - `interrupted`: this process is to end.
- * - `failed`: the disk or Redis did, and it can be tried again.
+ * - `failed`: the disk or Redis did, or another process has the run: it can be tried again.
  */
 export type Ended = "done" | "left" | "interrupted" | "failed";
 

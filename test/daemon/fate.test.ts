@@ -76,7 +76,8 @@ describe("fateOf", () => {
   });
 
   it("waits while another process has the run", () => {
-    for (const code of ["run-held", "run-held-by", "run-taken-over"] as const) expect(failing(code).kind).toBe("wait");
+    for (const code of ["run-held", "run-held-by", "run-taken-over", "accepted-held"] as const)
+      expect(failing(code).kind).toBe("wait");
   });
 
   it("passes on what is wrong with the settings or the program, whatever the file", () => {
