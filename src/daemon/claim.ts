@@ -1,6 +1,6 @@
 // A complete file of an inbox in; the same file where no other process takes it, out: by one rename, and a lock that dies with its process.
 import { createHash, randomBytes } from "node:crypto";
-import { type BigIntStats, readFileSync, writeFileSync } from "node:fs";
+import { type BigIntStats, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import * as z from "zod";
@@ -27,7 +27,8 @@ export interface Claimed {
   release(): void;
 }
 
-const noteShape = z.object({ run: z.string(), print: z.string() });
+/** `dir` is the run's folder, where its ledger is. */
+const noteShape = z.object({ run: z.string(), dir: z.string(), print: z.string() });
 export type Note = z.infer<typeof noteShape>;
 
 const LOCK = ".lock";
@@ -137,12 +138,16 @@ function readNote(dir: string): Note | null {
   }
 }
 
-/** Files in `working` that nobody has: those of processes that are gone. */
+/**
+ * Files in `working` that nobody has: those of processes that are gone. Not those whose run has its ledger elsewhere, on another
+ * machine or in another data folder: begun anew here, all of it would be sent again.
+ */
 export async function adoptLeft(
   watch: WatchOptions,
   mark: string,
   mine: ReadonlySet<string>,
   clock: Clock,
+  complain: (about: string, message: string) => void,
 ): Promise<Claimed[]> {
   const found: Claimed[] = [];
   for (const id of await readdir(watch.working)) {
@@ -151,7 +156,14 @@ export async function adoptLeft(
     const release = await lockLeft(dir);
     if (release === null) continue;
     const name = await takeStock(watch, dir);
-    if (name !== null) found.push(claimed(dir, id, name, release, watch.done));
+    const note = readNote(dir);
+    if (name !== null && note !== null && !existsSync(note.dir)) {
+      release();
+      complain(
+        id,
+        `${name} is not gone on with: the ledger of its run ${note.run} is not here (${note.dir}). Start what watched this folder with that data folder, or move ${join(dir, name)} back to ${watch.inbox} to run it anew`,
+      );
+    } else if (name !== null) found.push(claimed(dir, id, name, release, watch.done));
     else {
       const { mtimeMs } = await lstat(dir).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
       release();

@@ -89,7 +89,7 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       // Somebody tidied up. Not where the inbox is gone as well: a share that is not mounted just now.
       await makeFolders(watch);
       const ids = new Set([...mine.values()].map(({ id }) => id));
-      for (const claimed of await adoptLeft(watch, mark, ids, clock)) mine.set(claimed.path, claimed);
+      for (const claimed of await adoptLeft(watch, mark, ids, clock, complain)) mine.set(claimed.path, claimed);
       const found = [...(await sightsOfMine()), ...dropped];
       const now = clock.now();
       const looked = lookAgain(seen, found, now, settle);
@@ -160,9 +160,9 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
     const now = async () => (await sightOf(path, name, null))?.print ?? "";
     const print = claimed.note?.print ?? (await now());
     told({ kind: "taken", file: name, again: claimed.note !== null });
-    const running = context.run(path, ({ run }) => {
+    const running = context.run(path, ({ run, dir }) => {
       began = run;
-      if (claimed.note?.run !== run) claimed.begin({ run, print });
+      if (claimed.note?.run !== run) claimed.begin({ run, dir, print });
     });
     const how = await running.then(
       (summary) => ({ summary, error: null }),

@@ -115,7 +115,7 @@ describe("watchInbox", () => {
     const watcher = place.start({
       async run(path, began) {
         if (path.endsWith("good.csv")) {
-          began({ run: "good", dir: "" });
+          began({ run: "good", dir: place.root });
           return place.given("good");
         }
         throw new UpdraftError("file-empty", { file: path });
@@ -159,7 +159,7 @@ describe("watchInbox", () => {
     const held = new AbortController();
     const first = place.start({
       async run(path, began) {
-        began({ run: path.endsWith("a.csv") ? "ra" : "rb", dir: "" });
+        began({ run: path.endsWith("a.csv") ? "ra" : "rb", dir: place.root });
         // Interrupted, as by SIGTERM.
         await new Promise((resolve) => held.signal.addEventListener("abort", resolve));
         return place.given("ra", "interrupted");
@@ -177,7 +177,7 @@ describe("watchInbox", () => {
     const second = place.start({
       async run(path, began) {
         if (path.endsWith("older.csv")) {
-          began({ run: "older", dir: "" });
+          began({ run: "older", dir: place.root });
           return place.given("older");
         }
         // Its run had ended, and its process died before the file was moved.
@@ -206,7 +206,7 @@ describe("watchInbox", () => {
     let let1 = () => {};
     const first = place.start({
       async run(_path, began) {
-        began({ run: "r", dir: "" });
+        began({ run: "r", dir: place.root });
         await new Promise<void>((resolve) => {
           let1 = resolve;
         });
@@ -231,7 +231,7 @@ describe("watchInbox", () => {
           appendFileSync(path, ", more");
           throw new UpdraftError("file-changed", { file: path });
         }
-        began({ run: "r", dir: "" });
+        began({ run: "r", dir: place.root });
         const summary = place.given("r");
         if (path.endsWith("after.csv")) appendFileSync(path, ", more");
         return summary;
@@ -263,7 +263,7 @@ describe("watchInbox", () => {
       async run(path, began) {
         if (rests.length < 2) throw new UpdraftError("redis-unreachable", { address: "here", why: "gone" });
         const run = path.endsWith("a.csv") ? "ra" : "rb";
-        began({ run, dir: "" });
+        began({ run, dir: place.root });
         return place.given(run);
       },
     });
@@ -340,10 +340,36 @@ describe("watchInbox", () => {
     expect(place.read("archive", "a.csv")).toBe("rows of a.csv");
   });
 
+  it("leaves a file in `working` alone whose run has its ledger in another data folder: it would be sent twice", async () => {
+    const dir = join(place.root, "elsewhere");
+    mkdirSync(dir);
+    const first = place.start({
+      async run(_path, began) {
+        began({ run: "ra", dir });
+        return place.given("ra", "interrupted");
+      },
+    });
+    place.drop("a.csv");
+    await first.until(({ kind }) => kind === "left");
+    await first.stop();
+    renameSync(dir, `${dir}-now`);
+    const second = place.start();
+    const told = await second.until(({ kind }) => kind === "waiting");
+    expect(told).toMatchObject({
+      message: expect.stringMatching(/a\.csv is not gone on with: the ledger of its run ra/),
+    });
+    place.drop("b.csv");
+    await second.until(isOver("b.csv"));
+    await second.stop();
+    expect(second.runs).toEqual(["rows of b.csv"]);
+    renameSync(`${dir}-now`, dir);
+    await place.start().until(isOver("a.csv"));
+  });
+
   it("goes on with a file in `working` though its inbox was made anew", async () => {
     const first = place.start({
       async run(_path, began) {
-        began({ run: "ra", dir: "" });
+        began({ run: "ra", dir: place.root });
         return place.given("ra", "interrupted");
       },
     });
@@ -370,7 +396,7 @@ describe("watchInbox", () => {
       clock: quick,
       async run(path, began) {
         const run = path.endsWith("a.csv") ? "ra" : "rb";
-        began({ run, dir: "" });
+        began({ run, dir: place.root });
         if (run === "rb" && !tidied) empty();
         tidied ||= run === "rb";
         return place.given(run);
