@@ -8,7 +8,7 @@ import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
 import { judge, profilerOf, readExamined, rememberHealth } from "./health.ts";
 import { openInput } from "./input.ts";
-import { makeNotifier, type Notifier } from "./notify.ts";
+import { makeNotifier, memoryIn, type Notifier } from "./notify.ts";
 import { sayEncoding } from "./open/encoding.ts";
 import { strictly } from "./plan/damage.ts";
 import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
@@ -32,7 +32,7 @@ const AT_MOST = "only what has changed is sent (changedOnly): a run takes these 
 
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
-  const notifier = makeNotifier(request.settings, clock, hooks.log);
+  const notifier = makeNotifier(request.settings, clock, hooks.log, stop);
   try {
     return await carryFile(request, hooks, stop, notifier);
   } catch (error) {
@@ -55,7 +55,7 @@ async function carryFile(
   const { source, reader, plan } = input;
   const { run, ledger, holder, dir } = opened;
   const subject = { run, job: request.job, file: source.name, baseUrl: settings.baseUrl };
-  notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() });
+  notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() }, memoryIn(ledger));
   // A process died while it ended the run that a person had cancelled.
   if (ledger.meta("cancel") !== null)
     return await notifier.ended(await endCancelled({ ...begun, redis: control, excel: settings.excel, start }, hooks));

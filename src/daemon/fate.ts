@@ -1,6 +1,7 @@
 // How the run of a taken file ended in; what becomes of the file, out.
 import { type ErrorFields, EXIT, UpdraftError } from "../errors.ts";
 import { INPUT_ERRORS } from "../input-errors.ts";
+import { REFUSED } from "../write/conclude.ts";
 import type { Summary } from "../write/summary.ts";
 
 export type Fate =
@@ -32,6 +33,8 @@ export interface Ended {
   readonly changed: boolean;
 }
 
+const REFUSALS: ReadonlySet<string> = new Set(Object.values(REFUSED));
+
 /** Another process has the run, or what the endpoint has accepted from its job: a person who runs it by hand, say. */
 export function isHeld(code: string): boolean {
   return ["run-held", "run-held-by", "run-taken-over", "accepted-held"].includes(code);
@@ -57,7 +60,7 @@ export function fateOf({ summary, error, began, changed }: Ended, name: string):
       return { kind: "refuse", error: new UpdraftError("watch-run-stopped", { file: name, run, why }), run, dir };
     }
     case "blocked":
-      return { kind: "rest", message: summary.warnings.at(-1) ?? "the endpoint refused the credentials" };
+      return { kind: "rest", message: summary.warnings.find((line) => REFUSALS.has(line)) ?? REFUSED.credentials };
     case "interrupted":
       return { kind: "leave" };
     default:

@@ -1,4 +1,5 @@
 // A job's file in; run when it is its turn, counted and told of, and how that ended out.
+import { basename } from "node:path";
 import type { RunHooks, RunRequest } from "../begin.ts";
 import type { Clock } from "../clock.ts";
 import { EXIT, UpdraftError } from "../errors.ts";
@@ -7,7 +8,8 @@ import type { Coordinator } from "../queue/coordinator.ts";
 import { endpointFingerprint } from "../queue/epoch.ts";
 import type { Settings } from "../settings.ts";
 import { STATUSES } from "../settle/outcome.ts";
-import { isOpen } from "../time-window.ts";
+import { isOpen, nextChange, windowText } from "../time-window.ts";
+import { timeIn } from "../watch-window.ts";
 import { printable } from "../write/explain.ts";
 import { thousands } from "../write/render.ts";
 import type { Summary } from "../write/summary.ts";
@@ -51,6 +53,10 @@ export async function runInTurn(
   const end = () => own.abort();
   if (stop.aborted) end();
   stop.addEventListener("abort", end, { once: true });
+  if (window !== null && !may()) {
+    const at = timeIn(window, nextChange(window, context.clock.wall()));
+    hooks.notice?.(`${printable(basename(file))} waits for its window ${windowText(window)}: it is run from ${at}`);
+  }
   try {
     const turn = await context.turns.take({ endpoint: endpointOf(settings), job, may }, own.signal);
     if (turn === null) return { ended: "interrupted", summary: null, error: null };

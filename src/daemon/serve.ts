@@ -90,7 +90,8 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
     notice(`127.0.0.1, port ${settings.listen.port}, is taken: no metrics; --listen names another address`);
 
   try {
-    await all.start();
+    const started = await Promise.race([all.start().then(() => true), aborted(stop)]);
+    if (started !== true) return;
     ready = true;
     notice(
       `serving ${jobs.map(({ request: { job } }) => job).join(", ")}${listening === null ? "" : `; metrics at ${listening.url}/metrics`}`,

@@ -46,14 +46,19 @@ export async function prepareFolders(watch: WatchOptions): Promise<void> {
     throw unusable(inbox, cause);
   });
   if (!found.isDirectory()) throw new UpdraftError("watch-folder-unusable", { folder: inbox, reason: "ENOTDIR" });
+  await makeFolders(watch);
+  await refuseSame(watch);
+  await tryWay(watch);
+}
+
+/** All but the inbox. Throws `watch-folder-unusable`. */
+export async function makeFolders(watch: WatchOptions): Promise<void> {
   for (const name of OTHERS) {
     // What was dropped is a customer's: nobody else may look at it where we keep it.
     await mkdir(watch[name], { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
       throw unusable(watch[name], cause);
     });
   }
-  await refuseSame(watch);
-  await tryWay(watch);
 }
 
 async function refuseSame(watch: WatchOptions): Promise<void> {
@@ -93,6 +98,13 @@ async function tryWay({ inbox, working, outbox, archive, refused }: WatchOptions
 
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown cause";
+}
+
+/** What the operating system said; null for an error of another kind. */
+export function systemFault(error: unknown): string | null {
+  if (!(error instanceof Error && "code" in error && "syscall" in error)) return null;
+  const at = "dest" in error ? error.dest : "path" in error ? error.path : null;
+  return `${error.code} from ${error.syscall}${typeof at === "string" ? ` at ${at}` : ""}`;
 }
 
 function unusable(folder: string, cause: unknown): UpdraftError {

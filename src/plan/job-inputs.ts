@@ -57,7 +57,7 @@ const scheduleInput = z
         command.optional(),
         "a program and its arguments",
         made,
-        "Makes the file. Where it ends with another code than 0, nothing is run.",
+        "Makes the file; run in the folder of the job file. Where it ends with another code than 0, nothing is run.",
       ),
       file: field(text.optional(), "a path", made, "The file that the command made. Relative to the job file."),
     },

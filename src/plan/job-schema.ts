@@ -96,7 +96,7 @@ const notify = z
         command.optional(),
         "a program and its arguments",
         theSetting("notifyCommand"),
-        "Is started with the same notice on its standard input.",
+        "Is started with the same notice on its standard input. A relative path starts at the job file.",
       ),
     },
     "{webhook, command}",

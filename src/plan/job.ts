@@ -1,6 +1,6 @@
 // What a job file exports in; a checked job, its folders absolute and its times in milliseconds, or what is wrong with it, out.
 import { resolve } from "node:path";
-import type * as z from "zod";
+import * as z from "zod";
 import type { JobSettings } from "./job-field.ts";
 import type { schedule, watch } from "./job-inputs.ts";
 import { schema } from "./job-schema.ts";
@@ -47,6 +47,8 @@ export interface FoundInput {
 
 export interface MadeInput {
   readonly command: readonly string[];
+  /** Of the job file: where the command is run. */
+  readonly folder: string;
   readonly file: string;
 }
 
@@ -67,7 +69,7 @@ export function parseJob(definition: unknown, folder: string): ParsedJob {
   return {
     job: {
       ...{ name, columns, constants, transforms, ignoreColumns, examples },
-      settings: settingsOf(Object.values(said)),
+      settings: placedIn(folder, settingsOf(Object.values(said))),
       watch: watch === undefined ? null : watchOf(watch, folder),
       schedule: schedule === undefined ? null : scheduleOf(schedule, folder),
     },
@@ -105,6 +107,15 @@ function scheduleOf({ input, ...rest }: z.output<typeof schedule>, folder: strin
   const { glob, pick, command, file } = input;
   return {
     ...rest,
-    input: glob === undefined ? { command, file: resolve(folder, file) } : { glob: resolve(folder, glob), pick },
+    input:
+      glob === undefined ? { command, folder, file: resolve(folder, file) } : { glob: resolve(folder, glob), pick },
   };
+}
+
+/** A program that is no name to be found in PATH, but a place, starts at the job file. */
+function placedIn(folder: string, settings: JobSettings): JobSettings {
+  if (settings.notifyCommand === undefined) return settings;
+  const [program = "", ...args] = z.array(z.string()).parse(JSON.parse(settings.notifyCommand));
+  const place = program.includes("/") ? resolve(folder, program) : program;
+  return { ...settings, notifyCommand: JSON.stringify([place, ...args]) };
 }

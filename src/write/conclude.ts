@@ -20,7 +20,8 @@ import { type ReportResult, type ReportSettings, writeReport } from "./report.ts
 import { makeSummary, type State, type Summary, writeSummary } from "./summary.ts";
 
 const GO_ON = "then run the same command again; it goes on where it stopped";
-const REFUSED: Readonly<Record<Refusal, string>> = {
+/** What the warnings of a run that is blocked say. */
+export const REFUSED: Readonly<Record<Refusal, string>> = {
   credentials: `the endpoint refused the credentials (401): check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, ${GO_ON}`,
   forbidden: `the endpoint forbids this login every update (403): have it allowed to update customers, or check CONNECTFI_LOGIN and the base URL, ${GO_ON}`,
 };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Ended, fateOf, restAfter } from "../../src/daemon/fate.ts";
 import { type ErrorCode, type ErrorFields, UpdraftError } from "../../src/errors.ts";
+import { REFUSED } from "../../src/write/conclude.ts";
 import { makeSummary, type State } from "../../src/write/summary.ts";
 import { stoppedBy, summaryInput } from "../write/support.ts";
 
@@ -24,6 +25,9 @@ describe("fateOf", () => {
 
   it("rests with a file while the endpoint refuses the credentials, and while Redis or the disk fails", () => {
     expect(inState("blocked").kind).toBe("rest");
+    const warnings = [REFUSED.forbidden, "the webhook at host did not take 1 notice (HTTP 500)"];
+    const summary = makeSummary(summaryInput({ state: "blocked", run: "r1", warnings }));
+    expect(ended({ summary, began: "r1" })).toEqual({ kind: "rest", message: REFUSED.forbidden });
     for (const code of ["redis-unreachable", "disk-full", "redis-full"] as const)
       expect(failing(code).kind).toBe("rest");
   });

@@ -166,6 +166,16 @@ describe("serve", () => {
     expect(simulator.stats().effects).toBe(61);
   });
 
+  test("tells for what a run waits outside of its window, and can be stopped meanwhile", async () => {
+    path.file("nightly-1.csv", toCsv(makeRows(2, 2)));
+    const hour = (from: number) => new Date(Date.now() + from * 3_600_000).toISOString().slice(11, 16);
+    const { stop, ended, said } = begin([jobOf("nightly", { flags: { window: `${hour(6)}-${hour(7)} UTC` } })]);
+    await said(/^nightly: nightly-1.csv waits for its window \S+ UTC: it is run from \d\d:\d\d on 2\S+ \(UTC\)$/);
+    stop.abort();
+    await ended;
+    expect(path.runs()).toEqual([]);
+  });
+
   test("a second one does not share its data folder", async () => {
     const first = begin([jobOf("nightly", { cron: "0 0 1 1 *" })]);
     await first.url();

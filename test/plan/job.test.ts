@@ -79,7 +79,7 @@ describe("parseJob", () => {
     expect(job({ schedule: { cron, timeZone: "Europe/Berlin", input: made, missed: "skip" } })?.schedule).toEqual({
       cron,
       timeZone: "Europe/Berlin",
-      input: made,
+      input: { ...made, folder: "/etc/jobs" },
       missed: "skip",
     });
   });
@@ -96,6 +96,9 @@ describe("parseJob", () => {
         notifySecretEnv: "HOOK_SECRET",
       },
     });
+    expect(job({ notify: { command: ["../bin/tell", "./x"] } })?.settings.notifyCommand).toBe(
+      '["/etc/bin/tell","./x"]',
+    );
   });
 
   it.each<[unknown, string]>([
