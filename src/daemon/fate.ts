@@ -12,7 +12,7 @@ export type Fate =
   | { readonly kind: "repeated"; readonly error: UpdraftError; readonly run: string }
   /** It was written to before a row of it was sent: it is looked at as if it had just come. */
   | { readonly kind: "settle" }
-  /** Another process has its run, or what it needs, for now. */
+  /** Another process has its run for now, or a run of its job. */
   | { readonly kind: "wait"; readonly error: UpdraftError }
   /** Nothing can be run just now: it stays, and so does the order of the files behind it. */
   | { readonly kind: "rest"; readonly message: string }
@@ -37,7 +37,7 @@ const OF_COLUMNS: readonly string[] = ["set-and-column", "job-column-missing", "
 const isOfFile = (code: string) =>
   OF_COLUMNS.includes(code) || (Object.hasOwn(INPUT_ERRORS, code) && !code.startsWith("set-"));
 
-const HELD: readonly string[] = ["run-held", "run-held-by", "run-taken-over", "accepted-held"];
+const HELD = new Set<string>(["run-held", "run-held-by", "run-taken-over", "accepted-held"]);
 
 /** Throws the error that is nobody's but the program's, or the settings'. @param name the file's, as it was dropped */
 export function fateOf({ summary, error, began, changed }: Ended, name: string): Fate {
@@ -75,7 +75,7 @@ function afterError(error: unknown, began: string | null, changed: boolean, name
   }
   if (code === "file-changed" && began === null) return { kind: "settle" };
   if (code === "file-missing") return { kind: "gone" };
-  if (HELD.includes(code)) return { kind: "wait", error };
+  if (HELD.has(code)) return { kind: "wait", error };
   if (isOfFile(code) || code.startsWith("ledger-"))
     return { kind: "refuse", error: about(error, name), run: began, dir: null };
   if (error.exit === EXIT.infrastructure) return { kind: "rest", message: error.message };

@@ -77,7 +77,7 @@ describe("fateOf", () => {
     });
   });
 
-  it("waits while another process has the run", () => {
+  it("waits while another process has the run, or another run of the job that sends only what has changed", () => {
     for (const code of ["run-held", "run-held-by", "run-taken-over", "accepted-held"] as const)
       expect(failing(code).kind).toBe("wait");
   });
