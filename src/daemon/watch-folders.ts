@@ -23,7 +23,7 @@ export interface WatchOptions {
   readonly settle: number;
 }
 
-const OTHERS = ["working", "outbox", "archive", "refused"] as const;
+export const OTHERS = ["working", "outbox", "archive", "refused"] as const;
 
 /** Where the other folders are unless they are named: beside the inbox. */
 export function besides(inbox: string): Pick<WatchOptions, (typeof OTHERS)[number]> {
@@ -45,7 +45,8 @@ export async function prepareFolders(watch: WatchOptions): Promise<void> {
     if (codeOf(cause) === "ENOENT") throw new UpdraftError("watch-folder-missing", { folder: inbox }, { cause });
     throw unusable(inbox, cause);
   });
-  if (!found.isDirectory()) throw new UpdraftError("watch-folder-unusable", { folder: inbox, reason: "ENOTDIR" });
+  if (!found.isDirectory())
+    throw new UpdraftError("watch-folder-unusable", { folder: inbox, reason: wordsOf("ENOTDIR") });
   for (const name of OTHERS) {
     // What was dropped is a customer's: nobody else may look at it where we keep it.
     await mkdir(watch[name], { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
@@ -95,6 +96,19 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown cause";
 }
 
-function unusable(folder: string, cause: unknown): UpdraftError {
-  return new UpdraftError("watch-folder-unusable", { folder, reason: codeOf(cause) }, { cause });
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "one that this user may not use",
+  EEXIST: "a file",
+  ENOTDIR: "a file",
+  EPERM: "one that this user may not use",
+  EROFS: "a file system that is read-only",
+};
+
+/** "a file (ENOTDIR)". */
+function wordsOf(code: string): string {
+  return `${WORDS[code] ?? "an error of the system"} (${code})`;
+}
+
+export function unusable(folder: string, cause: unknown): UpdraftError {
+  return new UpdraftError("watch-folder-unusable", { folder, reason: wordsOf(codeOf(cause)) }, { cause });
 }
