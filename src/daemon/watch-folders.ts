@@ -48,13 +48,24 @@ export async function prepareFolders(watch: WatchOptions): Promise<void> {
   if (!found.isDirectory())
     throw new UpdraftError("watch-folder-unusable", { folder: inbox, reason: wordsOf("ENOTDIR") });
   for (const name of OTHERS) {
-    // What was dropped is a customer's: nobody else may look at it where we keep it.
-    await mkdir(watch[name], { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    await make(watch[name]).catch((cause: unknown) => {
       throw unusable(watch[name], cause);
     });
   }
   await refuseSame(watch);
   await tryWay(watch);
+}
+
+/** As mkdir() does with `recursive`, which never ends where a folder is there and nothing can be made in it, as in /proc. */
+async function make(folder: string): Promise<void> {
+  if ((await stat(folder).catch(() => null))?.isDirectory()) return;
+  const parent = dirname(folder);
+  if ((await stat(parent).catch(() => null)) === null) await make(parent);
+  // What was dropped is a customer's: nobody else may look at it where we keep it.
+  await mkdir(folder, { mode: 0o700 }).catch(async (error: unknown) => {
+    // Another process was quicker.
+    if (!(await stat(folder).catch(() => null))?.isDirectory()) throw error;
+  });
 }
 
 async function refuseSame(watch: WatchOptions): Promise<void> {

@@ -312,6 +312,9 @@ describe("watchInbox", () => {
     });
     // Nobody, not even root, can write there.
     await expect(refused({ watch: { inbox: "/proc/self" } })).rejects.toMatchObject({ code: "watch-folder-unusable" });
+    await expect(refused({ watch: { refused: "/proc/refused/deep" } })).rejects.toMatchObject({
+      code: "watch-folder-unusable",
+    });
     await expect(refused({ watch: { refused: "/dev/null/refused" } })).rejects.toMatchObject({
       code: "watch-folder-unusable",
     });
