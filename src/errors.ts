@@ -321,8 +321,8 @@ export const ERRORS = {
   },
   "watch-folder-unusable": {
     exit: EXIT.usage,
-    message: "the folder {folder} cannot be used ({reason}): files are to be moved into it and out of it",
-    next: "check its owner and mode, and that it is a folder",
+    message: "the folder {folder} cannot be used: expected one that files can be moved into and out of, got {reason}",
+    next: "check its owner and mode, those of the folder it is in, and that it is a folder",
   },
   "watch-folders-apart": {
     exit: EXIT.usage,

@@ -13,7 +13,7 @@ export type Fate =
   | { readonly kind: "repeated"; readonly error: UpdraftError; readonly run: string }
   /** It was written to before a row of it was sent: it is looked at as if it had just come. */
   | { readonly kind: "settle" }
-  /** Another process has its run for now. */
+  /** Another process has its run for now, or a run of its job. */
   | { readonly kind: "wait"; readonly error: UpdraftError }
   /** Nothing can be run just now: it stays, and so does the order of the files behind it. */
   | { readonly kind: "rest"; readonly message: string }
@@ -40,9 +40,10 @@ export function isHeld(code: string): boolean {
   return ["run-held", "run-held-by", "run-taken-over", "accepted-held"].includes(code);
 }
 
-/** `set-invalid` and its kind say that the settings are wrong, whatever the file. */
+/** Others of their kind, such as `set-invalid` and `job-invalid`, say that the settings or the job are wrong, whatever the file. */
+const OF_COLUMNS: readonly string[] = ["set-and-column", "job-column-missing", "job-constant-and-column"];
 const isOfFile = (code: string) =>
-  Object.hasOwn(INPUT_ERRORS, code) && (!code.startsWith("set-") || code === "set-and-column");
+  OF_COLUMNS.includes(code) || (Object.hasOwn(INPUT_ERRORS, code) && !code.startsWith("set-"));
 
 /** Throws the error that is nobody's but the program's, or the settings'. @param name the file's, as it was dropped */
 export function fateOf({ summary, error, began, changed }: Ended, name: string): Fate {

@@ -49,6 +49,12 @@ describe("fateOf", () => {
       dir: null,
       error: { message: expect.stringMatching(/^a\.csv is empty/) },
     });
+    const missing = { file: "/srv/working/x-1/a.csv", job: "upload", property: "email", column: "Mail", hint: "" };
+    expect(failing("job-column-missing", missing)).toMatchObject({
+      kind: "refuse",
+      error: { message: expect.stringMatching(/^a\.csv has no column Mail/) },
+    });
+    expect(failing("job-constant-and-column", missing).kind).toBe("refuse");
     expect(failing("ledger-broken", { file: "/data/ledger.db", why: "torn" }).kind).toBe("refuse");
   });
 
@@ -75,7 +81,7 @@ describe("fateOf", () => {
     });
   });
 
-  it("waits while another process has the run", () => {
+  it("waits while another process has the run, or another run of the job that sends only what has changed", () => {
     for (const code of ["run-held", "run-held-by", "run-taken-over", "accepted-held"] as const)
       expect(failing(code).kind).toBe("wait");
   });

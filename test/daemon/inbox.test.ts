@@ -14,6 +14,8 @@ import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
+import { publishNote } from "../../src/daemon/deliver.ts";
+import { hiddenName } from "../../src/daemon/watch-folders.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import { until } from "../pipeline/support.ts";
 import { isOver, usePlace } from "./support.ts";
@@ -153,6 +155,19 @@ describe("watchInbox", () => {
       code: "run-finished",
       run: "r1",
     });
+  });
+
+  it("leaves one note on a repeated file, and nothing half made, however often a process dies while it puts it there", async () => {
+    const { outbox } = place.watch;
+    mkdirSync(outbox);
+    const note = { code: "run-finished", message: "", next: "", when: "", file: "a.csv", run: "r1" };
+    for (const when of ["first", "second"]) await publishNote({ ...note, when }, outbox, "a.csv", "one");
+    // It died between the move of the older one and that of the newer one.
+    renameSync(join(outbox, "a.csv"), join(outbox, `${hiddenName("one")}-old`));
+    await publishNote({ ...note, when: "third" }, outbox, "a.csv", "one");
+    await publishNote(note, outbox, "a.csv", "other");
+    expect(place.list("outbox")).toEqual(["a.2.csv", "a.csv"]);
+    expect(JSON.parse(place.read("outbox", "a.csv", "refused.json"))).toMatchObject({ when: "third" });
   });
 
   it("goes on with what a process left in `working` before anything new, and ends what it had begun to move", async () => {
@@ -300,6 +315,9 @@ describe("watchInbox", () => {
     });
     // Nobody, not even root, can write there.
     await expect(refused({ watch: { inbox: "/proc/self" } })).rejects.toMatchObject({ code: "watch-folder-unusable" });
+    await expect(refused({ watch: { refused: "/proc/refused/deep" } })).rejects.toMatchObject({
+      code: "watch-folder-unusable",
+    });
     await expect(refused({ watch: { refused: "/dev/null/refused" } })).rejects.toMatchObject({
       code: "watch-folder-unusable",
     });
