@@ -15,7 +15,8 @@ const DELIMITERS = [",", ";", "\t"];
 export function recognise(head: string, _final: boolean, told: Told): Recognised {
   const line = head.split(/\r\n?|\n/).find((one) => one.trim() !== "") ?? "";
   const delimiter = told.delimiter ?? DELIMITERS.find((one) => line.includes(one)) ?? ",";
-  const dialect = { ...RFC_4180, ...dialectOf(told), delimiter };
+  const quote = told.quote === undefined ? RFC_4180.quote : told.quote;
+  const dialect = { ...RFC_4180, escape: quote, ...dialectOf(told), delimiter };
   return { dialect, confidence: 1, eol: eolOf(head, dialect) };
 }
 
