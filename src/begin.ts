@@ -138,7 +138,7 @@ export async function beginRun(
   const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
   const encoding = source.encoding.name;
   const id = request.retry?.run ?? runId({ ...settings, ...about, encoding });
-  const origin = originOf({ ...request, mapping }, source);
+  const origin = originOf({ ...request, mapping }, input);
   const { path } = origin;
   const purpose = path === null || request.retry ? null : { ...settings, path, job };
   if (purpose !== null) refuseLeftBehind(settings.dataDir, purpose, source.sha256);
@@ -212,7 +212,7 @@ function rowsOf({ lines, format }: Source, counted: number | null): string {
   return counted === null ? `about ${thousands(Math.max(1, lines - (format === "csv" ? 1 : 0)))}` : thousands(counted);
 }
 
-function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
+function originOf({ file, job, mapping, limit, settings }: RunRequest, { source, dialect }: Input): Origin {
   const { name, format, bytes, sha256 } = source;
   const encoding = source.encoding.name;
   const { set, ignoreColumns, refuse, job: used } = mapping;
@@ -220,5 +220,6 @@ function originOf({ file, job, mapping, limit, settings }: RunRequest, source: S
   const from = { path, name, format, bytes, sha256 };
   const given = { set, ignoreColumns: [...ignoreColumns], ...(refuse && { refuse: [...refuse] }) };
   const sketch = used === undefined ? {} : { sketch: sketchJob(used) };
-  return { v: 1, ...from, job, mapping: given, ...sketch, limit, encoding, baseUrl: settings.baseUrl };
+  const read = dialect === null ? { encoding } : { dialect, encoding };
+  return { v: 1, ...from, job, mapping: given, ...sketch, ...read, limit, baseUrl: settings.baseUrl };
 }

@@ -40,6 +40,16 @@ export const INPUT_ERRORS = {
     message: "{file} has no column for {property}: without it no customer can be updated",
     next: "add the column, or correct its name in the header",
   },
+  "dialect-contradicts": {
+    exit,
+    message: "{file}: the delimiter has the quote or the escape in it, so no cell could be told from the next",
+    next: "correct --delimiter, --quote, --escape or the file of --dialect",
+  },
+  "dialect-file": {
+    exit,
+    message: "the file {file}, named by --dialect, cannot be read ({reason})",
+    next: "check the path and who may read it",
+  },
   "dialect-unsure": {
     exit,
     message:

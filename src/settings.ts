@@ -10,36 +10,11 @@ import {
   parseWebhook,
   WEBHOOK,
 } from "./addresses.ts";
-import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter, parseWhole } from "./amounts.ts";
+import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter } from "./amounts.ts";
 import { ENCODINGS, parseEncoding } from "./open/encoding.ts";
+import { readingSettings } from "./reading-settings.ts";
+import { docs, type SettingDoc, text, whole, wholeOr } from "./setting.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
-
-/** What people are told of a setting. */
-export interface SettingDoc {
-  /** `--rate <pace>`; null where a flag would show a secret in the process list. */
-  readonly flag: string | null;
-  readonly env: string;
-  /** Also taken from the file that `<env>_FILE` names; the way for secrets that come as mounted files. */
-  readonly envFile: boolean;
-  /** Refused in the configuration file, and its value never printed. */
-  readonly secret: boolean;
-  /** The default as people write it; null where there is none. */
-  readonly fallback: string | null;
-  readonly effect: string;
-}
-
-/** `fallback` is told here only where it is not a text that the schema itself starts from. */
-const docs = z.registry<Omit<SettingDoc, "fallback"> & { readonly fallback?: string }>();
-
-/** The issue's message is what was expected; the loader says what it got and where from. */
-function text<T>(expected: string, read: (text: string) => T | undefined) {
-  return z.string().transform((value, context): T => {
-    const result = read(value.trim());
-    if (result !== undefined) return result;
-    context.addIssue({ code: "custom", message: expected });
-    return z.NEVER;
-  });
-}
 
 const window = z.string().transform((value, context): TimeWindow | null => {
   if (value.trim() === "none") return null;
@@ -48,17 +23,6 @@ const window = z.string().transform((value, context): TimeWindow | null => {
   context.addIssue({ code: "custom", message: result });
   return z.NEVER;
 });
-
-function whole(min: number, max: number) {
-  return text(`a whole number from ${min} to ${max}`, (value) => parseWhole(value, min, max));
-}
-
-/** Or the word that stands for what cannot be a number. */
-function wholeOr<T>(min: number, max: number, word: string, meaning: T) {
-  return text(`a whole number from ${min} to ${max}, or ${word}`, (value): number | T | undefined =>
-    value === word ? meaning : parseWhole(value, min, max),
-  );
-}
 
 function yesOrNo(value: string): boolean | undefined {
   return value === "yes" ? true : value === "no" ? false : undefined;
@@ -289,6 +253,7 @@ const localSettings = z.object({
       secret: false,
       effect: `The file's encoding: ${ENCODINGS.join(", ")}; auto: it is recognised.`,
     }),
+  ...readingSettings,
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

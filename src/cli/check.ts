@@ -5,7 +5,7 @@ import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import { renderMapping } from "../write/mapping-table.ts";
 import { addJob, choose } from "./job-option.ts";
-import { addMapping, addSettings } from "./options.ts";
+import { addMapping, addSettings, READING } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -33,18 +33,10 @@ export function checkCommand(shell: Shell): Command {
   addMapping(command);
   addJob(command);
   addSettings(command, [
-    "dataDir",
-    "jobs",
-    "rate",
-    "endpointRate",
-    "duplicates",
-    "strict",
-    "strictText",
-    "health",
-    "excel",
-    "encoding",
-    "logFile",
-    "logLevel",
+    ...(["dataDir", "jobs", "rate", "endpointRate", "duplicates"] as const),
+    ...(["strict", "strictText", "health", "excel"] as const),
+    ...READING,
+    ...(["logFile", "logLevel"] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { out, json } = flags.parse(command.opts());

@@ -29,6 +29,10 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
   const { confidence, eol } = found;
   if (!lenient) refuseUnsure(file, found);
   const dialect = lenient ? found.dialect : withHeader(found.dialect, told);
+  const { delimiter, quote, escape: escaping } = dialect;
+  if ([quote, escaping].some((mark) => mark !== null && delimiter.includes(mark))) {
+    throw new UpdraftError("dialect-contradicts", { file });
+  }
   const skip = dialect.preambleLines + (sep === null ? 0 : 1);
   const { footnoteLines = 0 } = told;
   const bare = makeShape(dialect, eol, skip, null);

@@ -16,7 +16,10 @@ export interface Recognised {
   readonly rival: Dialect | null;
 }
 
-/** In order of preference, where two give the same cells: the first is what most programs write. */
+/**
+ * In order of preference, where two give the same cells: the first is what most programs write. A space behind a comma is a part
+ * of the cell, as RFC 4180 has it, unless a quote follows: there it can only belong to the delimiter.
+ */
 const DELIMITERS = [",", ";", "\t", "|", ", ", " "];
 /** So many records are judged. */
 const JUDGED = 300;
@@ -46,7 +49,8 @@ export function recognise(head: string, final: boolean, told: Told): Recognised 
     preambleLines: told.preambleLines ?? preambleLines,
   });
   if (best === undefined) {
-    return { dialect: dialectOf({ ...RFC_4180, ...told }, 0, 1), confidence: 1, eol, rival: null };
+    const plain = { ...RFC_4180, escape: told.quote === undefined ? RFC_4180.escape : told.quote, ...told };
+    return { dialect: dialectOf(plain, 0, 1), confidence: 1, eol, rival: null };
   }
   const rival = others.find((other) => !sameCells(best, other));
   const width = tableWidth(best.records);
@@ -62,8 +66,9 @@ export function recognise(head: string, final: boolean, told: Told): Recognised 
 
 /** The most likely first. */
 function readings(text: string, eol: Eol, told: Told): Reading[] {
-  const there = DELIMITERS.filter((one) => one === "," || text.includes(one));
-  const delimiters = told.delimiter === undefined ? there : [told.delimiter];
+  const there = DELIMITERS.filter((one) => one === "," || (one === ", " ? /, ["']/.test(text) : text.includes(one)));
+  const free = there.filter((one) => one !== told.quote && one !== told.escape && one !== told.comment);
+  const delimiters = told.delimiter === undefined ? free : [told.delimiter];
   const single = told.quote === undefined ? delimiters.filter((one) => usesApostrophes(text, one)) : [];
   const found: Reading[] = [];
   for (const delimiter of delimiters) {

@@ -1,6 +1,7 @@
 // Every field of a job, declared once: what a job file may say, how it is checked, and what people are told of it.
 import * as z from "zod";
 import { parseWebhook } from "../addresses.ts";
+import type { Told } from "../parse/dialect.ts";
 import { SCHEMAS } from "../settings.ts";
 import {
   command,
@@ -33,6 +34,16 @@ const columns = z.record(
   ),
   "an object: property: column",
 );
+
+/** How the files are written, as the file of --dialect says it. */
+const dialect = z
+  .custom<Told>((value) => typeof value === "object" && value !== null, "an object: {delimiter, …}")
+  .transform((value, context): JobSettings => {
+    const said = JSON.stringify(value);
+    const { error } = SCHEMAS.endpoint.shape.dialect.safeParse(said);
+    if (error) context.addIssue({ code: "custom", message: error.issues[0]?.message ?? "" });
+    return { dialect: said };
+  });
 
 const transforms = z.array(
   z.custom<Transform>(
@@ -174,6 +185,12 @@ export const schema = z.strictObject(
       declared("duplicates").effect,
     ),
     encoding: setting("encoding"),
+    dialect: field(
+      dialect.optional(),
+      "`{delimiter, …}`",
+      "recognised",
+      "How the files are written, as the file of `--dialect` says it.",
+    ),
     strict: field(
       z
         .boolean("true or false")

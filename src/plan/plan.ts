@@ -1,4 +1,5 @@
 // A row in; the update that will be sent, or a rejection with all of its problems, out.
+import type { Told } from "../parse/dialect.ts";
 import type { Row } from "../parse/row.ts";
 import type { Damage } from "./damage.ts";
 import type { JobMapping } from "./job-mapping.ts";
@@ -69,6 +70,8 @@ export interface MappingSettings {
   readonly ignoreColumns: readonly string[];
   /** Damage that rejects a row: all of it is only warned of where nothing is said. */
   readonly refuse?: readonly Damage[] | undefined;
+  /** How the run read its file, where it is read again; without it as the settings say. */
+  readonly dialect?: Told;
   /** Of the job, which counts where no flag says otherwise. */
   readonly job?: JobMapping;
 }

@@ -1,6 +1,7 @@
 // `npm run pollock -- <folder>`: the files of the Pollock benchmark in; how near `updraft rows` comes to what they hold, told how
 // they are written and recognising it, as the scores of the paper, out.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,10 +11,13 @@ import type { Told } from "../../src/parse/dialect.ts";
 import { rowLines } from "../../src/rows.ts";
 import { FAILED, MEASURES, type Measured, measure, scores } from "./measures.ts";
 
+const MAIN = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
+
 const HELP = `Usage: npm run pollock -- <folder> [flags]
   <folder>        a copy of the repository HPI-Information-Systems/Pollock, or its folder polluted_files
   --only <text>   only files with this in their name
   --worst <n>     list the n files of each reading that lose most (10)
+  --command       start \`updraft rows\` for each file, not only the function it prints: half an hour
 `;
 
 const { values, positionals } = parseArgs({
@@ -21,6 +25,7 @@ const { values, positionals } = parseArgs({
   options: {
     only: { type: "string" },
     worst: { type: "string", default: "10" },
+    command: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -99,7 +104,10 @@ async function load(file: string, told: Told, dataDir: string): Promise<Loaded> 
   let head: z.infer<typeof headShape> | null = null;
   const table: (readonly string[])[] = [];
   const sound: (readonly string[])[] = [];
-  for await (const text of rowLines({ file, told, limit: null, settings: { dataDir } }, () => {})) {
+  const lines = values.command
+    ? byCommand(file, told, dataDir)
+    : rowLines({ file, told, limit: null, settings: { dataDir } }, () => {});
+  for await (const text of lines) {
     for (const line of text.split("\n").filter((one) => one !== "")) {
       if (head === null) {
         head = headShape.parse(JSON.parse(line));
@@ -116,6 +124,17 @@ async function load(file: string, told: Told, dataDir: string): Promise<Loaded> 
     }
   }
   return { table, sound };
+}
+
+async function* byCommand(file: string, told: Told, dataDir: string): AsyncGenerator<string, void, undefined> {
+  const dialect = join(dataDir, "dialect.json");
+  writeFileSync(dialect, JSON.stringify(told));
+  const args = [MAIN, "rows", file, "--dialect", dialect, "--data-dir", dataDir];
+  yield execFileSync(process.execPath, args, {
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
 }
 
 /** The benchmark's names for what ours call otherwise; it writes an absent character as an empty text. */

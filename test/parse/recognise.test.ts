@@ -24,7 +24,8 @@ describe("the delimiter", () => {
     ["a semicolon", ";", "customerId;name\n1;Müller\n2;Meier\n"],
     ["a tab, beside commas in the cells", "\t", "customerId\taddress\n1\t12 Main St, Springfield\n2\t3 Elm, Troy\n"],
     ["a bar", "|", "email|phone\na@b.de|+49 170 1234\nb@c.de|+49 170 1235\n"],
-    ["a comma and a space", ", ", "a, b, c\n1, 2, 3\n4, 5, 6\n"],
+    ["a comma and a space, where quotes follow", ", ", 'a, b, c\n1, "2, x", 3\n4, 5, 6\n'],
+    ["a comma, with spaces behind it", ",", "a, b, c\n1, 2, 3\n4, 5, 6\n"],
     ["a space", " ", 'a b c\n1 "2 x" 3\n4 5 6\n7 "8 y" 9\n'],
     ["a semicolon, with decimal commas in the cells", ";", "id;amount\n1;1,5\n2;2,75\n3;10,00\n"],
     ["a comma, with lists by semicolons in the cells", ",", "id,tags\n1,x;y;z\n2,a;b;c\n"],
@@ -214,7 +215,8 @@ describe("any sensible table", () => {
       fc.property(table, style, ({ names, rows }, { delimiter, quote, backslash, everyCell, eol, title }) => {
         const before = backslash ? "\\" : quote;
         // Where apostrophes quote only what needs it, what begins with one is told from that by nothing.
-        const all = everyCell || quote === "'";
+        // Nor is a space behind a comma told from a cell's own.
+        const all = everyCell || quote === "'" || delimiter === ", ";
         const written = (cell: string) =>
           all || cell === "" || cell.includes(delimiter) || cell.includes(quote) || /^\s|\s$|[ ,;|]/.test(cell)
             ? `${quote}${cell.replaceAll(quote, before + quote)}${quote}`
