@@ -51,6 +51,12 @@ function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6).toLocaleString("en-US")} MB`;
 }
 
+/**
+ * Behind the last byte of zstd: a frame that holds nothing. Node ends in silence where three bytes of one more frame are there, or
+ * what is no frame; with this behind them they are not taken, and what is not taken can be counted.
+ */
+const EMPTY_FRAME = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]);
+
 /** `what` it is, of which `file` is told when it is damaged: `gzip file`. */
 export async function* decompress(
   input: AsyncIterable<Buffer>,
@@ -59,7 +65,17 @@ export async function* decompress(
   what = `${compression} file`,
 ): AsyncGenerator<Buffer, void, undefined> {
   const decoder = DECODERS[compression]();
-  const feeding = pipeline(Readable.from(input, { highWaterMark: 1 }), decoder);
+  let fed = 0;
+  async function* feed(): AsyncGenerator<Buffer, void, undefined> {
+    for await (const chunk of input) {
+      fed += chunk.length;
+      yield chunk;
+    }
+    if (compression !== "zstd") return;
+    fed += EMPTY_FRAME.length;
+    yield EMPTY_FRAME;
+  }
+  const feeding = pipeline(Readable.from(feed(), { highWaterMark: 1 }), decoder);
   feeding.catch(() => undefined);
   let made = 0;
   try {
@@ -69,6 +85,7 @@ export async function* decompress(
       yield chunk;
     }
     await feeding;
+    if (compression === "zstd" && decoder.bytesWritten !== fed) throw new UpdraftError("file-damaged", { file, what });
   } catch (cause) {
     if (cause instanceof UpdraftError) throw cause;
     const code = cause instanceof Error && "code" in cause ? cause.code : null;
