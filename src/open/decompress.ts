@@ -33,22 +33,18 @@ export function compressionOf(head: Buffer): Compression | null {
 const MOST_TIMES = 500;
 const FREE = 64 * 1024 ** 2;
 /** And nothing may unpack to more than this. */
-const MOST_BYTES = 100 * 1024 ** 3;
+const MOST_BYTES = 100e9;
 
 /** Throws where `made` bytes out of `taken` are more than any file of rows comes to. */
 export function refuseBomb(file: string, taken: number, made: number): void {
   if (made <= FREE || (made <= taken * MOST_TIMES && made <= MOST_BYTES)) return;
-  throw new UpdraftError("file-bomb", {
-    file,
-    made: megabytes(made),
-    taken: taken < 1e6 ? `${Math.ceil(taken / 1e3)} KB` : megabytes(taken),
-    times: MOST_TIMES,
-    most: megabytes(MOST_BYTES),
-  });
+  const sizes = { made: inUnits(made), taken: inUnits(taken), most: inUnits(MOST_BYTES) };
+  throw new UpdraftError("file-bomb", { file, ...sizes, times: MOST_TIMES });
 }
 
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6).toLocaleString("en-US")} MB`;
+function inUnits(bytes: number): string {
+  if (bytes >= 1e9) return `${Math.round(bytes / 1e9)} GB`;
+  return bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.ceil(bytes / 1e3)} KB`;
 }
 
 /**
