@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { UpdraftError } from "../../src/errors.ts";
 import { openSource, type Source } from "../../src/open/source.ts";
 import { openReader } from "../../src/parse/reader.ts";
 import { inlineRows, type WorkbookParts, workbookOf } from "../support/workbook.ts";
+import { zipOf } from "../support/zip.ts";
 
 let folder = "";
 
@@ -280,6 +282,36 @@ describe("openSource of a workbook that is refused, with exit code 2", () => {
     const error = await opened(make()).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code, exit: 2, message: expect.stringMatching(message) });
     expect(String(error)).not.toMatch(/[{}]/);
+  });
+
+  test("or read, whatever bytes are damaged, and never with an error of the program itself", async () => {
+    const book = workbookOf({
+      sheets: {
+        A: `${inlineRows([
+          ["id", "x"],
+          ["1", "2"],
+        ])}<row><c t="s"><v>0</v></c><c s="1"><v>7</v></c></row>`,
+      },
+      strings: ["<r><t>a</t></r>"],
+      formats: ["0000"],
+    });
+    const stored = zipOf(
+      ["a.csv", "b/", "c.csv"].map((name, at) => ({ name, data: at === 0 ? "id\n1\n" : "", method: 0 })),
+      { zip64: true },
+    );
+    const place = fc.tuple(fc.nat(1_000_000), fc.nat(255));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(book, stored), fc.array(place, { maxLength: 8 }), async (whole, places) => {
+        const bytes = Buffer.from(whole);
+        for (const [at, byte] of places) bytes[at % bytes.length] = byte;
+        try {
+          await contentOf(await opened(bytes));
+        } catch (error) {
+          expect(error).toBeInstanceOf(UpdraftError);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test("as a bomb, of which a few bytes become many cells", async () => {
