@@ -39,14 +39,14 @@ describe("updraft serve", () => {
   );
   it(`killed at any of ${trials.length} moments and started again, loses no file and applies none twice`, async () => {
     await survive(["serve", "--jobs", at("jobs"), "--listen", "127.0.0.1:0"], trials, true);
-  }, 180_000);
+  }, 240_000);
 });
 
 describe("updraft watch", () => {
   it("killed and started again, loses no file and applies none twice", async () => {
     const trials = [
       { moment: MOMENTS["when a request is in flight"], alone: true },
-      { moment: MOMENTS["when reports are there"], alone: false },
+      { moment: MOMENTS["when reports are on their way"], alone: false },
     ];
     await survive(["watch", "--jobs", at("jobs"), "--job", "upload"], trials, false);
   });
