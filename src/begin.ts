@@ -197,10 +197,14 @@ function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): A
   return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
 }
 
-/** Null where the run is new, or held by another: it is told of that later. */
+/** Null where the run is new. What is wrong with one that is there is told when it is opened. */
 function peekExamined(dataDir: string, run: string): ReturnType<typeof readExamined> {
   const dir = runFolder(dataDir, run);
-  return existsSync(ledgerPath(dir)) ? peekLedger(dir, readExamined) : null;
+  try {
+    return existsSync(ledgerPath(dir)) ? peekLedger(dir, readExamined) : null;
+  } catch {
+    return null;
+  }
 }
 
 function fingerprintOf({ baseUrl, login }: Settings): string {
