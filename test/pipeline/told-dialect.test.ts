@@ -60,6 +60,6 @@ describe("a dialect that was told", () => {
     expect(checked.stdout).toContain("1 comment line (line 1) left out");
     expect(checked.stdout).toMatch(/line \d+ behind the table left out: a footnote/);
     const refused = await path.ask(["check", file, ...jobs, "--columns", "customerId,firstName"]);
-    expect(refused.stderr).toContain("odd.txt has 3 columns, and 2 are named");
+    expect(refused.stderr).toContain("odd.txt: expected a name for each of its columns, got 2 for 3");
   });
 });
