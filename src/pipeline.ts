@@ -175,7 +175,8 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     ...(examined?.warnings ?? []),
     ...(examined?.refused ? [`a run would refuse it: ${examined.refused.message}`] : []),
   ];
-  const summary = summarizeCheck(request.job, checked, source, plan, warnings, dir, paces, start, began, clock);
+  const input = { source, reader, plan };
+  const summary = summarizeCheck(request.job, checked, input, warnings, dir, paces, start, began, clock);
   return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }
 

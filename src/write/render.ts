@@ -37,6 +37,7 @@ export function renderSummary(summary: Summary): string {
     pace(summary),
     foretold(summary),
     advice(summary),
+    summary.about.map((note) => `Note: ${printable(note)}`),
     warned(summary),
     places(summary),
   ];

@@ -18,7 +18,10 @@ describe("openReader of CSV: lines that are no records", () => {
     expect(columns).toEqual(["a,x", "b"]);
     expect(cells).toEqual([["1", "2"]]);
     expect(rows[0]?.line).toBe(3);
-    expect(about).toEqual(["line 1 names the delimiter (sep=) and is no record"]);
+    expect(about).toEqual([
+      'cells are separated by ; and quoted with "; quotes within are doubled',
+      "line 1 names the delimiter (sep=) and is no record",
+    ]);
   });
 
   test("blank lines and lines of nothing but delimiters are counted and said, not rejected", async () => {
@@ -40,6 +43,15 @@ describe("openReader of CSV: lines that are no records", () => {
     ]);
     expect(bad(rows)).toMatchObject([{ line: 102, code: "column-count", detail: "expected 2 cells, got 3" }]);
     expect(about).toEqual(["every line ends with a delimiter: the column without a name behind it is left out"]);
+  });
+
+  test("where lines end with a delimiter, the header once more is known as such, and empty cells are no names", async () => {
+    const { rows, cells } = await read("a,b,c,\n1,2,3,\na,b,c,\n,,4,\n");
+    expect(bad(rows)).toMatchObject([{ line: 3, code: "header-again" }]);
+    expect(cells).toEqual([
+      ["1", "2", "3"],
+      ["", "", "4"],
+    ]);
   });
 
   test("a last column without a name that holds values is refused, not dropped", async () => {
@@ -146,6 +158,14 @@ describe("openReader of CSV: columns", () => {
     expect(rows).toMatchObject([{ row: 1, line: 1, cells: ["1", "2"] }, { row: 2 }]);
   });
 
+  test("a header that is there all the same is no row", async () => {
+    const { rows } = await read("a,b\n1,2\n", { ...bare, columns: ["a", "b"] });
+    expect(rows).toMatchObject([
+      { row: 1, kind: "bad", code: "header-again" },
+      { row: 2, kind: "cells" },
+    ]);
+  });
+
   test("names that were told may stand in place of those of the header", async () => {
     const { columns, rows } = await read("x,y\n3,4\n", { headerLines: 1, columns: ["a", "b"] });
     expect(columns).toEqual(["a", "b"]);
@@ -182,6 +202,7 @@ describe("openReader of CSV: columns", () => {
     const reader = await openReader(sourceOf("a||b\n'it\\'s \\\\ C:\\x'||2\n"), { told });
     expect(reader.dialect).toEqual({ ...RFC_4180, ...told });
     expect(intact(await allRows(reader))[0]?.cells).toEqual(["it's \\ C:\\x", "2"]);
+    expect(reader.about).toEqual(["cells are separated by || and quoted with '; quotes within are escaped by \\"]);
   });
 });
 
