@@ -47,7 +47,7 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
     file,
   });
   const shape = makeShape(dialect, eol, skip, columns);
-  const head = { sep: sep?.[1] ?? null, dialect, trailing: columns.trailing, footnoteLines };
+  const head = { sep: sep?.[1] ?? null, dialect, confidence, trailing: columns.trailing, footnoteLines };
   let leftOut: LeftOut | null = null;
   return {
     columns: columns.names,

@@ -63,22 +63,23 @@ export function score(records: readonly SampleRecord[], delimiter: string): numb
   const sound = records.filter(({ fault }) => !fault).length / records.length;
   const first = records.find(({ cells }) => cells.some((cell) => cell !== ""));
   const head = first === undefined || first.cells.length === width ? 1 : 0.7;
-  return regularity(records) ** 2 * quality(records, delimiter) * sound ** 2 * head * (1 - 0.75 / width);
+  return regularity(records, width) ** 2 * quality(records, delimiter) * sound ** 2 * head * (1 - 0.75 / width);
 }
 
 /**
  * The share of records that have as many cells as the one before or behind them, or as most have: the first is right for a file of
- * two tables, the second for a handful of records of which some are broken.
+ * two tables, the second for a handful of records of which some are broken. One cell is what any line has that lacks the delimiter.
  */
-function regularity(records: readonly SampleRecord[]): number {
+function regularity(records: readonly SampleRecord[], width: number): number {
   const counts = new Map<number, number>();
   let alike = 0;
   for (const [at, { cells }] of records.entries()) {
     const { length } = cells;
+    if (length === 1 && width > 1) continue;
     counts.set(length, (counts.get(length) ?? 0) + 1);
     if (records[at - 1]?.cells.length === length || records[at + 1]?.cells.length === length) alike++;
   }
-  return Math.max(alike, ...counts.values()) / records.length;
+  return Math.max(alike, 0, ...counts.values()) / records.length;
 }
 
 /** The mean over the cells that hold something. */

@@ -25,7 +25,8 @@ const parsed = (line: string): unknown => JSON.parse(line);
 describe("updraft rows", () => {
   test("prints the dialect and its confidence, then each row with its values or why it has none", async () => {
     const { code, stderr, shown } = await rows('id;name\n1;"Ann; A."\n2;6" nail\n3\n4;Bob\n');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^cells are separated by ; .*\n$/);
     expect(shown).toMatchObject([
       {
         dialect: { format: "csv", delimiter: ";", quote: '"', escape: '"', headerLines: 1, preambleLines: 0 },
