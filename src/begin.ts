@@ -118,7 +118,7 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
   const { source, reader, plan } = input;
   const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
   const id = request.retry?.run ?? runId({ ...settings, ...about });
-  const origin = originOf(request, source);
+  const origin = originOf(request, input);
   const { path } = origin;
   const purpose = path === null || request.retry ? null : { ...settings, path, job };
   if (purpose !== null) refuseLeftBehind(settings.dataDir, purpose, source.sha256);
@@ -167,12 +167,13 @@ function rowsOf({ lines, format }: Source, counted: number | null): string {
   return counted === null ? `about ${thousands(Math.max(1, lines - (format === "csv" ? 1 : 0)))}` : thousands(counted);
 }
 
-function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
+function originOf({ file, job, mapping, limit, settings }: RunRequest, { source, dialect }: Input): Origin {
   const { name, format, bytes, sha256 } = source;
   const { set, ignoreColumns, job: used } = mapping;
   const path = file === "-" ? null : resolve(file);
   const from = { path, name, format, bytes, sha256 };
   const given = { set, ignoreColumns: [...ignoreColumns] };
   const sketch = used === undefined ? {} : { sketch: sketchJob(used) };
-  return { v: 1, ...from, job, mapping: given, ...sketch, limit, baseUrl: settings.baseUrl };
+  const read = dialect === null ? {} : { dialect };
+  return { v: 1, ...from, job, mapping: given, ...sketch, ...read, limit, baseUrl: settings.baseUrl };
 }

@@ -10,35 +10,10 @@ import {
   parseWebhook,
   WEBHOOK,
 } from "./addresses.ts";
-import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter, parseWhole } from "./amounts.ts";
+import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter } from "./amounts.ts";
+import { readingSettings } from "./reading-settings.ts";
+import { docs, type SettingDoc, text, whole, wholeOr } from "./setting.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
-
-/** What people are told of a setting. */
-export interface SettingDoc {
-  /** `--rate <pace>`; null where a flag would show a secret in the process list. */
-  readonly flag: string | null;
-  readonly env: string;
-  /** Also taken from the file that `<env>_FILE` names; the way for secrets that come as mounted files. */
-  readonly envFile: boolean;
-  /** Refused in the configuration file, and its value never printed. */
-  readonly secret: boolean;
-  /** The default as people write it; null where there is none. */
-  readonly fallback: string | null;
-  readonly effect: string;
-}
-
-/** `fallback` is told here only where it is not a text that the schema itself starts from. */
-const docs = z.registry<Omit<SettingDoc, "fallback"> & { readonly fallback?: string }>();
-
-/** The issue's message is what was expected; the loader says what it got and where from. */
-function text<T>(expected: string, read: (text: string) => T | undefined) {
-  return z.string().transform((value, context): T => {
-    const result = read(value.trim());
-    if (result !== undefined) return result;
-    context.addIssue({ code: "custom", message: expected });
-    return z.NEVER;
-  });
-}
 
 const window = z.string().transform((value, context): TimeWindow | null => {
   if (value.trim() === "none") return null;
@@ -47,17 +22,6 @@ const window = z.string().transform((value, context): TimeWindow | null => {
   context.addIssue({ code: "custom", message: result });
   return z.NEVER;
 });
-
-function whole(min: number, max: number) {
-  return text(`a whole number from ${min} to ${max}`, (value) => parseWhole(value, min, max));
-}
-
-/** Or the word that stands for what cannot be a number. */
-function wholeOr<T>(min: number, max: number, word: string, meaning: T) {
-  return text(`a whole number from ${min} to ${max}, or ${word}`, (value): number | T | undefined =>
-    value === word ? meaning : parseWhole(value, min, max),
-  );
-}
 
 /** What becomes of rows whose customer has several in one file. */
 export type Duplicates = "in-order" | "last-wins" | "reject";
@@ -240,6 +204,7 @@ const localSettings = z.object({
       effect:
         "Rows of one customer in one file: in-order sends them one after the other, last-wins sends only the last valid one, reject sends none of them. The rows left out end rejected, each with the other row's number.",
     }),
+  ...readingSettings,
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import { renderMapping } from "../write/mapping-table.ts";
 import { addJob, choose } from "./job-option.ts";
-import { addMapping, addSettings } from "./options.ts";
+import { addMapping, addSettings, READING } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -32,7 +32,7 @@ export function checkCommand(shell: Shell): Command {
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
   addJob(command);
-  addSettings(command, ["dataDir", "jobs", "rate", "endpointRate", "duplicates", "logFile", "logLevel"]);
+  addSettings(command, ["dataDir", "jobs", "rate", "endpointRate", "duplicates", ...READING, "logFile", "logLevel"]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { out, json } = flags.parse(command.opts());
     const { job, mapping, given, showChanges } = await choose(command, shell);

@@ -6,7 +6,7 @@ import { parseDuration } from "../amounts.ts";
 import { loadSettings } from "../config.ts";
 import { besides } from "../daemon/watch-folders.ts";
 import { UpdraftError } from "../errors.ts";
-import { addMapping, addSettings, given, mappingOf } from "./options.ts";
+import { addMapping, addSettings, given, mappingOf, READING } from "./options.ts";
 import { withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -51,6 +51,7 @@ export function watchCommand(shell: Shell): Command {
   addSettings(command, [
     ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate", "concurrency", "maxInFlight", "attempts"] as const),
     ...(["timeout", "giveUpAfter", "stopAfter", "stopAfterSame", "canary", "keep"] as const),
+    ...READING,
     ...(["notifyWebhook", "notifyCommand", "logFile", "logLevel"] as const),
   ]);
   return command.addHelpText("after", EXAMPLES).action(async (folder: string) => {

@@ -48,7 +48,7 @@ export function badHeaderAgain(row: number, line: number, raw: string, cells: re
 }
 
 /** `from` is the line on which the other table begins. */
-export function badTable(row: number, line: number, raw: string, from: number, cells: readonly string[]): BadRow {
+export function badTable(row: number, line: number, raw: string, from: number, cells: BadRow["cells"]): BadRow {
   const detail = `another table, with other columns, begins on line ${from}: expected one table in a file`;
   return { kind: "bad", row, line, code: "second-table", column: null, detail, raw, cells };
 }

@@ -26,6 +26,10 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
   const found = recognise(text.slice(sep?.[0].length ?? 0), final, said);
   const { confidence, eol } = found;
   const dialect = lenient ? found.dialect : withHeader(found.dialect, told);
+  const { delimiter, quote, escape: escaping } = dialect;
+  if ([quote, escaping].some((mark) => mark !== null && delimiter.includes(mark))) {
+    throw new UpdraftError("dialect-contradicts", { file });
+  }
   const skip = dialect.preambleLines + (sep === null ? 0 : 1);
   const { footnoteLines = 0 } = told;
   const bare = makeShape(dialect, eol, skip, null);

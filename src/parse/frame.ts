@@ -113,7 +113,8 @@ export function makeFramer(shape: Shape, firstRow: number): Framer {
           continue;
         }
         const raw = text.slice(start, content);
-        refuse(out, badText(raw) ?? badQuoting(row, line, raw, walked.code, walked.at - start, shape));
+        const bad = badText(raw) ?? badQuoting(row, line, raw, walked.code, walked.at - start, shape);
+        refuse(out, other?.sure === true ? another(raw, bad.cells, true) : bad);
       }
       start = end + 1;
       line++;
@@ -191,9 +192,9 @@ export function makeFramer(shape: Shape, firstRow: number): Framer {
     return begins || within ? another(raw, cells, sure) : badCount(row, line, raw, expected, cells);
   }
 
-  function another(raw: string, cells: readonly string[], sure: boolean): BadRow {
+  function another(raw: string, cells: readonly string[] | null, sure: boolean): BadRow {
     if (other === null || (sure && !other.sure)) {
-      other = { line, rows: 0, width: cells.length, sure };
+      other = { line, rows: 0, width: cells?.length ?? 0, sure };
       last ??= other;
     }
     other.rows++;

@@ -15,8 +15,20 @@ const DELIMITERS = [",", ";", "\t"];
 export function recognise(head: string, _final: boolean, told: Told): Recognised {
   const line = head.split(/\r\n?|\n/).find((one) => one.trim() !== "") ?? "";
   const delimiter = told.delimiter ?? DELIMITERS.find((one) => line.includes(one)) ?? ",";
-  const eol = head.includes("\r\n") ? "\r\n" : !head.includes("\n") && head.includes("\r") ? "\r" : "\n";
-  return { dialect: { ...RFC_4180, ...dialectOf(told), delimiter }, confidence: 1, eol };
+  const quote = told.quote === undefined ? RFC_4180.quote : told.quote;
+  const dialect = { ...RFC_4180, escape: quote, ...dialectOf(told), delimiter };
+  return { dialect, confidence: 1, eol: eolOf(head, dialect) };
+}
+
+/** The first line end outside quotes. */
+function eolOf(head: string, { quote, escape: escaping }: Dialect): Eol {
+  for (let at = 0, inside = false; at < head.length; at++) {
+    if (inside && head[at] === escaping && escaping !== quote) at++;
+    else if (head[at] === quote) inside = !inside;
+    else if (!inside && head[at] === "\n") return "\n";
+    else if (!inside && head[at] === "\r") return head[at + 1] === "\n" ? "\r\n" : "\r";
+  }
+  return "\n";
 }
 
 function dialectOf({ columns: _, footnoteLines: __, ...dialect }: Told): Partial<Dialect> {

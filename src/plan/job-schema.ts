@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { parseWebhook } from "../addresses.ts";
 import { parseDuration } from "../amounts.ts";
+import type { Told } from "../parse/dialect.ts";
 import { SCHEMAS, SETTINGS } from "../settings.ts";
 import { isZone } from "../time-window.ts";
 import { firesEver } from "./job-times.ts";
@@ -54,6 +55,16 @@ function read<T>(expected: string, parse: (value: string) => T | undefined) {
 const command = z
   .array(text, "a list of texts: a program and its arguments")
   .min(1, "a list of texts: a program and its arguments");
+
+/** How the files are written, as the file of --dialect says it. */
+const dialect = z
+  .custom<Told>((value) => typeof value === "object" && value !== null, "an object: {delimiter, …}")
+  .transform((value, context): string => {
+    const text = JSON.stringify(value);
+    const { error } = SCHEMAS.endpoint.shape.dialect.safeParse(text);
+    if (error) context.addIssue({ code: "custom", message: error.issues[0]?.message ?? "" });
+    return text;
+  });
 
 /** The same words as the flag and the environment take; the number alone where it is one. */
 function setting(key: JobSettingKey) {
@@ -300,6 +311,11 @@ export const schema = z.strictObject(
     changedOnly: setting("changedOnly"),
     recheckAfter: setting("recheckAfter"),
     duplicates: setting("duplicates"),
+    dialect: dialect.optional().register(docs, {
+      takes: "`{delimiter, …}`",
+      fallback: "recognised",
+      effect: "How the files are written, as the file of `--dialect` says it.",
+    }),
     watch: watch.optional().register(docs, {
       takes: "`{inbox, …}`",
       fallback: "none",

@@ -8,7 +8,7 @@ type JobSetting = (typeof JOB_SETTINGS)[JobSettingKey];
 
 /** As texts that were checked; config.ts puts them between flags and environment. */
 export type JobSettings = Readonly<
-  Partial<Record<JobSetting | "notifyWebhook" | "notifyCommand", string>> & {
+  Partial<Record<JobSetting | "dialect" | "notifyWebhook" | "notifyCommand", string>> & {
     /** The variable that holds `notifySecret`. */
     notifySecretEnv?: string;
   }
@@ -75,7 +75,11 @@ export function parseJob(definition: unknown, folder: string): ParsedJob {
   return {
     job: {
       ...{ name, columns, constants, transforms: data.transforms, ignoreColumns, examples },
-      settings: { ...settingsOf(data), ...notifyOf(data.notify) },
+      settings: {
+        ...settingsOf(data),
+        ...notifyOf(data.notify),
+        ...(data.dialect === undefined ? {} : { dialect: data.dialect }),
+      },
       watch: data.watch === undefined ? null : watchOf(data.watch, folder),
       schedule: data.schedule === undefined ? null : scheduleOf(data.schedule, folder),
     },

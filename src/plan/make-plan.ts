@@ -1,5 +1,7 @@
 // A file's columns and a job's settings in; the plan that turns each of its rows into an update or a rejection out.
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { type Reading, RFC_4180 } from "../parse/dialect.ts";
 import type { Row } from "../parse/row.ts";
 import { makeAccept } from "./accept.ts";
 import { makeDraft } from "./draft.ts";
@@ -63,7 +65,7 @@ export function makePlan(input: PlanInput): MappedPlan {
 
   return {
     mapping,
-    fingerprint: fingerprintOf(mapping),
+    fingerprint: fingerprintOf(mapping, input.dialect ?? null),
     warnings: warningsOf(mapping, input.format),
     customerIdColumn: input.format === "csv" && identityColumn >= 0 ? identityColumn : null,
     plan,
@@ -106,7 +108,7 @@ function badRecord({ code, detail, column, line }: Extract<Row, { kind: "bad" }>
   return { column: null, path: null, code, message: detail + where };
 }
 
-function fingerprintOf(mapping: Mapping): string {
+function fingerprintOf(mapping: Mapping, dialect: Reading | null): string {
   const { contract, columns, uses, names, constants, ignored, makers, transforms } = mapping;
   const matched = uses.flatMap((use, index) => {
     if (use.kind === "slot") return use.slots.map(({ label }) => [columns[index], label]);
@@ -120,7 +122,11 @@ function fingerprintOf(mapping: Mapping): string {
   });
   // Without a job, as it was before there were any: a run that was begun then goes on.
   const job = made.length === 0 ? [] : [made];
-  const canonical = JSON.stringify([contract.name, MAPPING_VERSION, matched, set, ignored, ...job]);
+  // Read in another way, the same content has other rows. The names of the columns show the delimiter.
+  const { delimiter: _, ...how } = dialect ?? RFC_4180;
+  const { delimiter: __, ...usual } = RFC_4180;
+  const read = isDeepStrictEqual(how, usual) ? [] : [{ dialect }];
+  const canonical = JSON.stringify([contract.name, MAPPING_VERSION, matched, set, ignored, ...job, ...read]);
   return createHash("sha256").update(canonical).digest("hex");
 }
 

@@ -1,4 +1,5 @@
 // A row in; the update that will be sent, or a rejection with all of its problems, out.
+import type { Told } from "../parse/dialect.ts";
 import type { Row } from "../parse/row.ts";
 import type { JobMapping } from "./job-mapping.ts";
 import type { Slot } from "./names.ts";
@@ -66,6 +67,8 @@ export interface MappingSettings {
   readonly set: Readonly<Record<string, string>>;
   /** `--ignore-column name`. */
   readonly ignoreColumns: readonly string[];
+  /** How the run read its file, where it is read again; without it as the settings say. */
+  readonly dialect?: Told;
   /** Of the job, which counts where no flag says otherwise. */
   readonly job?: JobMapping;
 }

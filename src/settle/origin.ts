@@ -19,6 +19,19 @@ const origin = z.object({
   sketch: z
     .object({ columns: texts, constants: texts, transforms: texts, ignoreColumns: z.array(z.string()).readonly() })
     .optional(),
+  /** How its rows were read, all that can be told; not of NDJSON, nor of a run from before it was noted. */
+  dialect: z
+    .object({
+      delimiter: z.string(),
+      quote: z.string().nullable(),
+      escape: z.string().nullable(),
+      comment: z.string().nullable(),
+      headerLines: z.number(),
+      preambleLines: z.number(),
+      footnoteLines: z.number().exactOptional(),
+      columns: z.array(z.string()).readonly().exactOptional(),
+    })
+    .exactOptional(),
   /** `--limit`; null for all rows. */
   limit: z.number().nullable(),
   baseUrl: z.string(),
