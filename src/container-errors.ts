@@ -43,7 +43,7 @@ export const CONTAINER_ERRORS = {
   },
   "workbook-strings": {
     exit,
-    message: "{file} holds more than {limit} of different texts: they would have to be kept in memory",
+    message: "{file} holds more than {limit} of texts: they would have to be kept in memory",
     next: "save the sheet as CSV UTF-8",
   },
   "zip-disks": {
