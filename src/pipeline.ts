@@ -173,7 +173,7 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     progress: hooks.progress,
   });
   const paces = [rate, endpointRate];
-  const summary = summarizeCheck(request.job, checked, source, plan, dir, paces, start, began, clock);
+  const summary = summarizeCheck(request.job, checked, { source, reader, plan }, dir, paces, start, began, clock);
   return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }
 

@@ -1,5 +1,5 @@
 // What stood at the head of a file, and what was left out while it was read, in; the sentences that tell a person so out.
-import type { Dialect } from "./dialect.ts";
+import { type Dialect, RFC_4180 } from "./dialect.ts";
 import type { LeftOut, Lines } from "./frame.ts";
 
 export interface HeadFacts {
@@ -12,7 +12,7 @@ export interface HeadFacts {
 
 /** `leftOut` is null until the file was read to its end. No word of a record is in any sentence. */
 export function aboutFile({ sep, dialect, trailing, footnoteLines }: HeadFacts, leftOut: LeftOut | null): string[] {
-  const said: string[] = [];
+  const said = isUsual(dialect) ? [] : [written(dialect)];
   const above = sep === null ? 0 : 1;
   const { preambleLines } = dialect;
   if (sep !== null) said.push("line 1 names the delimiter (sep=) and is no record");
@@ -30,6 +30,21 @@ export function aboutFile({ sep, dialect, trailing, footnoteLines }: HeadFacts, 
     );
   }
   return said;
+}
+
+function isUsual({ delimiter, quote, escape: escaping }: Dialect): boolean {
+  return delimiter === RFC_4180.delimiter && quote === RFC_4180.quote && escaping === RFC_4180.escape;
+}
+
+function written({ delimiter, quote, escape: escaping }: Dialect): string {
+  const cells = `cells are separated by ${named(delimiter)}`;
+  if (quote === null) return `${cells} and never quoted`;
+  const escaped = escaping === null ? "not escaped" : escaping === quote ? "doubled" : `escaped by ${named(escaping)}`;
+  return `${cells} and quoted with ${named(quote)}; quotes within are ${escaped}`;
+}
+
+function named(text: string): string {
+  return text === "\t" ? "a tab" : text === " " ? "a space" : text;
 }
 
 function counted(lines: Lines, what: string): string {

@@ -36,6 +36,7 @@ export function renderSummary(summary: Summary): string {
     foretold(summary),
     causes(summary),
     advice(summary),
+    summary.about.map((note) => `Note: ${printable(note)}`),
     warned(summary),
     places(summary),
   ];

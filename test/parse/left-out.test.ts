@@ -18,7 +18,10 @@ describe("openReader of CSV: lines that are no records", () => {
     expect(columns).toEqual(["a,x", "b"]);
     expect(cells).toEqual([["1", "2"]]);
     expect(rows[0]?.line).toBe(3);
-    expect(about).toEqual(["line 1 names the delimiter (sep=) and is no record"]);
+    expect(about).toEqual([
+      'cells are separated by ; and quoted with "; quotes within are doubled',
+      "line 1 names the delimiter (sep=) and is no record",
+    ]);
   });
 
   test("blank lines and lines of nothing but delimiters are counted and said, not rejected", async () => {
@@ -182,6 +185,7 @@ describe("openReader of CSV: columns", () => {
     const reader = await openReader(sourceOf("a||b\n'it\\'s \\\\ C:\\x'||2\n"), { told });
     expect(reader.dialect).toEqual({ ...RFC_4180, ...told });
     expect(intact(await allRows(reader))[0]?.cells).toEqual(["it's \\ C:\\x", "2"]);
+    expect(reader.about).toEqual(["cells are separated by || and quoted with '; quotes within are escaped by \\"]);
   });
 });
 

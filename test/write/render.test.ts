@@ -35,6 +35,8 @@ describe("renderSummary", () => {
         - Rows that failed or ended unknown can be sent again as they are, if the customer was not changed elsewhere: updraft retry nightly-4f2a90c1
         - 2 rows were updated after an earlier request of the same row had got no answer.
 
+      Note: 1 blank line (line 3) left out
+
       Warning: the endpoint is deprecated
 
       Reports in /data/runs/nightly-4f2a90c1

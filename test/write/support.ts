@@ -138,6 +138,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
         ],
       },
     ],
+    about: ["1 blank line (line 3) left out"],
     warnings: ["the endpoint is deprecated"],
     reports: {
       dir: "/data/runs/nightly-4f2a90c1",
