@@ -1,2 +1,0 @@
-import { openSource } from "./src/open/source.ts";
-for (const f of process.argv.slice(2)) { try { const t=performance.now(); const s=await openSource(f,{dataDir:"/tmp/box6/data"}); let o="",n=0; for await(const c of s.read()) {n+=c.length; if(o.length<900)o+=c;} console.log("==",f,s.about,s.format,s.bytes===n,s.lines,(performance.now()-t).toFixed(),"ms",Math.round(process.resourceUsage().maxRSS/1024),"MB"); console.log(o.slice(0,700)); } catch(e) { console.log("==",f,String(e),e.next,Math.round(process.resourceUsage().maxRSS/1024),"MB") } }
