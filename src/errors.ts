@@ -1,5 +1,6 @@
 // Every error a person can cause or meet: code in, one sentence with its exit code and what to do now out.
 
+import { CONTAINER_ERRORS } from "./container-errors.ts";
 import { INPUT_ERRORS } from "./input-errors.ts";
 import { JOB_ERRORS } from "./job-errors.ts";
 
@@ -22,9 +23,10 @@ interface ErrorKind {
   readonly next: string;
 }
 
-/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts and job-errors.ts. */
+/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of the parts above. */
 export const ERRORS = {
   ...INPUT_ERRORS,
+  ...CONTAINER_ERRORS,
   ...JOB_ERRORS,
   "accepted-broken": {
     exit: EXIT.infrastructure,

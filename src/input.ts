@@ -2,7 +2,7 @@
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import type { EncodingName } from "./open/encoding.ts";
-import { openSource, type Source } from "./open/source.ts";
+import { openSource, type Source, titleOf } from "./open/source.ts";
 import type { Reading } from "./parse/dialect.ts";
 import { openReader } from "./parse/reader.ts";
 import type { Reader } from "./parse/row.ts";
@@ -36,7 +36,8 @@ export async function openInput(request: InputRequest): Promise<Input> {
     const reader = await openReader(source, { told });
     const dialect = reader.dialect && { ...told, ...reader.dialect };
     const { columns } = reader;
-    const { format, name: fileName } = source;
+    const { format } = source;
+    const fileName = titleOf(source);
     const today = new Date(clock.wall()).toISOString().slice(0, 10);
     return {
       ...{ source, reader, dialect },

@@ -11,6 +11,8 @@ export interface SharedStrings {
 const SLAB = 1024 ** 2;
 /** A million rows with ten texts of 25 bytes each, none of them twice. */
 const MOST = 256 * 1024 ** 2;
+/** Empty ones need room, too: four bytes each. */
+const MOST_TEXTS = 2 ** 24;
 
 export async function readSharedStrings(
   chunks: AsyncIterable<Buffer>,
@@ -22,6 +24,7 @@ export async function readSharedStrings(
   let count = 0;
   let end = 0;
   const add = (text: string) => {
+    if (count === MOST_TEXTS) throw new UpdraftError("workbook-strings", { file, limit: "16 million" });
     const length = Buffer.byteLength(text);
     if (length > SLAB) throw damaged("it has a text of more than 1 MiB");
     // No text stands in two slabs.

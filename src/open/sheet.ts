@@ -22,6 +22,8 @@ export interface SheetContext {
 
 const MOST_ROWS = 1_048_576;
 const MOST_COLUMNS = 16_384;
+/** Characters made of one chunk of XML: a few bytes can name a text of a megabyte. Of a real sheet it is a tenth of a megabyte. */
+const MOST_HELD = 32 * 1024 ** 2;
 
 /** In blocks, as they come. */
 export async function* readSheet(
@@ -39,6 +41,7 @@ export async function* readSheet(
   let collecting = false;
   let spoken = false;
   let inData = false;
+  let held = 0;
 
   const listener = {
     open(name: string, attributes: () => Readonly<Record<string, string>>) {
@@ -92,6 +95,8 @@ export async function* readSheet(
           }
           const text = value === null ? "" : textOf(cell, value, context);
           if (text === "") return;
+          held += text.length;
+          if (held > MOST_HELD) throw damaged(`row ${row} and those before it have too much text`);
           while (cells.length < column) cells.push("");
           cells[column] = text;
           return;
@@ -110,6 +115,7 @@ export async function* readSheet(
   for await (const _ of hearXml(chunks, listener, damaged)) {
     if (rows.length > 0) yield rows;
     rows = [];
+    held = 0;
   }
 }
 

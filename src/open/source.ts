@@ -32,6 +32,11 @@ export interface Source {
   close(): Promise<void>;
 }
 
+/** As messages name it: of a workbook with its sheet. */
+export function titleOf({ name, sheet }: Source): string {
+  return sheet === null ? name : `${name}, sheet ${sheet}`;
+}
+
 export interface OpenContext {
   /** What `-` means; the process's own standard input where it is left out. */
   readonly stdin?: AsyncIterable<Buffer | string>;

@@ -4,7 +4,7 @@ import { UpdraftError } from "../errors.ts";
 import { general, type Shown, shownBy } from "./cell-text.ts";
 import type { Content } from "./container.ts";
 import { refuseBomb } from "./decompress.ts";
-import { readSharedStrings } from "./shared-strings.ts";
+import { readSharedStrings, type SharedStrings } from "./shared-strings.ts";
 import { readSheet } from "./sheet.ts";
 import { asCsv } from "./sheet-csv.ts";
 import { elementsOf, type XmlElement } from "./xml.ts";
@@ -43,10 +43,19 @@ export async function openWorkbook(entries: readonly ZipEntry[], file: string): 
   const sheet = read(chosen);
   const stringsPart = linked("sharedStrings");
 
+  // Every reading needs all of them, and a file is read a few times, mostly its beginning.
+  let held: Promise<SharedStrings> | null = null;
+  const stringsOf = (): Promise<SharedStrings> => {
+    held ??= (async () => {
+      if (stringsPart === undefined) return { get: () => undefined };
+      const part = read(stringsPart);
+      return readSharedStrings(part.bytes(), file, part.damaged);
+    })();
+    return held;
+  };
+
   async function* csv(): AsyncGenerator<Buffer, void, undefined> {
-    const part = stringsPart === undefined ? null : read(stringsPart);
-    const strings =
-      part === null ? { get: () => undefined } : await readSharedStrings(part.bytes(), file, part.damaged);
+    const strings = await stringsOf();
     const rows = readSheet(sheet.bytes(), { file, sheet: named, strings, styles, damaged: sheet.damaged });
     const empty = () =>
       new UpdraftError("sheet-empty", { file, sheet: named, others: about === "" ? "" : ` (${about})` });

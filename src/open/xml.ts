@@ -11,6 +11,8 @@ export interface XmlListener {
 
 /** No element, and no text between two, may be longer: what is not whole yet is kept in memory. Excel's longest cell has 32,767 characters. */
 const LONGEST = 4 * 1024 ** 2;
+/** A cell of rich text is at eight; what encloses is kept in memory, too. */
+const DEEPEST = 100;
 
 /** Yields after each chunk of the part, so that what was made of it can be taken. */
 export async function* hearXml(
@@ -20,12 +22,15 @@ export async function* hearXml(
 ): AsyncGenerator<void, void, undefined> {
   const parser = new Parser();
   let silent = 0;
+  let depth = 0;
   parser.on("openTag", (name, attributes, decode) => {
     silent = 0;
+    if (++depth > DEEPEST) throw damaged("its elements are nested too deeply");
     listener.open(local(name), attributes, decode);
   });
   parser.on("closeTag", (name) => {
     silent = 0;
+    depth--;
     listener.close(local(name));
   });
   parser.on("text", (text, decode) => listener.text?.(decode(text)));
@@ -66,6 +71,10 @@ export interface XmlElement {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
+/** More than any list of sheets or styles has. */
+const MOST_BYTES = 64 * 1024 ** 2;
+const MOST_ELEMENTS = 500_000;
+
 /** Every element of a small part, in order. */
 export async function elementsOf(
   chunks: AsyncIterable<Buffer>,
@@ -73,8 +82,16 @@ export async function elementsOf(
 ): Promise<readonly XmlElement[]> {
   const path: string[] = [];
   const found: XmlElement[] = [];
+  let bytes = 0;
+  async function* bounded(): AsyncGenerator<Buffer, void, undefined> {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes > MOST_BYTES) throw damaged("it is too large");
+      yield chunk;
+    }
+  }
   const heard = hearXml(
-    chunks,
+    bounded(),
     {
       open(name, attributes, decode) {
         path.push(name);
@@ -89,5 +106,3 @@ export async function elementsOf(
   for await (const _ of heard);
   return found;
 }
-
-const MOST_ELEMENTS = 500_000;

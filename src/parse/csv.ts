@@ -1,6 +1,6 @@
 // A source of delimited text in; a reader of its records out, after its head has been recognised and its header found good.
 import { UpdraftError } from "../errors.ts";
-import type { Source } from "../open/source.ts";
+import { type Source, titleOf } from "../open/source.ts";
 import { aboutFile } from "./about.ts";
 import type { Dialect, Eol, Told } from "./dialect.ts";
 import { type Framer, type LeftOut, makeFramer } from "./frame.ts";
@@ -20,7 +20,7 @@ const LOOKED_AT = 100;
 const SEP = /^"?sep=([^\r\n])"?(?:\r\n?|\n|$)/i;
 
 export async function openCsv(source: Source, { told = {}, lenient = false }: ReadOptions): Promise<Reader> {
-  const file = source.name;
+  const file = titleOf(source);
   if (told.columns !== undefined && told.headerLines === undefined) throw new UpdraftError("columns-or-header");
   const { text, final } = await headOf(source);
   const sep = SEP.exec(text);

@@ -212,6 +212,23 @@ describe("openSource of a workbook: sheets", () => {
     expect(source.about).toEqual(['read from the workbook: sheet "A & "B"?"; not read: "Old" (hidden), "Notes"']);
   });
 
+  test("what is wrong with its header is told of the sheet", async () => {
+    const source = await opened(
+      workbookOf({
+        sheets: {
+          Cover: inlineRows([
+            ["id", "id"],
+            ["1", "2"],
+          ]),
+        },
+      }),
+    );
+    await expect(openReader(source)).rejects.toMatchObject({
+      code: "header-same-name",
+      message: expect.stringMatching(/^book\.csv, sheet "Cover" has two columns/),
+    });
+  });
+
   test("one alone needs no more words", async () => {
     expect((await opened(workbookOf({ sheets: { Rows: id } }))).about).toEqual([
       'read from the workbook: sheet "Rows"',
@@ -273,6 +290,18 @@ describe("openSource of a workbook that is refused, with exit code 2", () => {
       /document type/,
     ],
     [
+      "with more text in a row than memory has room for",
+      () => sheet(`<row>${'<c t="s"><v>0</v></c>'.repeat(2_000)}</row>`, { strings: [`<t>${"x".repeat(32_000)}</t>`] }),
+      "workbook-damaged",
+      /row 1 and those before it/,
+    ],
+    [
+      "with elements within elements without end",
+      () => sheet("<a>".repeat(200)),
+      "workbook-damaged",
+      /nested too deeply/,
+    ],
+    [
       "with an element that does not end",
       () => sheet(`<row r="1"><c t="str"><v>${"x".repeat(5_000_000)}</v></c></row>`),
       "workbook-damaged",
@@ -315,9 +344,9 @@ describe("openSource of a workbook that is refused, with exit code 2", () => {
   });
 
   test("as a bomb, of which a few bytes become many cells", async () => {
-    const long = "x".repeat(32_000);
+    const long = "x".repeat(8_000);
     const cells = '<c t="s"><v>0</v></c>'.repeat(100);
-    const rows = `<row>${cells}</row>`.repeat(40);
+    const rows = `<row>${cells}</row>`.repeat(120);
     const error = await opened(workbookOf({ sheets: { A: rows }, strings: [`<t>${long}</t>`] })).catch(
       (thrown: unknown) => thrown,
     );
