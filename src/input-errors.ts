@@ -61,12 +61,6 @@ export const INPUT_ERRORS = {
     message: "{file} begins with the byte order mark of {mark}, and its encoding was said to be {told}",
     next: "leave the encoding out, or give the one that the file has",
   },
-  "file-bomb": {
-    exit,
-    message:
-      "{file} unpacks to {made} and more out of {taken}: expected at most {times} times its size, and {most}, as real files do",
-    next: "if it is meant, unpack it yourself and give what comes out (a workbook: save the sheet as CSV UTF-8)",
-  },
   "file-changed": {
     exit,
     message: "{file} changed while it was being read: it is no longer the content that was read first",

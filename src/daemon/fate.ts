@@ -1,4 +1,6 @@
 // How the run of a taken file ended in; what becomes of the file, out.
+
+import { CONTAINER_ERRORS } from "../container-errors.ts";
 import { type ErrorFields, EXIT, UpdraftError } from "../errors.ts";
 import { INPUT_ERRORS } from "../input-errors.ts";
 import { REFUSED } from "../write/conclude.ts";
@@ -42,8 +44,11 @@ export function isHeld(code: string): boolean {
 
 /** Others of their kind, such as `set-invalid` and `job-invalid`, say that the settings or the job are wrong, whatever the file. */
 const OF_COLUMNS: readonly string[] = ["set-and-column", "job-column-missing", "job-constant-and-column"];
+const OF_SETTINGS = /^set-|^columns-or-header$|^dialect-(?:file|contradicts)$/;
 const isOfFile = (code: string) =>
-  OF_COLUMNS.includes(code) || (Object.hasOwn(INPUT_ERRORS, code) && !code.startsWith("set-"));
+  OF_COLUMNS.includes(code) ||
+  Object.hasOwn(CONTAINER_ERRORS, code) ||
+  (Object.hasOwn(INPUT_ERRORS, code) && !OF_SETTINGS.test(code));
 
 /** Throws the error that is nobody's but the program's, or the settings'. @param name the file's, as it was dropped */
 export function fateOf({ summary, error, began, changed }: Ended, name: string): Fate {

@@ -58,6 +58,12 @@ describe("fateOf", () => {
     expect(failing("ledger-broken", { file: "/data/ledger.db", why: "torn" }).kind).toBe("refuse");
   });
 
+  it("refuses what a file is packed in where that cannot be opened, and one of which nothing tells how it is meant", () => {
+    for (const code of ["zip-several", "file-bomb", "workbook-damaged", "dialect-unsure", "file-unhealthy"] as const)
+      expect(failing(code, { file: "/srv/working/x-1/a.zip" }).kind).toBe("refuse");
+    expect(() => failing("dialect-file", { file: "/etc/updraft/dialect.json", reason: "ENOENT" })).toThrow();
+  });
+
   it("refuses a file that was applied before, but not one whose own run ended before it was moved away", () => {
     const finished = { run: "r1", state: "complete", end: "", dir: "/data/runs/r1" };
     expect(failing("run-finished", finished)).toMatchObject({ kind: "repeated", run: "r1" });
