@@ -50,6 +50,12 @@ export const INPUT_ERRORS = {
     message: "the file {file}, named by --dialect, cannot be read ({reason})",
     next: "check the path and who may read it",
   },
+  "dialect-unsure": {
+    exit,
+    message:
+      "{file} can be read in two ways, with {one} or with {other}, and its first rows do not tell which is meant",
+    next: "look at both with updraft rows, then say which it is: {flags} or {others}",
+  },
   "file-changed": {
     exit,
     message: "{file} changed while it was being read: it is no longer the content that was read first",

@@ -6,13 +6,20 @@ export interface HeadFacts {
   /** The delimiter that a first line `sep=;` named. */
   readonly sep: string | null;
   readonly dialect: Dialect;
+  /** In it: 0 to 1. */
+  readonly confidence: number;
   readonly trailing: boolean;
   readonly footnoteLines: number;
 }
 
+/** What is usual is only said where it is not that sure. */
+const SURE = 0.9;
+
 /** `leftOut` is null until the file was read to its end. No word of a record is in any sentence. */
-export function aboutFile({ sep, dialect, trailing, footnoteLines }: HeadFacts, leftOut: LeftOut | null): string[] {
-  const said = isUsual(dialect) ? [] : [written(dialect)];
+export function aboutFile(head: HeadFacts, leftOut: LeftOut | null): string[] {
+  const { sep, dialect, confidence, trailing, footnoteLines } = head;
+  const sure = confidence === 1 ? "" : ` (${Math.round(confidence * 100)} % sure)`;
+  const said = isUsual(dialect) && confidence >= SURE ? [] : [`${written(dialect)}${sure}`];
   const above = sep === null ? 0 : 1;
   const { preambleLines } = dialect;
   if (sep !== null) said.push("line 1 names the delimiter (sep=) and is no record");

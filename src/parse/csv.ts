@@ -9,6 +9,7 @@ import { type TextBlock, textBlocks } from "./lines.ts";
 import { recognise } from "./recognise.ts";
 import type { BadRow, CellsRow, Reader, ReadOptions } from "./row.ts";
 import { makeShape, type Shape } from "./shape.ts";
+import { refuseUnsure } from "./unsure.ts";
 
 /** As many bytes are looked at to recognise how the file is written. */
 const HEAD = 64 * 1024;
@@ -25,6 +26,7 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
   const said = sep?.[1] === undefined ? told : { delimiter: sep[1], ...told };
   const found = recognise(text.slice(sep?.[0].length ?? 0), final, said);
   const { confidence, eol } = found;
+  if (!lenient) refuseUnsure(file, found);
   const dialect = lenient ? found.dialect : withHeader(found.dialect, told);
   const { delimiter, quote, escape: escaping } = dialect;
   if ([quote, escaping].some((mark) => mark !== null && delimiter.includes(mark))) {
@@ -38,12 +40,13 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
     first,
     shape: bare,
     headerLines: dialect.headerLines,
+    certain: told.headerLines !== undefined,
     columns: told.columns,
     lenient,
     file,
   });
   const shape = makeShape(dialect, eol, skip, columns);
-  const head = { sep: sep?.[1] ?? null, dialect, trailing: columns.trailing, footnoteLines };
+  const head = { sep: sep?.[1] ?? null, dialect, confidence, trailing: columns.trailing, footnoteLines };
   let leftOut: LeftOut | null = null;
   return {
     columns: columns.names,
@@ -100,6 +103,10 @@ async function* withoutLast(
     const text = held + block.text;
     suspect ||= block.suspect;
     let keep = text.trimEnd().length;
+    if (keep === 0) {
+      held = text;
+      continue;
+    }
     for (let left = lines; left > 0 && keep > 0; left--) keep = text.lastIndexOf("\n", keep - 1);
     keep = Math.max(0, keep + 1);
     if (keep > 0) yield { kind: "text", text: text.slice(0, keep), suspect };

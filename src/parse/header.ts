@@ -14,6 +14,8 @@ export interface HeadRecords {
   readonly first: readonly (CellsRow | BadRow)[];
   readonly shape: Shape;
   readonly headerLines: number;
+  /** A person says that they are so many: names may stand there twice. */
+  readonly certain: boolean;
   /** What a person says they are named. */
   readonly columns: readonly string[] | undefined;
   /** Gives names where there are none, and unlike ones where they are the same: to look at the file, not to send it. */
@@ -22,7 +24,8 @@ export interface HeadRecords {
 }
 
 /** Throws an UpdraftError for what cannot be a header; lenient, only where there is none at all. */
-export function columnsOf({ first, shape, headerLines, columns, lenient, file }: HeadRecords): NamedColumns {
+export function columnsOf(head: HeadRecords): NamedColumns {
+  const { first, shape, headerLines, certain, columns, lenient, file } = head;
   const body = first.slice(headerLines);
   if (first.length < Math.max(1, headerLines) || (body.length === 0 && !lenient)) {
     throw new UpdraftError("file-no-records", { file });
@@ -41,8 +44,10 @@ export function columnsOf({ first, shape, headerLines, columns, lenient, file }:
   if (!lenient) {
     refuseNames(headerLines === 0 ? names : own, file);
     if (columns !== undefined) refuseNames(columns, file);
-    const [above, below] = [first[headerLines - 1], body[0]];
-    if (above?.kind === "cells" && below !== undefined) refuseRepeated(above, below, file);
+    for (let at = certain ? headerLines : 1; at <= headerLines; at++) {
+      const [above, below] = [first[at - 1], first[at]];
+      if (above?.kind === "cells" && below !== undefined) refuseRepeated(above, below, file);
+    }
   }
   return { names, header, width, trailing };
 }
