@@ -210,6 +210,7 @@ describe("openReader of CSV: the cells of a bad row", () => {
   test.each([
     ["a stray quote at the start of a cell", '1,"x,"y, z",w', ["1", '"x', "y, z", "w"]],
     ["two quotes at the start of a cell", '1,""x, y",z,w', ["1", '"x, y', "z", "w"]],
+    ["two quotes before a word", '1,""x",y,z', ["1", '"x', "y", "z"]],
     ["a quote in a cell", '1,6" nail,y,z', ["1", '6" nail', "y", "z"]],
     ["text behind a quote", '1,"x" y,"a, b",z', ["1", '"x" y', "a, b", "z"]],
     ["a quote that is not closed", '1,x,y,"z', ["1", "x", "y", '"z']],
