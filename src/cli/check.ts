@@ -27,7 +27,7 @@ export function checkCommand(shell: Shell): Command {
     .description(
       "Reads, maps and validates every row as a run would, sends nothing, and foretells what a run would take.",
     )
-    .argument("<file>", "CSV or NDJSON file; - for standard input")
+    .argument("<file>", "CSV, NDJSON or JSON file; - for standard input")
     .option("--out <folder>", "where to write the errors file (default: a folder under checks/ in the data folder)")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);

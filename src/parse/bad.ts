@@ -74,15 +74,6 @@ function bytesOf(text: string, encoding: EncodingName): number {
   }
 }
 
-/** The parser's message echoes the text, so all that is taken from it is the position at its very end, where it gives one. */
-export function badJson(row: number, line: number, raw: string, error: unknown): BadRow {
-  const message = error instanceof Error ? error.message : "";
-  const position = / at position (\d+) \(line 1 column \d+\)$/.exec(message)?.[1];
-  const at = position !== undefined ? Number(position) : /^Unexpected end/.test(message) ? raw.length : null;
-  const column = at === null ? null : columnAt(raw, at);
-  return { kind: "bad", row, line, code: "not-json", column, detail: "expected one JSON object on the line", raw };
-}
-
 /** Whether text[start, end) takes more than MAX_ROW bytes as UTF-8, where a character takes at most three a unit. */
 export function isTooLong(text: string, start: number, end: number): boolean {
   const units = end - start;

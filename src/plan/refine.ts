@@ -29,7 +29,7 @@ interface Target {
 type Texts = Readonly<Record<string, string>>;
 export type Refine = (row: CellsRow | ObjectRow, changes: Change[] | null) => void;
 
-/** A function asked for a column that the file does not have: `undefined` must not get into an address. */
+/** A function asked for what the row does not have: neither `undefined` nor a wrong number must get into an address. */
 class NoColumn extends Error {}
 
 /** Null where there is nothing to do: then a row pays nothing for it. */
@@ -151,7 +151,11 @@ function makeRecord(columns: readonly string[], format: "csv" | "ndjson"): (row:
   };
 }
 
+/** A number that has lost digits is none that a function may go on with. */
 function asText(value: unknown): string {
+  const inexact =
+    typeof value === "number" && (Number.isInteger(value) ? !Number.isSafeInteger(value) : !Number.isFinite(value));
+  if (inexact) throw new NoColumn(`it reads ${gotOf(value)}`);
   const text = textOf(value);
   return typeof text === "string" ? text : JSON.stringify(text);
 }

@@ -43,7 +43,11 @@ function withMembers(row: Row, members: string): string {
 
 function ownMembers({ object, text }: ObjectRow): string {
   const ours = (name: string) => isOurs(name) && name !== RAW;
-  const inside = text.slice(1, -1).trim();
+  // An element of an array may have several lines; line ends are no part of its texts.
+  const inside = text
+    .slice(1, -1)
+    .trim()
+    .replace(/\s*\n\s*/g, " ");
   if (!Object.keys(object).some(ours)) return inside;
   return splitMembers(inside)
     .filter((member) => !ours(nameOf(member)))
