@@ -37,6 +37,8 @@ export function jsonRow(text: string, place: Place, suspect: EncodingName | null
     const got = Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`;
     return badJson(text, place, { code: "not-an-object", at: firstOf(text), detail: `expected an object, got ${got}` });
   }
+  const half = text.includes("\\u") ? halfPairIn(text) : -1;
+  if (half !== -1) return badJson(text, place, { code: "encoding", at: half, detail: HALF });
   const trimmed = text.trim();
   const column = place.column + firstOf(text);
   if (trusted || isWhole(value, trimmed)) return { kind: "object", ...place, column, object: value, text: trimmed };
@@ -81,6 +83,17 @@ export function placeIn(
   // A pair of surrogates is one character.
   const units = last.length - (last.match(/[\uD800-\uDBFF]/g)?.length ?? 0);
   return { line: begin.line + lines.length - 1, column: lines.length === 1 ? begin.column + units : units + 1 };
+}
+
+const HALF = "expected text, got an escape that is half of a surrogate pair";
+/** Of valid JSON: an escaped backslash, a whole pair, and half of one. */
+const ESCAPES = /\\\\|\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\u[dD][89a-fA-F][\da-fA-F]{2}/g;
+const HALF_LENGTH = 6;
+
+/** Where an escape stands that JSON.parse takes and that is no text: no encoding has it. -1: nowhere. */
+function halfPairIn(text: string): number {
+  for (const match of text.matchAll(ESCAPES)) if (match[0].length === HALF_LENGTH) return match.index;
+  return -1;
 }
 
 function faultIn(text: string): JsonFault {

@@ -33,7 +33,7 @@ export type BadCode =
   | "not-an-object" // JSON, but no object
   | "duplicate-key" // an object, at any depth, that has a key twice
   | "too-deep" // objects and arrays within each other, deeper than any row
-  | "encoding"; // a NUL, or bytes that are not valid in the file's encoding
+  | "encoding"; // a NUL, bytes that are not valid in the file's encoding, or half of a surrogate pair
 
 /** A record that could not be read. It is one rejected row; the rows after it are read. */
 export interface BadRow {

@@ -59,6 +59,8 @@ describe("openReader of NDJSON", () => {
     [`{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, "too-deep", 69],
     [`{"a":${"[".repeat(400_000)}`, "too-deep", 69],
     ['{"a":1} {"a":2}', "not-json", 9],
+    ['{"id":"\\\\ \\ud83d\\ude00 \\ud83d"}', "encoding", 24],
+    ['{"id":"\\uDE00\\ud83d"}', "encoding", 8],
     ['{"id":+1}', "not-json", 7],
     ['{"id":007}', "not-json", 8],
     ['{"SECRET":SECRET}', "not-json", 11],
