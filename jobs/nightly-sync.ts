@@ -2,11 +2,11 @@
 import { defineJob } from "updraft";
 import { date, dialingCode, lowerCase, phoneNumber, spaces, usState, zip5 } from "updraft/transforms";
 
-/** The export's ways of saying that it knows nothing: such a property is left as it is. */
+/** The export's ways of saying that it knows nothing, as it writes them: there are people called Null and Na. */
 const known = {
   name: "known",
   version: 1,
-  apply: (value: string) => (/^(null|n\/?a|unknown|-+|0+)$/i.test(value) ? null : value),
+  apply: (value: string) => (/^(NULL|N\/A|unknown|-+|0+)$/.test(value) ? null : value),
 };
 
 export default defineJob({
@@ -49,9 +49,8 @@ export default defineJob({
     input: { glob: "/srv/exports/customers-*.csv", pick: "newest" },
   },
   window: "01:00-05:00 America/New_York",
-  changedOnly: "yes",
   // What is lost on the way into the card system is sent again within a month, changed or not.
-  recheckAfter: "30d",
+  changedOnly: { recheckAfter: "30d" },
 
   rate: "50/s",
   stopAfter: "500,5%",
@@ -96,8 +95,14 @@ export default defineJob({
       },
     },
     {
-      record: { CUSTOMER_ID: "csta_T8Z8xKgYCZt0XWfE2ayZT6", SEX: "U", DOB: "00000000", EMAIL_ADDR: "olga@example.com" },
-      update: { customerId: "csta_T8Z8xKgYCZt0XWfE2ayZT6", email: "olga@example.com" },
+      record: {
+        CUSTOMER_ID: "csta_T8Z8xKgYCZt0XWfE2ayZT6",
+        LAST_NAME: "Null",
+        SEX: "U",
+        DOB: "00000000",
+        EMAIL_ADDR: "unknown",
+      },
+      update: { customerId: "csta_T8Z8xKgYCZt0XWfE2ayZT6", lastName: "Null" },
     },
     // There is no such day.
     { record: { CUSTOMER_ID: "csta_5Md16zHShXSVTd2HpI3YPH", SEX: "F", DOB: "19780231" }, update: null },

@@ -54,10 +54,10 @@ export function parseWebhook(value: string): string | null | undefined {
 export const COMMAND =
   "a program and its arguments, such as /usr/local/bin/tell --team data, a JSON list of them, or none";
 
-/** Null: none. Words, or where one has a space in it, a JSON list; no shell reads it. */
+/** Null: none. Words, or where one has a space or a quote in it, a JSON list: no shell reads it, and quotes would be taken for text. */
 export function parseCommand(value: string): readonly string[] | null | undefined {
   if (value === "none") return null;
-  if (!value.startsWith("[")) return value === "" ? undefined : value.split(/\s+/);
+  if (!value.startsWith("[")) return /^$|["']/.test(value) ? undefined : value.split(/\s+/);
   try {
     return z.tuple([z.string().min(1)], z.string()).parse(JSON.parse(value));
   } catch {

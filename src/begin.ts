@@ -1,14 +1,17 @@
 // A request to run a file in; its rows at hand, its run found, held and noted, its worker and its Redis ready, out.
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import type { Progress } from "./events.ts";
+import { examineFile, noteExamined, readExamined } from "./health.ts";
 import { type Input, openInput } from "./input.ts";
 import { sayEncoding } from "./open/encoding.ts";
 import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
+import { strictly } from "./plan/damage.ts";
 import { sketchJob } from "./plan/job-mapping.ts";
 import { makeParts } from "./plan/parts.ts";
 import type { MappingSettings } from "./plan/plan.ts";
@@ -16,17 +19,20 @@ import { tidyUp } from "./prune.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
 import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { endpointFingerprint } from "./queue/epoch.ts";
+import { makeLastSender } from "./queue/last-sender.ts";
 import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings.ts";
 import { type Accepted, openAccepted } from "./settle/accepted.ts";
+import { ledgerPath } from "./settle/ledger-file.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import type { Outcome } from "./settle/outcome.ts";
-import { noteInput } from "./settle/peek.ts";
-import { type RunFolder, runId } from "./settle/run-folder.ts";
+import { noteInput, peekLedger } from "./settle/peek.ts";
+import { type RunFolder, runFolder, runId } from "./settle/run-folder.ts";
 import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
+import { takeBack } from "./take-back.ts";
 import { summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
 import type { Summary } from "./write/summary.ts";
@@ -98,13 +104,21 @@ export interface Begun {
   readonly worker: SpawnedWorker;
   /** Rows of the file; it is read for that once. */
   count(): Promise<number>;
+  /** No worker has anything of the run any more. */
+  ended(): Promise<void>;
   /** Notes that a spell begins (wall clock), and lets the worker begin. */
   start(at: number): void;
 }
 
 /** Throws all that openInput, openRedis and openRun do, `file-left-behind` and what `confirm` throws. */
-export async function beginRun(request: RunRequest, hooks: RunHooks, closing: AsyncDisposableStack): Promise<Begun> {
+export async function beginRun(
+  request: RunRequest,
+  hooks: RunHooks,
+  closing: AsyncDisposableStack,
+  stop: AbortSignal,
+): Promise<Begun> {
   const { job, settings, limit } = request;
+  const mapping = strictly(request.mapping, settings);
   const worker = closing.adopt(hooks.worker ?? spawnWorker(clock, hooks.log, hooks.notice), (spawned) =>
     spawned.stop(),
   );
@@ -115,14 +129,16 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
     hooks.redis === undefined ? openRedis({ ...settings, clock }) : Promise.resolve(guestOf(hooks.redis, clock));
   closing.defer(() => starting.then((home) => home.close()).catch(() => {}));
   starting.catch(() => {});
-  const input = closing.adopt(request.retry?.input ?? (await openInput(request)), (opened) => opened.source.close());
+  const input = closing.adopt(request.retry?.input ?? (await openInput({ ...request, mapping })), (opened) =>
+    opened.source.close(),
+  );
   const { source, reader, plan } = input;
   const read = sayEncoding(source.encoding);
   if (read !== null) hooks.notice(`${source.name}: ${read}`);
   const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
   const encoding = source.encoding.name;
   const id = request.retry?.run ?? runId({ ...settings, ...about, encoding });
-  const origin = originOf(request, source);
+  const origin = originOf({ ...request, mapping }, input);
   const { path } = origin;
   const purpose = path === null || request.retry ? null : { ...settings, path, job };
   if (purpose !== null) refuseLeftBehind(settings.dataDir, purpose, source.sha256);
@@ -131,6 +147,9 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
     rows ??= await countRows(reader);
     return rows;
   };
+  const known = request.retry || request.again ? null : peekExamined(settings.dataDir, id);
+  const examined = request.retry || known ? null : await examineFile(input, request, hooks.notice, stop);
+  rows = examined?.rows ?? null;
   await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: count });
 
   const key = loadKey(settings.key, settings.dataDir);
@@ -142,13 +161,25 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
   if (purpose !== null) noteUnfinished(settings.dataDir, purpose, run, source.sha256);
   closing.defer(() => tidyUp(settings, run, ledger, hooks.log, clock));
   const told = summarySettings(settings);
-  ledger.write([], [], { settings: JSON.stringify(told) });
+  ledger.write([], [], { settings: JSON.stringify(told), ...(examined && noteExamined(examined)) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
+  const sender = accepted && makeLastSender(control, { job, endpoint: fingerprintOf(settings) }, accepted);
+  if (await sender?.begin())
+    hooks.notice(`job ${job} was last run from another data folder: what was accepted before is not known here`);
+  for (const left of accepted?.enter(run) ?? []) {
+    hooks.notice(`run ${left} of this job was killed: taking back what it left to workers`);
+    await takeBack({ redis: control, key, dataDir: settings.dataDir, clock, log: hooks.log }, left);
+    accepted?.leave(left);
+  }
+  const ended = async () => {
+    await sender?.end();
+    accepted?.leave(run);
+  };
   hooks.began?.({ run, dir: opened.dir });
 
   return {
-    ...{ input, origin, told, opened, redis, control, key, accepted, worker, count },
+    ...{ input, origin, told, opened, redis, control, key, accepted, worker, count, ended },
     start(at) {
       if (ledger.begin(at) > 1) {
         const far = `${thousands(opened.answered)} of ${rowsOf(source, rows)} rows answered`;
@@ -161,9 +192,23 @@ export async function beginRun(request: RunRequest, hooks: RunHooks, closing: As
 
 /** Where it is kept, every run of the job keeps it: the next one would compare with what has been overwritten since. */
 function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): Accepted | null {
-  const { dataDir, changedOnly, recheckAfter, baseUrl, login } = settings;
-  const about = { dataDir, job, endpoint: endpointFingerprint(baseUrl, login), key, parts: makeParts(contract) };
+  const { dataDir, changedOnly, recheckAfter } = settings;
+  const about = { dataDir, job, endpoint: fingerprintOf(settings), key, parts: makeParts(contract) };
   return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
+}
+
+/** Null where the run is new. What is wrong with one that is there is told when it is opened. */
+function peekExamined(dataDir: string, run: string): ReturnType<typeof readExamined> {
+  const dir = runFolder(dataDir, run);
+  try {
+    return existsSync(ledgerPath(dir)) ? peekLedger(dir, readExamined) : null;
+  } catch {
+    return null;
+  }
+}
+
+function fingerprintOf({ baseUrl, login }: Settings): string {
+  return endpointFingerprint(baseUrl, login);
 }
 
 /** The number of a file's rows, as far as it is known. */
@@ -171,13 +216,14 @@ function rowsOf({ lines, format }: Source, counted: number | null): string {
   return counted === null ? `about ${thousands(Math.max(1, lines - (format === "csv" ? 1 : 0)))}` : thousands(counted);
 }
 
-function originOf({ file, job, mapping, limit, settings }: RunRequest, source: Source): Origin {
+function originOf({ file, job, mapping, limit, settings }: RunRequest, { source, dialect }: Input): Origin {
   const { name, format, bytes, sha256 } = source;
   const encoding = source.encoding.name;
-  const { set, ignoreColumns, job: used } = mapping;
+  const { set, ignoreColumns, refuse, job: used } = mapping;
   const path = file === "-" ? null : resolve(file);
   const from = { path, name, format, bytes, sha256 };
-  const given = { set, ignoreColumns: [...ignoreColumns] };
+  const given = { set, ignoreColumns: [...ignoreColumns], ...(refuse && { refuse: [...refuse] }) };
   const sketch = used === undefined ? {} : { sketch: sketchJob(used) };
-  return { v: 1, ...from, job, mapping: given, ...sketch, limit, encoding, baseUrl: settings.baseUrl };
+  const read = dialect === null ? { encoding } : { dialect, encoding };
+  return { v: 1, ...from, job, mapping: given, ...sketch, ...read, limit, baseUrl: settings.baseUrl };
 }

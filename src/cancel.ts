@@ -11,6 +11,7 @@ import { leaveRows } from "./queue/leave.ts";
 import type { OpenedRun } from "./queue/open-run.ts";
 import { retireLeft } from "./queue/retire.ts";
 import { keyFingerprint } from "./queue/seal.ts";
+import type { Ledger } from "./settle/ledger.ts";
 import type { Origin } from "./settle/origin.ts";
 import { conclude, startReport } from "./write/conclude.ts";
 import type { Summary } from "./write/summary.ts";
@@ -35,12 +36,23 @@ export interface Cancelling {
   readonly opened: OpenedRun;
   readonly input: Input;
   readonly origin: Origin;
+  /** The CSV reports begin with a byte order mark. */
+  readonly excel: boolean;
   readonly start: number;
+}
+
+function settingsOf(ledger: Ledger): z.output<typeof noted> {
+  return noted.parse(JSON.parse(ledger.meta("settings") ?? ""));
+}
+
+/** How long a request of the run may take, in milliseconds. */
+export function timeoutOf(ledger: Ledger): number {
+  return settingsOf(ledger).timeoutMs;
 }
 
 /** Ends a run whose ledger and hold are this process's. */
 export async function endCancelled(given: Cancelling, { log, progress }: CancelHooks): Promise<Summary> {
-  const { redis, key, opened, input, origin, start } = given;
+  const { redis, key, opened, input, origin, excel, start } = given;
   const began = clock.now();
   const { run, ledger } = opened;
   // Its outcomes that are still in Redis would be lost, and every open row be in doubt.
@@ -52,10 +64,10 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   // Noted first: after a crash in its midst the run must not go on.
   ledger.write([], [], { cancel: ledger.meta("cancel") ?? String(start) });
   await ledger.sync();
-  const settings = noted.parse(JSON.parse(ledger.meta("settings") ?? ""));
+  const settings = settingsOf(ledger);
   const patience = settings.timeoutMs + STILL_MS;
   await retireLeft({ redis, holder: opened.holder, key, ledger, clock, log, patience, answered: () => {} }, run);
-  const reporting = startReport({ ...opened, ...input, clock, progress }, () => 1);
+  const reporting = startReport({ ...opened, ...input, excel, clock, progress }, () => 1);
   try {
     const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, true, clock);
     const how = {

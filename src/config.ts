@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type * as z from "zod";
 import { UpdraftError } from "./errors.ts";
-import type { JobSettings } from "./plan/job.ts";
+import type { JobSettings } from "./plan/job-field.ts";
 import { nearest, normalise } from "./plan/nearest.ts";
 import { type LocalSettings, SCHEMAS, SETTINGS, type Setting, type SettingName, type Settings } from "./settings.ts";
 
@@ -80,6 +80,8 @@ function merge(given: Given): Map<SettingName, Said> {
     const found = said.get(name);
     if (found?.value.trim()) said.set(name, { ...found, value: resolve(found.folder, found.value.trim()) });
   }
+  const dialect = said.get("dialect");
+  if (dialect && !/^\s*(?:\{|auto\s*$)/.test(dialect.value)) said.set("dialect", fromFile(dialect));
   if (!said.has("dataDir")) {
     const value = xdgFolder(given.env, "XDG_STATE_HOME", [".local", "state"]);
     said.set("dataDir", { value, origin: "dataDir", folder: given.cwd });
@@ -118,6 +120,16 @@ function fromEnvironment({ env, cwd, job }: Given, setting: Setting): Said | und
     (reason) => new UpdraftError("secret-file", { env: fileName, path, reason }),
   );
   return { value: text.replace(/\r?\n$/, ""), origin: fileName, folder: cwd };
+}
+
+/** The text of the file that a value names. */
+function fromFile({ value, origin, folder }: Said): Said {
+  const file = resolve(folder, value.trim());
+  return {
+    value: readText(file, (reason) => new UpdraftError("dialect-file", { file, reason })),
+    origin: `${origin} (${file})`,
+    folder,
+  };
 }
 
 function readConfigFile(given: Given): Map<SettingName, Said> {
@@ -201,8 +213,9 @@ function ways({ name, flag, env, envFile, secret }: Setting): string {
 
 /** Of secrets, and of what may be one, the length alone; of URLs, which may hold one, nothing before the host. */
 function describe(setting: Setting, value: string): string {
-  // Some webhooks have their secret in the path.
-  if (setting.secret || setting.name === "notifyWebhook") return `${value.length} characters`;
+  // Some webhooks have their secret in the path, and a file of customers may be named where one of a dialect should be.
+  if (setting.secret || setting.name === "notifyWebhook" || setting.name === "dialect")
+    return `${value.length} characters`;
   const shown = value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@").replace(/\?.*$/s, "?…");
   return `"${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}"`;
 }

@@ -5,7 +5,7 @@ import { systemClock as clock } from "./clock.ts";
 import { UpdraftError } from "./errors.ts";
 import { openInput } from "./input.ts";
 import { mappingOfRun } from "./jobs.ts";
-import { makeNotifier } from "./notify.ts";
+import { makeNotifier, memoryIn } from "./notify.ts";
 import { findRedis, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { isOver, openKnownRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
@@ -107,8 +107,13 @@ async function cancelHere(
   );
   const key = loadKey(settings.key, settings.dataDir);
   hooks.notice(`nobody goes on with run ${run}: it is taken over and ended here`);
-  const notifier = makeNotifier(settings, clock, hooks.log);
+  const notifier = makeNotifier(settings, clock, hooks.log, AbortSignal.any([]));
   const { job, baseUrl } = origin;
-  notifier.begin({ run, job, file: input.source.name, baseUrl }, { read: 0, counts: ledger.counts() });
-  return await notifier.ended(await endCancelled({ redis, key, opened, input, origin, start }, hooks));
+  notifier.begin(
+    { run, job, file: input.source.name, baseUrl },
+    { read: 0, counts: ledger.counts() },
+    memoryIn(ledger),
+  );
+  const { excel } = settings;
+  return await notifier.ended(await endCancelled({ redis, key, opened, input, origin, excel, start }, hooks));
 }

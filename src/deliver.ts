@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import type { Clock } from "./clock.ts";
+import { signalGroup } from "./process-group.ts";
 import { Aborter, makeHttpClient, type Reply } from "./send/http.ts";
 import { SETTINGS } from "./settings.ts";
 import { backoff } from "./settle/backoff.ts";
@@ -11,6 +12,9 @@ const TRIES = 4;
 const TRY_MS = 5_000;
 /** Before the second try, at least: what restarts takes a moment. */
 const WAIT_MS = 500;
+/** One that has not taken a notice is down for so long: it gets one short try for each of the next, or a thousand files would wait for it. */
+const DOWN_MS = 60_000;
+const DOWN_TRY_MS = 1_000;
 const COMMAND_MS = 10_000;
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
@@ -18,6 +22,9 @@ const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 export function sign(secret: string, body: string, seconds: number): string {
   return `t=${seconds},v1=${createHmac("sha256", secret).update(`${seconds}.${body}`).digest("hex")}`;
 }
+
+/** Webhooks that are down, for all runs of this process: until when (monotonic clock). */
+const down = new Map<string, number>();
 
 /**
  * Posts it, up to four times, each signed anew. Redirects are not followed.
@@ -31,7 +38,9 @@ export async function post(
   stop: AbortSignal,
 ): Promise<string | null> {
   const { origin, pathname, search } = new URL(url);
-  const client = makeHttpClient(origin, 1, TRY_MS, clock);
+  const isDown = clock.now() < (down.get(url) ?? Number.NEGATIVE_INFINITY);
+  const [most, patience] = isDown ? [1, DOWN_TRY_MS] : [TRIES, TRY_MS];
+  const client = makeHttpClient(origin, 1, patience, clock);
   const aborter = new Aborter();
   const end = () => aborter.abort();
   stop.addEventListener("abort", end);
@@ -39,9 +48,11 @@ export async function post(
     for (let tries = 1; ; tries++) {
       const signature = secret === null ? {} : { "x-updraft-signature": sign(secret, body, seconds(clock)) };
       const headers = { "content-type": "application/json", "user-agent": "updraft", ...signature };
-      const reply = await client.post(pathname + search, headers, Buffer.from(body), TRY_MS, () => true, aborter);
+      const reply = await client.post(pathname + search, headers, Buffer.from(body), patience, () => true, aborter);
       const fault = faultOf(reply);
-      if (fault === null || !isPassing(reply) || tries === TRIES || stop.aborted) return fault;
+      if (fault === null) down.delete(url);
+      else if (isPassing(reply)) down.set(url, clock.now() + DOWN_MS);
+      if (fault === null || !isPassing(reply) || tries === most || stop.aborted) return fault;
       await clock.sleep(WAIT_MS + backoff(tries + 1, 0, 0, clock.random), stop);
       if (stop.aborted) return fault;
     }
@@ -72,14 +83,16 @@ function isPassing(reply: Reply): boolean {
 export function tell(
   [program = "", ...args]: readonly string[],
   body: string,
+  secret: string | null,
   stop: AbortSignal,
 ): Promise<string | null> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"], env: withoutSecrets(), detached: true });
+    const env = withoutSecrets(secret);
+    const child = spawn(program, args, { stdio: ["pipe", "ignore", "ignore"], env, detached: true });
     let late = false;
     const end = () => {
       late = true;
-      if (child.pid !== undefined) killGroup(child.pid);
+      if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
     };
     const timer = setTimeout(end, COMMAND_MS);
     stop.addEventListener("abort", end);
@@ -98,17 +111,9 @@ export function tell(
   });
 }
 
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has just ended.
-  }
-}
-
-/** The program needs none of ours. */
-function withoutSecrets(): NodeJS.ProcessEnv {
-  const env = { ...process.env };
+/** The program needs none of ours. @param secret that of a webhook, in whatever variable a job has it */
+function withoutSecrets(secret: string | null): NodeJS.ProcessEnv {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== secret));
   for (const { env: name, envFile } of SETTINGS) if (envFile) delete env[name];
   return env;
 }

@@ -1,5 +1,6 @@
 // Every error a person can cause or meet: code in, one sentence with its exit code and what to do now out.
 
+import { CONTAINER_ERRORS } from "./container-errors.ts";
 import { INPUT_ERRORS } from "./input-errors.ts";
 import { JOB_ERRORS } from "./job-errors.ts";
 
@@ -22,9 +23,10 @@ interface ErrorKind {
   readonly next: string;
 }
 
-/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of input-errors.ts and job-errors.ts. */
+/** One table of error codes; the README's troubleshooting section is tested against it. Alphabetical, after those of the parts above. */
 export const ERRORS = {
   ...INPUT_ERRORS,
+  ...CONTAINER_ERRORS,
   ...JOB_ERRORS,
   "accepted-broken": {
     exit: EXIT.infrastructure,
@@ -127,6 +129,11 @@ export const ERRORS = {
     exit: EXIT.usage,
     message: "the log file {file} cannot be written: {reason}",
     next: "choose another with --log-file or UPDRAFT_LOG_FILE",
+  },
+  "health-broken": {
+    exit: EXIT.infrastructure,
+    message: "{path}, where the last files of the job are described, cannot be read",
+    next: "remove it: what the files were like is then learned anew; or run with --health off",
   },
   "not-confirmed": {
     exit: EXIT.interrupted,
@@ -316,8 +323,8 @@ export const ERRORS = {
   },
   "watch-folder-unusable": {
     exit: EXIT.usage,
-    message: "the folder {folder} cannot be used ({reason}): files are to be moved into it and out of it",
-    next: "check its owner and mode, and that it is a folder",
+    message: "the folder {folder} cannot be used: expected one that files can be moved into and out of, got {reason}",
+    next: "check its owner and mode, those of the folder it is in, and that it is a folder",
   },
   "watch-folders-apart": {
     exit: EXIT.usage,

@@ -5,10 +5,25 @@ const exit = 2;
 
 /** A part of the table in errors.ts. Alphabetical. */
 export const INPUT_ERRORS = {
+  "columns-count": {
+    exit,
+    message: "{file}: expected a name for each of its columns, got {named} for {got}",
+    next: "name them in the order in which the file has them: --columns customerId,email,…",
+  },
   "columns-identification": {
     exit,
     message: "{file}: identification documents cannot be changed through this endpoint: {columns}",
     next: "remove them from the file, or let them pass without being sent:{ignore}",
+  },
+  "columns-missing": {
+    exit,
+    message: "{file} is read without a header: its columns have no names",
+    next: "name them in the order in which the file has them: --columns customerId,email,…",
+  },
+  "columns-or-header": {
+    exit,
+    message: "--columns names the columns, but not whether the file has a header of its own",
+    next: "add --no-header if its first line is a record; a header is left out with headerLines in the file of --dialect",
   },
   "columns-same-property": {
     exit,
@@ -25,6 +40,22 @@ export const INPUT_ERRORS = {
     message: "{file} has no column for {property}: without it no customer can be updated",
     next: "add the column, or correct its name in the header",
   },
+  "dialect-contradicts": {
+    exit,
+    message: "{file}: the delimiter has the quote or the escape in it, so no cell could be told from the next",
+    next: "correct --delimiter, --quote, --escape or the file of --dialect",
+  },
+  "dialect-file": {
+    exit,
+    message: "the file {file}, named by --dialect, cannot be read ({reason})",
+    next: "check the path and who may read it",
+  },
+  "dialect-unsure": {
+    exit,
+    message:
+      "{file} can be read in two ways, with {one} or with {other}, and its first rows do not tell which is meant",
+    next: "look at both with updraft rows, then say which it is: {flags} or {others}",
+  },
   "encoding-contradicted": {
     exit,
     message: "{file} begins with the byte order mark of {mark}, and its encoding was said to be {told}",
@@ -37,8 +68,8 @@ export const INPUT_ERRORS = {
   },
   "file-damaged": {
     exit,
-    message: "{file} is a damaged {compression} file: it ends too soon or its checksum is wrong",
-    next: "make or copy it again; {compression} -t tells whether it is whole",
+    message: "{file} is a damaged {what}: it ends too soon or its checksum is wrong",
+    next: "make or copy it again; gzip -t, zstd -t or unzip -t tells whether it is whole",
   },
   "file-differs": {
     exit,
@@ -57,7 +88,7 @@ export const INPUT_ERRORS = {
   },
   "file-kind": {
     exit,
-    message: "{file} is {kind}: expected CSV or NDJSON, plain, gzip or zstd",
+    message: "{file} is {kind}: expected CSV or NDJSON, plain or in gzip, zstd or zip, or an Excel workbook (.xlsx)",
     next: "{remedy}",
   },
   "file-missing": {
@@ -75,6 +106,11 @@ export const INPUT_ERRORS = {
     message: "{file} is {kind}: expected a regular file",
     next: "to read a stream, give - as the file and pipe it to standard input",
   },
+  "file-unhealthy": {
+    exit,
+    message: "{file} is not like the last files of job {job}: {figures}",
+    next: "look at the file before it is sent; if it is right all the same, run it with --health off",
+  },
   "file-unreadable": {
     exit,
     message: "{file} cannot be read ({cause})",
@@ -83,7 +119,7 @@ export const INPUT_ERRORS = {
   "header-looks-like-data": {
     exit,
     message: "{file} has no header: column {column} of its first record looks like data, not like a name",
-    next: "put a first line before it that names the columns",
+    next: "put a first line before it that names the columns, or name them: --no-header --columns customerId,email,…",
   },
   "header-repeated": {
     exit,

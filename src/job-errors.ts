@@ -55,6 +55,11 @@ export const JOB_ERRORS = {
     message: 'no job in {folder} is named "{job}"{hint}',
     next: "updraft jobs lists them; --jobs names another folder",
   },
+  "job-watch-folder": {
+    exit,
+    message: "job {job} cannot watch: {why}",
+    next: "{next}",
+  },
   "jobs-folder": {
     exit,
     message: "the folder of jobs {folder} cannot be read ({reason})",

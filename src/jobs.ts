@@ -53,7 +53,12 @@ export function jobOfRun(run: string, source: JobSource & { readonly dataDir: st
  * How the rows of a run are read again. Functions cannot be kept with a run: its job is loaded by its name, and has to be what it was.
  * Throws `job-differs`, and what findJob does.
  */
-export function mappingOfRun(run: string, { job: name, mapping, sketch }: Origin, source: JobSource): MappingSettings {
+export function mappingOfRun(
+  run: string,
+  { job: name, mapping: given, sketch, dialect }: Origin,
+  source: JobSource,
+): MappingSettings {
+  const mapping = dialect === undefined ? given : { ...given, dialect };
   if (sketch === undefined) return mapping;
   const { job, file } = findJob(name, source);
   const differences = sketchDifferences(sketch, sketchJob(job));

@@ -32,6 +32,22 @@ export function toldAfter({ at }: Told, event: "waiting" | "recovered", now: num
   return { state: event === "waiting" ? "waiting" : "running", at: { ...at, [event]: now } };
 }
 
+/** What was told last of how a run ended, over all spells of it. */
+export interface Memory {
+  read(): string | null;
+  write(state: string): void;
+}
+
+/** Who is refused is asked again and again by what serves unattended: told of once. */
+export function isToldAlready(before: string | null, state: State): boolean {
+  return state === "blocked" && before === state;
+}
+
+/** Rows of which the endpoint has said something: more of them, and it does not refuse the credentials any more. */
+export function answeredBy({ updated, failed }: Summary["counts"]): number {
+  return updated + failed;
+}
+
 /** The body of a webhook, and what a command reads. Nothing in it is a customer's. */
 export interface Notice {
   readonly version: 1;

@@ -1,39 +1,38 @@
 // The whole path on one screen: open → parse → plan → queue, the worker send → settle, the coordinator → write.
 import { join } from "node:path";
+import { accompany, watchRun } from "./accompany.ts";
 import { type Begun, beginRun, type CheckRequest, type Hooks, type RunHooks, type RunRequest } from "./begin.ts";
 import { endCancelled } from "./cancel.ts";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
+import { judge, profilerOf, readExamined, rememberHealth } from "./health.ts";
 import { openInput } from "./input.ts";
-import { makeNotifier, type Notifier } from "./notify.ts";
+import { makeNotifier, memoryIn, type Notifier } from "./notify.ts";
 import { sayEncoding } from "./open/encoding.ts";
+import { strictly } from "./plan/damage.ts";
 import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
 import { repeatsOf } from "./plan/repeats.ts";
 import { makeCanary } from "./queue/canary.ts";
-import { carryRows } from "./queue/carry.ts";
-import { openCoordinator } from "./queue/coordinator.ts";
+import { type Carrying, carryRows } from "./queue/carry.ts";
+import { type Coordinator, openCoordinator } from "./queue/coordinator.ts";
 import { openRedis } from "./queue/embedded.ts";
 import { recordOf } from "./queue/epoch.ts";
 import { leaveRows } from "./queue/leave.ts";
-import { isOver } from "./queue/open-run.ts";
-import { progressOf } from "./queue/progress.ts";
-import { startPulse } from "./queue/pulse.ts";
 import { loadKey } from "./queue/seal.ts";
 import type { Settings } from "./settings.ts";
 import { isOpen } from "./time-window.ts";
-import { watchEndpoint } from "./watch.ts";
-import { watchWindow } from "./watch-window.ts";
 import { checkRows } from "./write/check.ts";
 import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
 import { makeSampler, type Sampler } from "./write/mapping-table.ts";
 import type { Summary } from "./write/summary.ts";
 
-const PROGRESS_MS = 250;
+/** Whether a row has changed is known by who sends it alone: the file that says so is that process's own. */
+const AT_MOST = "only what has changed is sent (changedOnly): a run takes these calls, and this time, at most";
 
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
-  const notifier = makeNotifier(request.settings, clock, hooks.log);
+  const notifier = makeNotifier(request.settings, clock, hooks.log, stop);
   try {
     return await carryFile(request, hooks, stop, notifier);
   } catch (error) {
@@ -51,61 +50,38 @@ async function carryFile(
   const { settings, limit } = request;
   const [start, began] = [clock.wall(), clock.now()];
   await using closing = new AsyncDisposableStack();
-  const begun = await beginRun(request, hooks, closing);
+  const begun = await beginRun(request, hooks, closing, stop);
   const { input, opened, redis, control, key, accepted, worker } = begun;
-  const { window } = settings;
   const { source, reader, plan } = input;
-  const { run, ledger, holder } = opened;
+  const { run, ledger, holder, dir } = opened;
   const subject = { run, job: request.job, file: source.name, baseUrl: settings.baseUrl };
-  notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() });
+  notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() }, memoryIn(ledger));
   // A process died while it ended the run that a person had cancelled.
   if (ledger.meta("cancel") !== null)
-    return await notifier.ended(await endCancelled({ ...begun, redis: control, start }, hooks));
+    return await notifier.ended(await endCancelled({ ...begun, redis: control, excel: settings.excel, start }, hooks));
   begun.start(start);
 
   const record = recordOf(run, contract.name, settings, key);
-  const limits = { ...settings.stopAfter, same: settings.stopAfterSame };
-  const stream = redis.connect("outcomes");
   const coordinator = await openCoordinator({
-    ...{ redis: control, stream, key, ledger, accepted, holder, record, limits, clock, log: hooks.log, stop },
-    shut: window !== null && !isOpen(window, clock.wall()),
-    answered: hooks.observe?.answered,
+    ...{ redis: control, stream: redis.connect("outcomes"), key, ledger, accepted, holder, record, clock, stop },
+    ...{ log: hooks.log, answered: hooks.observe?.answered },
+    limits: { ...settings.stopAfter, same: settings.stopAfterSame },
+    shut: settings.window !== null && !isOpen(settings.window, clock.wall()),
   });
   hooks.observe?.live(coordinator);
-  const about = { ...hooks, redis: control, coordinator, clock };
-  const watch = closing.adopt(
-    await watchEndpoint({ ...about, ...settings, ...record, news: redis.connect("coordinator-news") }).catch(
-      async (error: unknown) => {
-        await coordinator.end();
-        throw error;
-      },
-    ),
-    (started) => started.stop(),
-  );
-  const hours = window && closing.adopt(watchWindow({ ...about, window }), (started) => started.stop());
+  const going = { request, hooks, begun, coordinator, closing };
+  const watch = await watchRun(going, record);
   const canary = makeCanary(settings.canary, coordinator, ledger, (updated, signal) =>
     hooks.confirmRest({ updated, countOthers: () => countOthers(begun, limit) }, signal),
   );
-  const findRepeats = repeatsOf(settings.duplicates, { reader, plan, limit, dir: opened.dir });
+  const findRepeats = repeatsOf(settings.duplicates, { reader, plan, limit, dir });
   const carrying = carryRows({ reader, plan, coordinator, ledger, limit, canary, accepted, findRepeats, clock });
+  const { progress } = hooks;
   const reporting = startReport(
-    { ...opened, ...input, clock, progress: hooks.progress, showChanges: request.showChanges === true },
+    { ...opened, ...input, clock, progress, showChanges: request.showChanges === true, excel: settings.excel },
     () => coordinator.firstOpen() ?? carrying.read + 1,
   );
-  const progress = () => progressOf(source, ledger, carrying, coordinator, limit);
-  const finished = () => isOver(ledger.meta("state"));
-  const first = Number(ledger.meta("start") ?? start);
-  closing.defer(startPulse({ ...about, run, token: holder.token, start: first, progress, finished }));
-  // Both end beside each other: what it has in flight, and what the coordinator waits for, is the same.
-  const stopWorker = () => void worker.stop();
-  stop.addEventListener("abort", stopWorker, { once: true });
-  // The signal may be that of a process that has many runs.
-  closing.defer(() => stop.removeEventListener("abort", stopWorker));
-  const ticking = setInterval(() => {
-    const now = progress();
-    hooks.progress(now);
-    notifier.look(coordinator.state, now);
-  }, PROGRESS_MS);
+  const quiet = accompany(going, carrying, notifier, start, stop);
   try {
     await carrying.done.finally(coordinator.end);
   } catch (error) {
@@ -115,25 +91,34 @@ async function carryFile(
     await reporting.written.catch(() => {});
     throw error;
   } finally {
-    clearInterval(ticking);
+    quiet();
   }
+  await begun.ended();
   const gone = worker.stop();
+  const how = await howItEnded(begun, coordinator, carrying, limit);
+  const examined = readExamined(ledger);
+  const notes = [...(examined?.warnings ?? []), ...watch.warnings()];
+  const ended = { ...opened, ...begun.origin, ...input, ...how, settings: begun.told, notes };
+  const summary = await conclude({ ...ended, start, began, clock, progress }, reporting);
+  if (!request.retry && limit === null) rememberHealth(request, summary, examined?.health ?? null);
+  await gone;
+  return await notifier.ended(summary);
+}
+
+/** One that was stopped or cancelled tells of all its rows: those that it has not read are passed over once. */
+async function howItEnded(
+  { input, opened }: Begun,
+  coordinator: Coordinator,
+  carrying: Carrying,
+  limit: number | null,
+) {
   const { blocked, stopped, state } = coordinator;
   const cancelled = state === "cancelled";
   const whole = cancelled || stopped !== null;
-  const read = whole ? await leaveRows(reader, plan, ledger, limit, cancelled, clock) : carrying.read;
-  const how = { read, finished: carrying.finished, blocked, stopped, cancelled, answeredBefore: opened.answered };
-  const ended = {
-    ...opened,
-    ...begun.origin,
-    ...input,
-    ...how,
-    settings: begun.told,
-    notes: [...watch.warnings(), ...(hours?.warnings() ?? [])],
-  };
-  const summary = await conclude({ ...ended, start, began, clock, progress: hooks.progress }, reporting);
-  await gone;
-  return await notifier.ended(summary);
+  const read = whole
+    ? await leaveRows(input.reader, input.plan, opened.ledger, limit, cancelled, clock)
+    : carrying.read;
+  return { read, finished: carrying.finished, blocked, stopped, cancelled, answeredBefore: opened.answered };
 }
 
 /** Rows that a canary leaves to be sent, at most. */
@@ -153,15 +138,19 @@ export interface CheckedFile {
 /** Reads, maps and validates every row as a run would; sends nothing. */
 export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<CheckedFile> {
   const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir, rate, endpointRate, duplicates } = request.settings;
+  const { dataDir, rate, endpointRate, duplicates, changedOnly, excel } = request.settings;
+  const mapping = strictly(request.mapping, request.settings);
   await using closing = new AsyncDisposableStack();
-  const { source, reader, plan } = closing.adopt(await openInput(request), (input) => input.source.close());
+  const { source, reader, plan } = closing.adopt(await openInput({ ...request, mapping }), (input) =>
+    input.source.close(),
+  );
   const read = sayEncoding(source.encoding);
   if (read !== null) hooks.notice(`${source.name}: ${read}`);
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
   const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });
   const sampler = makeSampler(reader.columns);
+  const profiler = profilerOf({ plan }, request);
   const checked = await checkRows({
     reader,
     plan,
@@ -170,13 +159,24 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     dir,
     lines: source.lines,
     showChanges: request.showChanges === true,
-    look: sampler.add,
+    excel,
+    look(row) {
+      sampler.add(row);
+      profiler.add(row);
+    },
     clock,
     stop,
     progress: hooks.progress,
   });
   const paces = [rate, endpointRate];
-  const summary = summarizeCheck(request.job, checked, source, plan, dir, paces, start, began, clock);
+  const examined = checked && judge(profiler, source.name, request, hooks.notice);
+  const warnings = [
+    ...(changedOnly ? [AT_MOST] : []),
+    ...(examined?.warnings ?? []),
+    ...(examined?.refused ? [`a run would refuse it: ${examined.refused.message}`] : []),
+  ];
+  const input = { source, reader, plan };
+  const summary = summarizeCheck(request.job, checked, input, warnings, dir, paces, start, began, clock);
   return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }
 

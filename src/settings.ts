@@ -10,36 +10,11 @@ import {
   parseWebhook,
   WEBHOOK,
 } from "./addresses.ts";
-import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter, parseWhole } from "./amounts.ts";
+import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter } from "./amounts.ts";
 import { ENCODINGS, parseEncoding } from "./open/encoding.ts";
+import { readingSettings } from "./reading-settings.ts";
+import { docs, type SettingDoc, text, whole, wholeOr } from "./setting.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
-
-/** What people are told of a setting. */
-export interface SettingDoc {
-  /** `--rate <pace>`; null where a flag would show a secret in the process list. */
-  readonly flag: string | null;
-  readonly env: string;
-  /** Also taken from the file that `<env>_FILE` names; the way for secrets that come as mounted files. */
-  readonly envFile: boolean;
-  /** Refused in the configuration file, and its value never printed. */
-  readonly secret: boolean;
-  /** The default as people write it; null where there is none. */
-  readonly fallback: string | null;
-  readonly effect: string;
-}
-
-/** `fallback` is told here only where it is not a text that the schema itself starts from. */
-const docs = z.registry<Omit<SettingDoc, "fallback"> & { readonly fallback?: string }>();
-
-/** The issue's message is what was expected; the loader says what it got and where from. */
-function text<T>(expected: string, read: (text: string) => T | undefined) {
-  return z.string().transform((value, context): T => {
-    const result = read(value.trim());
-    if (result !== undefined) return result;
-    context.addIssue({ code: "custom", message: expected });
-    return z.NEVER;
-  });
-}
 
 const window = z.string().transform((value, context): TimeWindow | null => {
   if (value.trim() === "none") return null;
@@ -49,15 +24,8 @@ const window = z.string().transform((value, context): TimeWindow | null => {
   return z.NEVER;
 });
 
-function whole(min: number, max: number) {
-  return text(`a whole number from ${min} to ${max}`, (value) => parseWhole(value, min, max));
-}
-
-/** Or the word that stands for what cannot be a number. */
-function wholeOr<T>(min: number, max: number, word: string, meaning: T) {
-  return text(`a whole number from ${min} to ${max}, or ${word}`, (value): number | T | undefined =>
-    value === word ? meaning : parseWhole(value, min, max),
-  );
+function yesOrNo(value: string): boolean | undefined {
+  return value === "yes" ? true : value === "no" ? false : undefined;
 }
 
 /** What becomes of rows whose customer has several in one file. */
@@ -199,7 +167,8 @@ const localSettings = z.object({
     env: "UPDRAFT_PARALLEL_RUNS",
     envFile: false,
     secret: false,
-    effect: "Runs of one endpoint and login that `serve` lets go on at once; the others wait for their turn.",
+    effect:
+      "Runs of one endpoint and login that `serve` lets go on at once, never two of one job; the others wait for their turn.",
   }),
   listen: text("an address such as 127.0.0.1:9464, auto or none", parseListen).prefault("auto").register(docs, {
     flag: "--listen <address>",
@@ -209,17 +178,15 @@ const localSettings = z.object({
     effect:
       "Where `serve` answers `/healthz`, `/readyz` and `/metrics`; auto: 127.0.0.1:9464, or nowhere if that is taken.",
   }),
-  changedOnly: text("yes or no", (value) => (value === "yes" ? true : value === "no" ? false : undefined))
-    .prefault("no")
-    .register(docs, {
-      flag: "--changed-only",
-      env: "UPDRAFT_CHANGED_ONLY",
-      envFile: false,
-      secret: false,
-      fallback: "no",
-      effect:
-        "Sends only rows that differ from what the endpoint has last accepted of that customer from the same job; the others end unchanged. yes or no; --full overrides it.",
-    }),
+  changedOnly: text("yes or no", yesOrNo).prefault("no").register(docs, {
+    flag: "--changed-only",
+    env: "UPDRAFT_CHANGED_ONLY",
+    envFile: false,
+    secret: false,
+    fallback: "no",
+    effect:
+      "Sends only rows that differ from what the endpoint has last accepted of that customer from the same job; the others end unchanged. yes or no; --full overrides it.",
+  }),
   recheckAfter: text(`${AGE}, or never`, (value) => (value === "never" ? null : parseAge(value)))
     .prefault("never")
     .register(docs, {
@@ -241,6 +208,40 @@ const localSettings = z.object({
       effect:
         "Rows of one customer in one file: in-order sends them one after the other, last-wins sends only the last valid one, reject sends none of them. The rows left out end rejected, each with the other row's number.",
     }),
+  strict: text("yes or no", yesOrNo).prefault("no").register(docs, {
+    flag: "--strict",
+    env: "UPDRAFT_STRICT",
+    envFile: false,
+    secret: false,
+    fallback: "no",
+    effect:
+      "Rejects rows with a value that a spreadsheet has damaged: error values such as #N/A, numbers such as 1.23E+11, ZIP codes without their leading zeros, dates turned round. yes or no; without it they are warned of.",
+  }),
+  strictText: text("yes or no", yesOrNo).prefault("no").register(docs, {
+    flag: "--strict-text",
+    env: "UPDRAFT_STRICT_TEXT",
+    envFile: false,
+    secret: false,
+    fallback: "no",
+    effect: "Rejects rows with text that looks encoded twice (MÃ¼ller). yes or no; without it they are warned of.",
+  }),
+  health: z.enum(["warn", "stop", "off"], "warn, stop or off").prefault("warn").register(docs, {
+    flag: "--health <how>",
+    env: "UPDRAFT_HEALTH",
+    envFile: false,
+    secret: false,
+    effect:
+      "What a run of a job does, before anything is sent, about a file whose figures fall far outside those of the job's last 10 files: warn says so, stop refuses it, off does not look.",
+  }),
+  excel: text("yes or no", yesOrNo).prefault("no").register(docs, {
+    flag: "--excel",
+    env: "UPDRAFT_EXCEL",
+    envFile: false,
+    secret: false,
+    fallback: "no",
+    effect:
+      "Begins the CSV reports with a byte order mark, so that Excel takes them for the UTF-8 that they are. yes or no.",
+  }),
   encoding: text(`${ENCODINGS.slice(0, -1).join(", ")}, ${ENCODINGS.at(-1)} or auto`, (value) =>
     value === "auto" ? null : parseEncoding(value),
   )
@@ -252,6 +253,7 @@ const localSettings = z.object({
       secret: false,
       effect: `The file's encoding: ${ENCODINGS.join(", ")}; auto: it is recognised.`,
     }),
+  ...readingSettings,
   keep: text(`${AGE}, or forever`, (value) => (value === "forever" ? null : parseAge(value)))
     .prefault("forever")
     .register(docs, {

@@ -68,7 +68,7 @@ export function watchWindow({ window, coordinator, clock, notice }: WatchWindowC
 }
 
 /** "01:00 on 2026-03-09 (America/New_York)". */
-function timeIn({ timeZone }: TimeWindow, at: number): string {
+export function timeIn({ timeZone }: TimeWindow, at: number): string {
   const local = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone);
   return `${local.toPlainTime().toString({ smallestUnit: "minute" })} on ${local.toPlainDate()} (${timeZone})`;
 }

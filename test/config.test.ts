@@ -230,6 +230,7 @@ describe("where notices go", () => {
     ["notifyCommand", "[]"],
     ["notifyCommand", '["tell", 1]'],
     ["notifyCommand", "[tell"],
+    ["notifyCommand", "sh -c 'cat > told'"],
   ])("is no plain HTTP to others and holds no login; a list is a list: %s %s", (name, value) => {
     expect(refusal(() => load({ [name]: value }))).toMatchObject({ code: "setting-invalid", exit: 2 });
   });

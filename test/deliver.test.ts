@@ -58,6 +58,25 @@ describe("post", () => {
     expect(requests).toHaveLength(4);
   });
 
+  test("keeps no run waiting for one that is down: for a minute it gets one try for each, until it takes one", async () => {
+    const { url, requests } = await hook([503, 503, 503, 503, 503, 200, 500, 200]);
+    let now = 0;
+    const steady = { ...clock, now: () => now };
+    expect(await post(url, null, "{}", steady, never)).toBe("HTTP 503");
+    now = 59_000;
+    expect(await post(url, null, "{}", steady, never)).toBe("HTTP 503");
+    expect(requests).toHaveLength(5);
+    expect(await post(url, null, "{}", steady, never)).toBeNull();
+    expect(await post(url, null, "{}", steady, never)).toBeNull();
+    expect(requests).toHaveLength(8);
+
+    const other = await hook([503]);
+    await post(other.url, null, "{}", steady, never);
+    now += 61_000;
+    await post(other.url, null, "{}", steady, never);
+    expect(other.requests).toHaveLength(8);
+  });
+
   test("does not try again what was refused, and follows no redirect", async () => {
     const gone = await hook([404, 200]);
     expect(await post(gone.url, null, "{}", clock, never)).toBe("HTTP 404");
@@ -94,9 +113,12 @@ describe("post", () => {
 describe("tell", () => {
   test("gives the notice to the program on its standard input, its arguments as they are, none of our secrets", async () => {
     vi.stubEnv("CONNECTFI_PASSWORD", "SECRETVALUE");
+    vi.stubEnv("PARTNERS_HOOK", "SECRETVALUE of the job");
     vi.stubEnv("UPDRAFT_NOTIFY", "https://hooks.example.com/SECRETVALUE");
     const script = 'cat > "$0"; printf %s "$1" >> "$0"; env >> "$0"';
-    expect(await tell(["sh", "-c", script, join(folder, "out"), "$HOME; ls *"], '{"v":1}', never)).toBeNull();
+    expect(
+      await tell(["sh", "-c", script, join(folder, "out"), "$HOME; ls *"], '{"v":1}', "SECRETVALUE of the job", never),
+    ).toBeNull();
     const written = readFileSync(join(folder, "out"), "utf8");
     expect(written).toMatch(/^\{"v":1\}\n\$HOME; ls \*/);
     expect(written).toContain("PATH=");
@@ -104,13 +126,13 @@ describe("tell", () => {
   });
 
   test("says how a program ended that did not end well, or that there is none", async () => {
-    expect(await tell(["sh", "-c", "exit 3"], "{}", never)).toBe("it ended with 3");
-    expect(await tell(["sh", "-c", "kill -9 $$"], "{}", never)).toBe("it ended with SIGKILL");
-    expect(await tell([join(folder, "none")], "{}", never)).toBe("ENOENT");
+    expect(await tell(["sh", "-c", "exit 3"], "{}", null, never)).toBe("it ended with 3");
+    expect(await tell(["sh", "-c", "kill -9 $$"], "{}", null, never)).toBe("it ended with SIGKILL");
+    expect(await tell([join(folder, "none")], "{}", null, never)).toBe("ENOENT");
   });
 
   test("does not mind one that reads nothing", async () => {
-    expect(await tell(["true"], "x".repeat(1_000_000), never)).toBeNull();
+    expect(await tell(["true"], "x".repeat(1_000_000), null, never)).toBeNull();
   });
 
   test("ends one that hangs, with what it has started", async () => {
@@ -118,6 +140,7 @@ describe("tell", () => {
     const told = tell(
       ["sh", "-c", `sleep 600 & echo $! > ${folder}/pid.tmp; mv ${folder}/pid.tmp ${folder}/pid; wait`],
       "{}",
+      null,
       stop.signal,
     );
     await until(() => existsSync(join(folder, "pid")));

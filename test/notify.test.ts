@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../src/clock.ts";
 import { UpdraftError } from "../src/errors.ts";
+import type { Memory } from "../src/notices.ts";
 import { makeNotifier } from "../src/notify.ts";
 import { makeSummary, type Summary, writeSummary } from "../src/write/summary.ts";
 import { useWebhooks } from "./support/webhook.ts";
@@ -22,11 +23,28 @@ const fast = { ...systemClock, sleep: (ms: number, stop?: AbortSignal) => system
 const SUBJECT = { run: "1f0c", job: "nightly-sync", file: "customers.csv", baseUrl: "https://api.example.com/v1" };
 const FIGURES = { read: 7, counts: { updated: 5, unchanged: 0, rejected: 1, failed: 0, unknown: 0, unsent: 0 } };
 
-function notifier(notifyWebhook: string | null, notifyCommand: readonly string[] | null = null, clock = systemClock) {
+function notifier(
+  notifyWebhook: string | null,
+  notifyCommand: readonly string[] | null = null,
+  clock = systemClock,
+  stop = new AbortController().signal,
+) {
   const lines: string[] = [];
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
-  const made = makeNotifier({ notifyWebhook, notifyCommand, notifySecret: null }, clock, log);
-  return { ...made, lines };
+  const made = makeNotifier({ notifyWebhook, notifyCommand, notifySecret: null }, clock, log, stop);
+  const begin = (subject = SUBJECT, figures = FIGURES, memory = forgetful()) => made.begin(subject, figures, memory);
+  return { ...made, begin, lines };
+}
+
+/** Outlives the notifiers of a run. */
+function forgetful(told: string | null = null): Memory {
+  const kept = { told };
+  return {
+    read: () => kept.told,
+    write(state) {
+      kept.told = state;
+    },
+  };
 }
 
 async function ended(): Promise<Summary> {
@@ -72,6 +90,29 @@ describe("a run that is told of", () => {
     const { url, requests } = await hook();
     await notifier(url).failed(new UpdraftError("file-missing", { file: "x", cwd: "/" }));
     expect(requests).toEqual([]);
+  });
+
+  test("is told of once while it is refused, however often it is tried, and of its recovery, as soon as a row is answered", async () => {
+    const { url, taken } = await hook();
+    const memory = forgetful();
+    const blocked = { ...(await ended()), state: "blocked" as const };
+    for (let spell = 0; spell < 3; spell++) {
+      const { begin, look, ended: end } = notifier(url);
+      begin(SUBJECT, FIGURES, memory);
+      look("running", FIGURES);
+      await end(blocked);
+    }
+    const { begin, look, ended: end } = notifier(url);
+    begin(SUBJECT, FIGURES, memory);
+    look("running", FIGURES);
+    look("running", { read: 9, counts: { ...FIGURES.counts, updated: 7 } });
+    look("running", { read: 9, counts: { ...FIGURES.counts, updated: 8 } });
+    await end(blocked);
+    expect(taken().map(({ event, state }) => [event, state])).toEqual([
+      ["ended", "blocked"],
+      ["recovered", "running"],
+      ["ended", "blocked"],
+    ]);
   });
 
   test("that an error ended is told of with the error's code, not its words", async () => {
@@ -137,6 +178,23 @@ describe("a notice that is not taken", () => {
     expect(performance.now() - from).toBeLessThan(4_000);
     expect(warnings.at(-1)).toMatch(/did not take 3 notices \(/);
     expect(requests.map(({ body }) => JSON.parse(body).event)).toEqual(["waiting", "ended"]);
+  });
+
+  test("gives up a webhook that hangs three seconds after its process is told to end", async () => {
+    const { url, requests } = await hook([null]);
+    const sleep = (ms: number, over?: AbortSignal) => (ms === 3_000 ? Promise.resolve() : systemClock.sleep(ms, over));
+    for (const when of ["while it waits", "before"]) {
+      const stop = new AbortController();
+      const patience = AbortSignal.timeout(4_000);
+      const { begin, ended: end } = notifier(url, null, { ...systemClock, sleep }, stop.signal);
+      begin(SUBJECT, FIGURES);
+      if (when === "before") stop.abort();
+      const ending = end(await ended());
+      if (when !== "before") await vi.waitUntil(() => requests.length > 0);
+      stop.abort();
+      expect((await ending).warnings.at(-1)).toMatch(/did not take 1 notice/);
+      expect(patience.aborted).toBe(false);
+    }
   });
 
   test("leaves the run as it was where even the summary cannot be written again", async () => {

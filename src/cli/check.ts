@@ -5,7 +5,7 @@ import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import { renderMapping } from "../write/mapping-table.ts";
 import { addJob, choose } from "./job-option.ts";
-import { addMapping, addSettings } from "./options.ts";
+import { addMapping, addSettings, READING } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -27,12 +27,17 @@ export function checkCommand(shell: Shell): Command {
     .description(
       "Reads, maps and validates every row as a run would, sends nothing, and foretells what a run would take.",
     )
-    .argument("<file>", "CSV, NDJSON or JSON file; - for standard input")
+    .argument("<file>", "CSV, NDJSON or JSON, plain or packed (gzip, zstd, zip), or .xlsx; - for standard input")
     .option("--out <folder>", "where to write the errors file (default: a folder under checks/ in the data folder)")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
   addJob(command);
-  addSettings(command, ["dataDir", "jobs", "rate", "endpointRate", "duplicates", "encoding", "logFile", "logLevel"]);
+  addSettings(command, [
+    ...(["dataDir", "jobs", "rate", "endpointRate", "duplicates"] as const),
+    ...(["strict", "strictText", "health", "excel"] as const),
+    ...READING,
+    ...(["logFile", "logLevel"] as const),
+  ]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { out, json } = flags.parse(command.opts());
     const { job, mapping, given, showChanges } = await choose(command, shell);

@@ -81,7 +81,7 @@ function newCommand(name: Wish["kind"]): Command {
   const command = new Command(name).argument("<run>", "name of the run, or the beginning of it");
   return addSettings(command, [
     "dataDir",
-    ...(name === "cancel" ? (["jobs"] as const) : []),
+    ...(name === "cancel" ? (["jobs", "excel"] as const) : []),
     "redisUrl",
     "logFile",
     "logLevel",

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import * as z from "zod";
 import { type Given, loadLocalSettings } from "../config.ts";
+import type { Watch } from "../plan/job.ts";
 import type { MappingSettings } from "../plan/plan.ts";
 import { given, mappingOf } from "./options.ts";
 import type { Shell } from "./shell.ts";
@@ -17,6 +18,8 @@ export interface Chosen {
   /** For loadSettings. */
   readonly given: Given;
   readonly showChanges: boolean;
+  /** The folders that the job watches. */
+  readonly watch: Watch | null;
 }
 
 export function addJob(command: Command): Command {
@@ -33,7 +36,7 @@ export async function choose(command: Command, shell: Shell): Promise<Chosen> {
   const { job: name, showChanges } = flags.parse(command.opts());
   const mapping = mappingOf(command);
   const said = given(command, shell);
-  if (name === undefined) return { job: NO_JOB, mapping, given: said, showChanges };
+  if (name === undefined) return { job: NO_JOB, mapping, given: said, showChanges, watch: null };
   const { findJob, mappingOfJob } = await import("../jobs.ts");
   const { job } = findJob(name, loadLocalSettings(said));
   return {
@@ -41,6 +44,7 @@ export async function choose(command: Command, shell: Shell): Promise<Chosen> {
     mapping: { ...mapping, job: mappingOfJob(job) },
     given: { ...said, job: job.settings },
     showChanges,
+    watch: job.watch,
   };
 }
 

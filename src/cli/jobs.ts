@@ -1,4 +1,4 @@
-// `updraft jobs`: a folder in; a line for each of its jobs with what it would do next, or with `check` whether its examples hold, out.
+// `updraft jobs`: a folder in; a line for each of its jobs with what it would do next, or with `check` whether its examples hold and its folders are there, out.
 import { Command } from "commander";
 import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
@@ -16,19 +16,20 @@ const flags = z.object({ json: z.boolean().default(false) });
 const EXAMPLES = `
 Examples:
   updraft jobs
-  updraft jobs check                     loads and checks all of them, and tries their examples
+  updraft jobs check                     loads and checks all of them, tries their examples, and looks at watched folders
   updraft jobs --jobs /etc/updraft/jobs
 
-A job is a file of TypeScript in that folder; the README shows one under "Jobs". It sends nothing, and needs no credentials.
-Exit codes: 0 all is well; 2 a job file is wrong, or an example is not what its job makes of it.`;
+A job is a file of TypeScript in that folder; the README shows one under "Jobs". It sends nothing, makes
+nothing, and needs no credentials. Whether folders can be written to is said for the user who asks: ask as the one who serves.
+Exit codes: 0 all is well; 2 a job file is wrong, an example is not what its job makes of it, or a folder cannot be used.`;
 
 export function jobsCommand(shell: Shell): Command {
   const command = new Command("jobs")
     .summary("list jobs with what each would do next, or check them")
     .description(
-      "Lists the jobs of a folder with what each would do next; with check, loads them and tries their examples.",
+      "Lists the jobs of a folder with what each would do next; with check, loads them, tries their examples, and looks at the folders that they watch.",
     )
-    .argument("[check]", "check: load all of them and try their examples")
+    .argument("[check]", "check: load all of them, try their examples, look at the folders that they watch")
     .option("--json", "print the result as JSON on stdout, and nothing else");
   addSettings(command, ["jobs"]);
   return command.addHelpText("after", EXAMPLES).action(async (what: string | undefined) => {
@@ -40,8 +41,10 @@ export function jobsCommand(shell: Shell): Command {
       });
     const { json } = flags.parse(command.opts());
     const { knownJobs, tryJobs } = await import("../jobs.ts");
-    const jobs = knownJobs(loadLocalSettings(given(command, shell)));
-    const tried = what === "check" ? tryJobs(jobs) : null;
+    const known = knownJobs(loadLocalSettings(given(command, shell)));
+    const tried = what === "check" ? tryJobs(known) : null;
+    const unfit = what === "check" ? await unfitFolders(known) : [];
+    const jobs = { ...known, errors: [...known.errors, ...unfit] };
     const listed = jobs.jobs.map(({ job, file }) => ({ name: job.name, file, next: nextOf(job, shell.clock.wall()) }));
     if (json) {
       const errors = jobs.errors.map(({ code, message, next }) => ({ code, message, next }));
@@ -53,6 +56,21 @@ export function jobsCommand(shell: Shell): Command {
     const wrong = tried?.some(({ examples }) => examples.some(({ differences }) => differences.length > 0)) === true;
     shell.exitCode = wrong || jobs.errors.length > 0 ? EXIT.usage : EXIT.ok;
   });
+}
+
+/** `job-watch-folder`, for each job whose folders files cannot go through. */
+async function unfitFolders({ jobs }: Jobs): Promise<UpdraftError[]> {
+  const { lookAtFolders, ofJob } = await import("../daemon/look-folders.ts");
+  const looked = jobs.map(async ({ job }): Promise<UpdraftError[]> => {
+    try {
+      if (job.watch !== null) await ofJob(job.name, lookAtFolders(job.watch));
+      return [];
+    } catch (error) {
+      if (error instanceof UpdraftError) return [error];
+      throw error;
+    }
+  });
+  return (await Promise.all(looked)).flat();
 }
 
 /** What starts it: each in a phrase. */

@@ -1,7 +1,7 @@
 // Declared settings in, flags of a command out; and back: what commander parsed in, what was given for each setting out.
 import { type Command, Option } from "commander";
 import * as z from "zod";
-import { flagName, type Given } from "../config.ts";
+import type { Given } from "../config.ts";
 import { UpdraftError } from "../errors.ts";
 import type { MappingSettings } from "../plan/plan.ts";
 import { SETTINGS, type Setting, type SettingName } from "../settings.ts";
@@ -29,11 +29,26 @@ export const SENDING: readonly SettingName[] = [
   "changedOnly",
   "recheckAfter",
   "duplicates",
-  "encoding",
+  "strict",
+  "strictText",
+  "health",
+  "excel",
   "notifyWebhook",
   "notifyCommand",
   "logFile",
   "logLevel",
+];
+
+/** Settings of every command that reads a file that nothing is known of. A retry reads its file as its run did. */
+export const READING: readonly SettingName[] = [
+  "encoding",
+  "delimiter",
+  "quote",
+  "escape",
+  "comment",
+  "noHeader",
+  "columns",
+  "dialect",
 ];
 
 /** Adds the flags of these settings, and `--config`. None has a default of its own: flags only override. */
@@ -62,16 +77,13 @@ export function given(command: Command, { env, cwd }: Shell): Given {
   const flags: Partial<Record<SettingName, string>> = {};
   for (const { name, flag } of SETTINGS) {
     if (flag === null) continue;
-    const value = options[attributeOf(flag)];
+    const option = new Option(flag);
+    const value = options[option.attributeName()];
     if (typeof value === "string") flags[name] = value;
-    // A flag that takes no value.
-    else if (value === true) flags[name] = "yes";
+    // A flag that takes no value. Where it begins with no-, commander says true as long as it is not given.
+    else if (value === !option.negate) flags[name] = "yes";
   }
   return { flags, env, cwd, configFile: typeof options.config === "string" ? options.config : undefined };
-}
-
-function attributeOf(flag: string): string {
-  return new Option(flagName(flag)).attributeName();
 }
 
 /** Options that every command that reads a file of rows has. */

@@ -12,6 +12,7 @@ import { explainCommand } from "./explain.ts";
 import { jobsCommand } from "./jobs.ts";
 import { pruneCommand } from "./prune.ts";
 import { retryCommand } from "./retry.ts";
+import { rowsCommand } from "./rows.ts";
 import { runCommand } from "./run.ts";
 import { runsCommand } from "./runs.ts";
 import { serveCommand } from "./serve.ts";
@@ -26,6 +27,7 @@ import { workerCommand } from "./worker.ts";
 const COMMANDS: readonly ((shell: Shell) => Command)[] = [
   runCommand,
   checkCommand,
+  rowsCommand,
   watchCommand,
   serveCommand,
   jobsCommand,

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { loadSettings } from "../config.ts";
 import { confirm, confirmRest } from "./confirm.ts";
 import { addJob, choose } from "./job-option.ts";
-import { addMapping, addSettings, countOf, SENDING } from "./options.ts";
+import { addMapping, addSettings, countOf, READING, SENDING } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -36,7 +36,7 @@ export function runCommand(shell: Shell): Command {
     .description(
       "Sends every row of a CSV, NDJSON or JSON file to the endpoint and writes a report that answers for each.",
     )
-    .argument("<file>", "CSV, NDJSON or JSON file; - for standard input")
+    .argument("<file>", "CSV, NDJSON or JSON, plain or packed (gzip, zstd, zip), or .xlsx; - for standard input")
     .option("--limit <n>", "send only the first n valid rows")
     .option("--again", "apply a file again that was run to its end before")
     .option("--full", "send rows that have not changed, too, and note what is accepted for --changed-only")
@@ -44,7 +44,7 @@ export function runCommand(shell: Shell): Command {
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
   addJob(command);
-  addSettings(command, [...SENDING, "keep"]);
+  addSettings(command, [...SENDING, ...READING, "keep"]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { limit: limitText, again, full, yes, json } = flags.parse(command.opts());
     const limit = countOf("--limit", limitText);

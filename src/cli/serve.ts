@@ -48,7 +48,12 @@ export function serveCommand(shell: Shell): Command {
       if (jobs.length === 0) throw new UpdraftError("serve-nothing", { what: whyNothing(found, only) });
       const { clock, spawnWorker } = shell;
       const { notice } = screen;
-      await serve({ jobs, settings, env: withoutOurs(shell.env) }, { clock, spawnWorker, log, notice }, stop.soft);
+      const secrets = jobs.map(({ request }) => request.settings.notifySecret);
+      await serve(
+        { jobs, settings, env: withoutOurs(shell.env, secrets) },
+        { clock, spawnWorker, log, notice },
+        stop.soft,
+      );
     });
   });
 }
@@ -62,8 +67,9 @@ function today(clock: Clock): string {
   return new Date(clock.wall()).toISOString().slice(0, 10);
 }
 
-/** The environment of commands that jobs name: our password is none of their business. */
-function withoutOurs(env: Environment): Environment {
+/** The environment of commands that jobs name: our password is none of their business, nor is what notices are signed with. */
+function withoutOurs(env: Environment, secrets: readonly (string | null)[]): Environment {
   const ours = new Set(SETTINGS.flatMap((setting) => [setting.env, `${setting.env}_FILE`]));
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.has(name)));
+  const mayHave = ([name, value]: [string, string | undefined]) => !ours.has(name) && !secrets.includes(value ?? "");
+  return Object.fromEntries(Object.entries(env).filter(mayHave));
 }

@@ -4,9 +4,11 @@ import { Command } from "commander";
 import * as z from "zod";
 import { parseDuration } from "../amounts.ts";
 import { loadSettings } from "../config.ts";
-import { besides } from "../daemon/watch-folders.ts";
+import { besides, type WatchOptions } from "../daemon/watch-folders.ts";
 import { UpdraftError } from "../errors.ts";
-import { addMapping, addSettings, given, mappingOf } from "./options.ts";
+import type { Watch } from "../plan/job.ts";
+import { addJob, choose } from "./job-option.ts";
+import { addMapping, addSettings, READING, SENDING } from "./options.ts";
 import { withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -17,14 +19,17 @@ const flags = z.object({
   refused: z.string().optional(),
   done: z.boolean().default(false),
   poll: z.boolean().default(false),
-  settle: z.string().default("2s"),
+  settle: z.string().optional(),
 });
+type Flags = z.infer<typeof flags>;
 
 const SETTLE = "a time from 100ms to 1h, such as 2s";
+const SETTLE_MS = 2_000;
 
 const EXAMPLES = `
 Examples:
   updraft watch /srv/partner/inbox --rate 50/s
+  updraft watch --job partner-upload                as the job says, in the folder that it watches
   updraft watch inbox --done                        takes a.csv when a.csv.done is there
   updraft watch /mnt/share/inbox --poll             a network file system, which tells of no changes
 
@@ -39,7 +44,7 @@ export function watchCommand(shell: Shell): Command {
     .description(
       "Watches a folder and runs each file in it once it is complete, the oldest first, until it is stopped.",
     )
-    .argument("<folder>", "the folder that files are dropped into")
+    .argument("[folder]", "the folder that files are dropped into (default: the one that the job watches)")
     .option("--working <folder>", "where a file is while it is run (default: working beside it)")
     .option("--outbox <folder>", "where reports go, in a folder per file (default: outbox beside it)")
     .option("--archive <folder>", "where files go that were run (default: archive beside it)")
@@ -48,26 +53,42 @@ export function watchCommand(shell: Shell): Command {
     .option("--poll", "look again and again, for network file systems")
     .option("--settle <time>", "how long a file must have stayed the same, 100ms to 1h (default: 2s)");
   addMapping(command);
-  addSettings(command, [
-    ...(["baseUrl", "dataDir", "redisUrl", "rate", "endpointRate", "concurrency", "maxInFlight", "attempts"] as const),
-    ...(["timeout", "giveUpAfter", "stopAfter", "stopAfterSame", "canary", "keep"] as const),
-    ...(["notifyWebhook", "notifyCommand", "logFile", "logLevel"] as const),
-  ]);
-  return command.addHelpText("after", EXAMPLES).action(async (folder: string) => {
-    const { done, poll, settle, ...others } = flags.parse(command.opts());
-    const mapping = mappingOf(command);
-    const settings = loadSettings(given(command, shell));
-    const inbox = resolve(shell.cwd, folder);
-    const named = Object.entries(others).map(([name, path]) => [name, resolve(shell.cwd, String(path))] as const);
-    const watch = { ...besides(inbox), ...Object.fromEntries(named), inbox, done, poll, settle: settleOf(settle) };
+  addJob(command);
+  addSettings(command, [...SENDING, ...READING, "keep"]);
+  return command.addHelpText("after", EXAMPLES).action(async (folder: string | undefined) => {
+    const { job, mapping, given, showChanges, watch: ofJob } = await choose(command, shell);
+    const settings = loadSettings(given);
+    const watch = foldersOf(shell.cwd, folder, ofJob, flags.parse(command.opts()));
     await withSession(shell, settings, false, async ({ log, screen, stop }) => {
       const spawn = () => shell.spawnWorker(shell.clock, log, screen.notice);
       const worker = spawn();
       const { watchFolder } = await import("../daemon/watch-folder.ts");
       const tell = (line: string) => void shell.stdout.write(`${line}\n`);
-      await watchFolder({ watch, mapping, settings, worker, spawn, log, tell, notice: screen.notice }, stop.soft);
+      const request = { job, mapping, settings, showChanges };
+      await watchFolder({ watch, request, worker, spawn, log, tell, notice: screen.notice }, stop.soft);
     });
   });
+}
+
+/** What the flags say, then the job, where it watches this folder; the job's other folders are not those of another inbox. */
+function foldersOf(cwd: string, folder: string | undefined, ofJob: Watch | null, said: Flags): WatchOptions {
+  const { done, poll, settle, ...others } = said;
+  const inbox = folder === undefined ? ofJob?.inbox : resolve(cwd, folder);
+  if (inbox === undefined)
+    throw new UpdraftError("flag-invalid", {
+      flag: "[folder]",
+      expected: "a folder, or with --job a job that watches one",
+      got: "neither",
+    });
+  const named = Object.entries(others).map(([name, path]) => [name, resolve(cwd, String(path))] as const);
+  return {
+    ...(ofJob?.inbox === inbox ? ofJob : besides(inbox)),
+    ...Object.fromEntries(named),
+    inbox,
+    done: done || ofJob?.done === true,
+    poll: poll || ofJob?.poll === true,
+    settle: settle === undefined ? (ofJob?.settle ?? SETTLE_MS) : settleOf(settle),
+  };
 }
 
 function settleOf(text: string): number {

@@ -1,8 +1,8 @@
 // A complete file of an inbox in; the same file where no other process takes it, out: by one rename, and a lock that dies with its process.
-import { randomBytes } from "node:crypto";
-import { type BigIntStats, readFileSync, writeFileSync } from "node:fs";
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { createHash, randomBytes } from "node:crypto";
+import { type BigIntStats, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
+import { join, relative } from "node:path";
 import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { type Release, tryLock } from "../queue/file-lock.ts";
@@ -27,7 +27,8 @@ export interface Claimed {
   release(): void;
 }
 
-const noteShape = z.object({ run: z.string(), print: z.string() });
+/** `dir` is the run's folder, where its ledger is. */
+const noteShape = z.object({ run: z.string(), dir: z.string(), print: z.string() });
 export type Note = z.infer<typeof noteShape>;
 
 const LOCK = ".lock";
@@ -45,6 +46,15 @@ export async function sightOf(path: string, name: string, marked: boolean | null
   return { path, name, print: printOf(found), size: Number(found.size), mtime: Number(found.mtimeMs), marked };
 }
 
+/**
+ * Names an inbox in its `working`, which others may have, too: by its place, seen from there. Its inode would be another when
+ * somebody makes the folder anew, or brings all of it back from a copy, and could be that of another inbox by then.
+ */
+export async function markOf({ inbox, working }: WatchOptions): Promise<string> {
+  const place = relative(await realpath(working), await realpath(inbox));
+  return createHash("sha256").update(place).digest("hex").slice(0, 12);
+}
+
 function printOf({ ino, size, mtimeNs }: BigIntStats): string {
   return `${ino} ${size} ${mtimeNs}`;
 }
@@ -58,26 +68,32 @@ export async function claimFile(watch: WatchOptions, mark: string, sight: Sight)
   const { dir, id, release } = await makeDesk(watch.working, mark);
   const path = join(dir, name);
   const marker = name + MARKER;
-  const giveUp = async () => {
-    release();
-    await rm(dir, { recursive: true, force: true });
-  };
+  let failure: unknown = null;
   try {
     // The marker first: one that stayed behind would say of the next file of this name that it is complete.
     if (watch.done) await rename(join(watch.inbox, marker), join(dir, marker));
     await rename(sight.path, path);
-    // Somebody may have put a link in its place in this instant.
-    if ((await lstat(path)).isFile()) return claimed(dir, id, name, release);
-    await putIn(path, watch.inbox, () => name, 1);
   } catch (error) {
-    if (watch.done) await putMarkerBack(watch, dir, marker);
-    await giveUp();
-    if (codeOf(error) === "ENOENT") return null;
-    throw error;
+    failure = error;
   }
+  // Whatever was said: a network file system whose answer is lost asks again, and finds no file where it has just moved it from.
+  const moved = await lstat(path).catch(() => null);
+  if (moved?.isFile()) return claimed(dir, id, name, release, watch.done);
+  // Somebody may have put a link in its place in this instant.
+  if (moved !== null) await putIn(path, watch.inbox, () => name, 1).catch(() => null);
   if (watch.done) await putMarkerBack(watch, dir, marker);
-  await giveUp();
-  return null;
+  release();
+  await clear(dir, []);
+  if (failure === null || codeOf(failure) === "ENOENT") return null;
+  throw failure;
+}
+
+/** Takes the folder away, but nothing that may be in it besides: a file that is there after all is found by the next look. */
+async function clear(dir: string, others: readonly string[]): Promise<void> {
+  for (const name of [NOTE, LOCK, ...others]) await rm(join(dir, name), { force: true });
+  await rmdir(dir).catch((error: unknown) => {
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(codeOf(error))) throw error;
+  });
 }
 
 /** A folder that this process has locked. */
@@ -92,7 +108,7 @@ async function makeDesk(working: string, mark: string): Promise<{ dir: string; i
   }
 }
 
-function claimed(dir: string, id: string, name: string, release: Release): Claimed {
+function claimed(dir: string, id: string, name: string, release: Release, marked: boolean): Claimed {
   let note = readNote(dir);
   return {
     id,
@@ -107,7 +123,7 @@ function claimed(dir: string, id: string, name: string, release: Release): Claim
     },
     async end() {
       release();
-      await rm(dir, { recursive: true, force: true });
+      await clear(dir, marked ? [name + MARKER] : []);
     },
     release,
   };
@@ -122,12 +138,16 @@ function readNote(dir: string): Note | null {
   }
 }
 
-/** Files in `working` that nobody has: those of processes that are gone. */
+/**
+ * Files in `working` that nobody has: those of processes that are gone. Not those whose run has its ledger elsewhere, on another
+ * machine or in another data folder: begun anew here, all of it would be sent again.
+ */
 export async function adoptLeft(
   watch: WatchOptions,
   mark: string,
   mine: ReadonlySet<string>,
   clock: Clock,
+  complain: (about: string, message: string) => void,
 ): Promise<Claimed[]> {
   const found: Claimed[] = [];
   for (const id of await readdir(watch.working)) {
@@ -136,11 +156,18 @@ export async function adoptLeft(
     const release = await lockLeft(dir);
     if (release === null) continue;
     const name = await takeStock(watch, dir);
-    if (name !== null) found.push(claimed(dir, id, name, release));
-    else {
-      const { mtimeMs } = await lstat(dir);
+    const note = readNote(dir);
+    if (name !== null && note !== null && !existsSync(note.dir)) {
       release();
-      if (clock.wall() - mtimeMs > ABANDONED_MS) await rm(dir, { recursive: true, force: true });
+      complain(
+        id,
+        `${name} is not gone on with: the ledger of its run ${note.run} is not here (${note.dir}). Start what watched this folder with that data folder, or move ${join(dir, name)} back to ${watch.inbox} to run it anew`,
+      );
+    } else if (name !== null) found.push(claimed(dir, id, name, release, watch.done));
+    else {
+      const { mtimeMs } = await lstat(dir).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+      release();
+      if (clock.wall() - mtimeMs > ABANDONED_MS) await clear(dir, []);
     }
   }
   return found;
@@ -158,7 +185,13 @@ async function lockLeft(dir: string): Promise<Release | null> {
 
 /** The file in the folder. A marker without its file goes back to it: its process died between the two. */
 async function takeStock(watch: WatchOptions, dir: string): Promise<string | null> {
-  const names = (await readdir(dir)).filter((name) => name !== LOCK && name !== NOTE);
+  const entries = await readdir(dir).catch((error: unknown) => {
+    // Its process has just ended with it.
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  });
+  // Of what begins with a dot nothing was dropped: it is ours, or a network file system's.
+  const names = entries.filter((name) => !name.startsWith("."));
   const file = names.find(
     (name) => !names.some((other) => name === other + MARKER) && !(watch.done && isLone(name, names)),
   );

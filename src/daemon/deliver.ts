@@ -108,22 +108,28 @@ export async function publishReports(
 ): Promise<string> {
   const draft = await makeDraft(outbox, id);
   for (const name of (await readdir(from)).filter(isReport)) await linkOrCopy(join(from, name), join(draft, name));
-  return publish(draft, outbox, file, async (folder) => (await runIn(folder)) === run);
+  return publish(draft, outbox, file, async (folder) => (await said(folder, "summary.json", ofRun))?.run === run);
 }
 
-/** Puts one note there instead. */
+const NOTE = "refused.json";
+const ofTaking = z.object({ taking: z.string() });
+
+/** Puts one note there instead; one that this taking of the file left there is replaced. */
 export async function publishNote(note: Reason, outbox: string, file: string, id: string): Promise<string> {
   const draft = await makeDraft(outbox, id);
-  await writeFile(join(draft, "refused.json"), `${JSON.stringify(note, null, 2)}\n`, { mode: 0o600 });
-  return publish(draft, outbox, file, async () => false);
+  await writeFile(join(draft, NOTE), `${JSON.stringify({ ...note, taking: id }, null, 2)}\n`, { mode: 0o600 });
+  return publish(draft, outbox, file, async (folder) => (await said(folder, NOTE, ofTaking))?.taking === id);
 }
 
 async function makeDraft(outbox: string, id: string): Promise<string> {
   const draft = join(outbox, hiddenName(id));
-  await rm(draft, { recursive: true, force: true });
+  for (const left of [draft, olderThan(draft)]) await rm(left, { recursive: true, force: true });
   await mkdir(draft, { mode: 0o700 });
   return draft;
 }
+
+/** Where reports go that a draft replaces. */
+const olderThan = (draft: string) => `${draft}-old`;
 
 /** Whole or not at all: a folder takes its name when all is in it. */
 async function publish(
@@ -141,8 +147,7 @@ async function publish(
       if (!TAKEN.has(codeOf(error))) throw error;
     }
     if (!(await isOlder(to))) continue;
-    const old = `${draft}-old`;
-    await rm(old, { recursive: true, force: true });
+    const old = olderThan(draft);
     await rename(to, old);
     await rename(draft, to);
     await rm(old, { recursive: true, force: true });
@@ -160,9 +165,9 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-async function runIn(folder: string): Promise<string | null> {
+async function said<T>(folder: string, name: string, shape: z.ZodType<T>): Promise<T | null> {
   try {
-    return ofRun.parse(JSON.parse(await readFile(join(folder, "summary.json"), "utf8"))).run;
+    return shape.parse(JSON.parse(await readFile(join(folder, name), "utf8")));
   } catch {
     return null;
   }

@@ -1,6 +1,9 @@
 // How the run of a taken file ended in; what becomes of the file, out.
+
+import { CONTAINER_ERRORS } from "../container-errors.ts";
 import { type ErrorFields, EXIT, UpdraftError } from "../errors.ts";
 import { INPUT_ERRORS } from "../input-errors.ts";
+import { REFUSED } from "../write/conclude.ts";
 import type { Summary } from "../write/summary.ts";
 
 export type Fate =
@@ -12,7 +15,7 @@ export type Fate =
   | { readonly kind: "repeated"; readonly error: UpdraftError; readonly run: string }
   /** It was written to before a row of it was sent: it is looked at as if it had just come. */
   | { readonly kind: "settle" }
-  /** Another process has its run for now. */
+  /** Another process has its run for now, or a run of its job. */
   | { readonly kind: "wait"; readonly error: UpdraftError }
   /** Nothing can be run just now: it stays, and so does the order of the files behind it. */
   | { readonly kind: "rest"; readonly message: string }
@@ -32,9 +35,20 @@ export interface Ended {
   readonly changed: boolean;
 }
 
-/** `set-invalid` and its kind say that the settings are wrong, whatever the file. */
+const REFUSALS: ReadonlySet<string> = new Set(Object.values(REFUSED));
+
+/** Another process has the run, or what the endpoint has accepted from its job: a person who runs it by hand, say. */
+export function isHeld(code: string): boolean {
+  return ["run-held", "run-held-by", "run-taken-over", "accepted-held"].includes(code);
+}
+
+/** Others of their kind, such as `set-invalid` and `job-invalid`, say that the settings or the job are wrong, whatever the file. */
+const OF_COLUMNS: readonly string[] = ["set-and-column", "job-column-missing", "job-constant-and-column"];
+const OF_SETTINGS = /^set-|^columns-or-header$|^dialect-(?:file|contradicts)$/;
 const isOfFile = (code: string) =>
-  Object.hasOwn(INPUT_ERRORS, code) && (!code.startsWith("set-") || code === "set-and-column");
+  OF_COLUMNS.includes(code) ||
+  Object.hasOwn(CONTAINER_ERRORS, code) ||
+  (Object.hasOwn(INPUT_ERRORS, code) && !OF_SETTINGS.test(code));
 
 /** Throws the error that is nobody's but the program's, or the settings'. @param name the file's, as it was dropped */
 export function fateOf({ summary, error, began, changed }: Ended, name: string): Fate {
@@ -52,7 +66,7 @@ export function fateOf({ summary, error, began, changed }: Ended, name: string):
       return { kind: "refuse", error: new UpdraftError("watch-run-stopped", { file: name, run, why }), run, dir };
     }
     case "blocked":
-      return { kind: "rest", message: summary.warnings.at(-1) ?? "the endpoint refused the credentials" };
+      return { kind: "rest", message: summary.warnings.find((line) => REFUSALS.has(line)) ?? REFUSED.credentials };
     case "interrupted":
       return { kind: "leave" };
     default:
@@ -72,7 +86,7 @@ function afterError(error: unknown, began: string | null, changed: boolean, name
   }
   if (code === "file-changed" && began === null) return { kind: "settle" };
   if (code === "file-missing") return { kind: "gone" };
-  if (code === "run-held" || code === "run-held-by" || code === "run-taken-over") return { kind: "wait", error };
+  if (isHeld(code)) return { kind: "wait", error };
   if (isOfFile(code) || code.startsWith("ledger-"))
     return { kind: "refuse", error: about(error, name), run: began, dir: null };
   if (error.exit === EXIT.infrastructure) return { kind: "rest", message: error.message };

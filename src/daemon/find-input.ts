@@ -1,8 +1,13 @@
 // Where a scheduled job's rows come from in; the files to run now, the oldest first, out.
 import { spawn } from "node:child_process";
 import { glob, stat } from "node:fs/promises";
+import type { Clock } from "../clock.ts";
 import type { Environment } from "../config.ts";
-import type { Schedule } from "../plan/job.ts";
+import type { MadeInput, Schedule } from "../plan/job.ts";
+import { endGroup } from "../process-group.ts";
+
+/** A command that is told to end has so long to do so by itself. */
+const END_MS = 5_000;
 
 export interface Found {
   readonly path: string;
@@ -20,12 +25,13 @@ export interface FindContext {
   isDone(found: Found): boolean;
   /** Ends the command. */
   readonly stop: AbortSignal;
+  readonly clock: Clock;
 }
 
 /** Throws NoInput. */
 export async function findInput(input: Schedule["input"], context: FindContext): Promise<string[]> {
   if ("command" in input) {
-    await runCommand(input.command, context);
+    await runCommand(input, context);
     const [made] = await look([input.file]);
     if (made === undefined) throw new NoInput(`the command made no file ${input.file}`);
     return [made.path];
@@ -53,18 +59,24 @@ export async function look(paths: readonly string[]): Promise<Found[]> {
   return seen.flat().sort((a, b) => a.at - b.at || (a.path < b.path ? -1 : 1));
 }
 
-/** What it writes goes nowhere: it may be a customer's. */
-function runCommand([program = "", ...args]: readonly string[], { env, stop }: FindContext): Promise<void> {
+/** What it writes goes nowhere: it may be a customer's. It ends with all it has started, or it would go on writing beside the next one. */
+function runCommand({ command, folder: cwd }: MadeInput, { env, stop, clock }: FindContext): Promise<void> {
+  const [program = "", ...args] = command;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env, stdio: "ignore" });
-    const end = () => void child.kill("SIGTERM");
+    const child = spawn(program, args, { cwd, env, stdio: "ignore", detached: true });
+    let ending: Promise<void> | null = null;
+    const end = () => {
+      if (child.pid !== undefined) ending = endGroup(child.pid, END_MS, clock);
+    };
     if (stop.aborted) end();
     else stop.addEventListener("abort", end, { once: true });
-    child.once("error", (error: NodeJS.ErrnoException) =>
-      reject(new NoInput(`the command ${program} cannot be started (${error.code ?? error.name})`)),
-    );
-    child.once("exit", (code, signal) => {
+    child.once("error", (error: NodeJS.ErrnoException) => {
       stop.removeEventListener("abort", end);
+      reject(new NoInput(`the command ${program} cannot be started (${error.code ?? error.name})`));
+    });
+    child.once("exit", async (code, signal) => {
+      stop.removeEventListener("abort", end);
+      await ending;
       if (code === 0) resolve();
       else reject(new NoInput(`the command ${program} ended with ${signal ?? `exit code ${code}`}`));
     });

@@ -1,18 +1,18 @@
 // A watched folder and a way to run a file in; each file in it taken once, when it is complete, and brought to where it belongs, out.
-import { lstat, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import type { RunFolder } from "../settle/run-folder.ts";
 import type { Summary } from "../write/summary.ts";
-import { adoptLeft, type Claimed, claimFile, sightOf } from "./claim.ts";
+import { adoptLeft, type Claimed, claimFile, markOf, sightOf } from "./claim.ts";
 import { publishNote, publishReports, putIn, type Reason, refuse } from "./deliver.ts";
 import { type Fate, fateOf, restAfter } from "./fate.ts";
 import { listen } from "./hints.ts";
 import { isMeant, MARKER, nthName } from "./names.ts";
 import { lookAgain, olderFirst, type Rested, type Sight } from "./ripe.ts";
-import { codeOf, prepareFolders, type WatchOptions } from "./watch-folders.ts";
+import { makeFolders, prepareFolders, systemFault, type WatchOptions } from "./watch-folders.ts";
 
 /** Words are missed, files are left by processes that died, network file systems say nothing: looked at anyway. */
 const LOOK_MS = 10_000;
@@ -59,8 +59,7 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
   const { watch, clock, log, told } = context;
   const { inbox, settle } = watch;
   await prepareFolders(watch);
-  // Two inboxes may share the folder `working`: what is in it is told apart by the inbox it came from.
-  const mark = (await lstat(inbox, { bigint: true })).ino.toString(36);
+  const mark = await markOf(watch);
   const mine = new Map<string, Claimed>();
   const waits = new Map<string, number>();
   const complained = new Set<string>();
@@ -86,9 +85,12 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
     const from = clock.now();
     lookAt = from + LOOK_MS;
     try {
+      const dropped = await sightsIn(watch, complain);
+      // Somebody tidied up. Not where the inbox is gone as well: a share that is not mounted just now.
+      await makeFolders(watch);
       const ids = new Set([...mine.values()].map(({ id }) => id));
-      for (const claimed of await adoptLeft(watch, mark, ids, clock)) mine.set(claimed.path, claimed);
-      const found = [...(await sightsOfMine()), ...(await sightsIn(watch, complain))];
+      for (const claimed of await adoptLeft(watch, mark, ids, clock, complain)) mine.set(claimed.path, claimed);
+      const found = [...(await sightsOfMine()), ...dropped];
       const now = clock.now();
       const looked = lookAgain(seen, found, now, settle);
       seen = looked.seen;
@@ -97,9 +99,9 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       lookAt = Math.min(lookAt, looked.next ?? Number.POSITIVE_INFINITY);
       complained.delete(inbox);
     } catch (error) {
-      if (error instanceof UpdraftError) throw error;
-      // A share that is not mounted just now.
-      complain(inbox, `the folder ${inbox} cannot be looked at (${codeOf(error)})`);
+      const why = error instanceof UpdraftError ? error.message : systemFault(error);
+      if (why === null) throw error;
+      complain(inbox, `the folder ${inbox} cannot be looked after: ${why}`);
       ripe = [];
     }
     const now = clock.now();
@@ -120,13 +122,10 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
   /** The file is as it was when it became ripe, and this process's; null where it is not. */
   async function take(sight: Rested): Promise<Claimed | null> {
     const known = mine.get(sight.path);
-    if (known !== undefined) {
-      if ((waits.get(known.path) ?? 0) > clock.now()) return null;
-      if ((await sightOf(known.path, known.name, null))?.print === sight.print) return known;
-      return null;
-    }
-    if ((await sightOf(sight.path, sight.name, null))?.print !== sight.print) return null;
+    if (known !== undefined && (waits.get(known.path) ?? 0) > clock.now()) return null;
     try {
+      if ((await sightOf(sight.path, sight.name, null))?.print !== sight.print) return null;
+      if (known !== undefined) return known;
       const claimed = await claimFile(watch, mark, sight);
       if (claimed === null) return null;
       mine.set(claimed.path, claimed);
@@ -136,24 +135,34 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       lookAt = earliest;
       return null;
     } catch (error) {
-      if (error instanceof UpdraftError) throw error;
-      complain(
-        sight.print,
-        `${sight.name} cannot be taken (${codeOf(error)}): check its owner and mode, and those of its folder`,
-      );
+      const why = error instanceof UpdraftError ? error.message : systemFault(error);
+      if (why === null) throw error;
+      complain(sight.print, `${sight.name} cannot be taken: ${why}; check its owner and mode, and those of its folder`);
       return null;
     }
   }
 
+  /** Files and reports that cannot be put in place end nothing: other jobs of this process go on, and so does this one. */
   async function runOne(claimed: Claimed): Promise<void> {
+    try {
+      await runAndSettle(claimed);
+    } catch (error) {
+      const why = systemFault(error);
+      if (why === null) throw error;
+      log.warn({ file: claimed.name, err: error }, "file not brought to its end");
+      await settleFate(claimed, { kind: "rest", message: `it cannot be brought to its end: ${why}` }, null);
+    }
+  }
+
+  async function runAndSettle(claimed: Claimed): Promise<void> {
     const { name, path } = claimed;
     let began: string | null = null;
     const now = async () => (await sightOf(path, name, null))?.print ?? "";
     const print = claimed.note?.print ?? (await now());
     told({ kind: "taken", file: name, again: claimed.note !== null });
-    const running = context.run(path, ({ run }) => {
+    const running = context.run(path, ({ run, dir }) => {
       began = run;
-      if (claimed.note?.run !== run) claimed.begin({ run, print });
+      if (claimed.note?.run !== run) claimed.begin({ run, dir, print });
     });
     const how = await running.then(
       (summary) => ({ summary, error: null }),

@@ -6,11 +6,11 @@ export const MARKER = ".done";
 /** Most bytes of a name on the file systems in use. */
 const LONGEST = 255;
 /** What a name ends with for people, and stays at its end. */
-const ENDING = /(?:\.(?:csv|tsv|txt|ndjson|jsonl|json))?(?:\.(?:gz|zst|zstd))?$/i;
+const ENDING = /(?:\.(?:csv|tsv|txt|ndjson|jsonl|json|xlsx|xlsm))?(?:\.(?:gz|zst|zstd|zip))?$/i;
 
-/** Names by which others say that a file is not whole yet, or not meant: never touched. */
+/** Names by which others say that a file is not whole yet, or not meant (Excel: `~$book.xlsx`, of one that is open): never touched. */
 export function isMeant(name: string, markers: boolean): boolean {
-  return !/^\.|~$|\.(?:part|tmp)$/i.test(name) && !(markers && name.endsWith(MARKER));
+  return !/^\.|^~\$|~$|\.(?:part|tmp)$/i.test(name) && !(markers && name.endsWith(MARKER));
 }
 
 /**

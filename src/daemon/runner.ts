@@ -1,4 +1,5 @@
 // A job's file in; run when it is its turn, counted and told of, and how that ended out.
+import { basename } from "node:path";
 import type { RunHooks, RunRequest } from "../begin.ts";
 import type { Clock } from "../clock.ts";
 import { EXIT, UpdraftError } from "../errors.ts";
@@ -7,10 +8,12 @@ import type { Coordinator } from "../queue/coordinator.ts";
 import { endpointFingerprint } from "../queue/epoch.ts";
 import type { Settings } from "../settings.ts";
 import { STATUSES } from "../settle/outcome.ts";
-import { isOpen } from "../time-window.ts";
+import { isOpen, nextChange, windowText } from "../time-window.ts";
+import { timeIn } from "../watch-window.ts";
 import { printable } from "../write/explain.ts";
 import { thousands } from "../write/render.ts";
 import type { Summary } from "../write/summary.ts";
+import { isHeld } from "./fate.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Ended } from "./schedule.ts";
 import type { Turns } from "./turns.ts";
@@ -50,6 +53,10 @@ export async function runInTurn(
   const end = () => own.abort();
   if (stop.aborted) end();
   stop.addEventListener("abort", end, { once: true });
+  if (window !== null && !may()) {
+    const at = timeIn(window, nextChange(window, context.clock.wall()));
+    hooks.notice?.(`${printable(basename(file))} waits for its window ${windowText(window)}: it is run from ${at}`);
+  }
   try {
     const turn = await context.turns.take({ endpoint: endpointOf(settings), job, may }, own.signal);
     if (turn === null) return { ended: "interrupted", summary: null, error: null };
@@ -97,7 +104,8 @@ async function run(
   } catch (error) {
     const known = error instanceof UpdraftError ? error : null;
     const ended = known === null ? "left" : afterError(known, stop);
-    meter.ended(ended === "done" || ended === "interrupted" ? null : "failed");
+    const isRun = ended !== "done" && ended !== "interrupted" && !(known !== null && isHeld(known.code));
+    meter.ended(isRun ? "failed" : null);
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
     context.notice(`${printable(file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
     return { ended, summary: null, error };
@@ -112,7 +120,7 @@ function endOf({ state }: Summary, stop: AbortSignal): Ended {
 function afterError({ code, exit }: UpdraftError, stop: AbortSignal): Ended {
   if (code === "run-finished") return "done";
   if (stop.aborted) return "interrupted";
-  return exit === EXIT.infrastructure ? "failed" : "left";
+  return exit === EXIT.infrastructure || isHeld(code) ? "failed" : "left";
 }
 
 /** "customers.csv: complete: 980 updated, 20 failed; reports in …". */

@@ -3,10 +3,11 @@ import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Environment } from "../config.ts";
-import { UpdraftError } from "../errors.ts";
+import { EXIT, UpdraftError } from "../errors.ts";
 import type { Schedule } from "../plan/job.ts";
 import { type Firings, openFirings } from "../queue/firings.ts";
 import { type Holder, holdRun } from "../queue/holder.ts";
+import { duration } from "../write/render.ts";
 import { type Found, findInput, look, NoInput } from "./find-input.ts";
 import { forgetPending, type Pending, readPending, writePending } from "./pending.ts";
 import { aborted, makeService, type Service } from "./services.ts";
@@ -21,7 +22,7 @@ const AGAIN_MS = 60_000;
  * - `done`: there is nothing left to do with this file.
  * - `left`: it was refused, or stopped before its end; a person, or the next firing, may go on with it.
  * - `interrupted`: this process is to end.
- * - `failed`: the disk or Redis did, and it can be tried again.
+ * - `failed`: the disk or Redis did, or another process has the run: it can be tried again.
  */
 export type Ended = "done" | "left" | "interrupted" | "failed";
 
@@ -84,10 +85,17 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
     await Promise.race([begun.promise, working]);
   }
 
+  /** A firing comes once: what cannot be begun now, on a disk that is full, is begun when it can. */
   async function begin(pending: Pending, stop: AbortSignal, begun: () => void): Promise<void> {
+    while (!(await attempt(pending, stop, begun)) && !stop.aborted) await clock.sleep(AGAIN_MS, stop);
+    working = null;
+  }
+
+  /** False where it is to be tried again. */
+  async function attempt(pending: Pending, stop: AbortSignal, begun: () => void): Promise<boolean> {
     try {
       const holder = await hold(`the run due at ${new Date(pending.due).toISOString()}`);
-      if (holder === null) return;
+      if (holder === null) return true;
       try {
         writePending(dataDir, name, pending);
         begun();
@@ -95,11 +103,15 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
       } finally {
         await holder.release();
       }
+      return true;
     } catch (error) {
+      const known = error instanceof UpdraftError ? error : null;
+      const passes = known?.exit === EXIT.infrastructure;
       log.error({ err: error, schedule: name }, "a scheduled run failed");
-      notice(`a scheduled run failed: ${error instanceof UpdraftError ? error.message : "see the log"}`);
-    } finally {
-      working = null;
+      notice(
+        `a scheduled run failed: ${known?.message ?? "see the log"}${passes ? `; tried again in ${duration(AGAIN_MS)}` : ""}`,
+      );
+      return !passes;
     }
   }
 
@@ -125,7 +137,7 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
   async function find(stop: AbortSignal): Promise<string[] | null> {
     try {
       const isDone = ({ path, mark }: Found) => done.get(path) === mark;
-      return await findInput(schedule.input, { env: context.env, isDone, stop });
+      return await findInput(schedule.input, { env: context.env, isDone, stop, clock });
     } catch (error) {
       if (!(error instanceof NoInput)) throw error;
       if (!stop.aborted) notice(`nothing to run: ${error.message}`);
@@ -141,10 +153,12 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
     }
     const { cron, timeZone } = schedule;
     const about = { redis, name, cron, timeZone, clock, log };
-    firings = await openFirings({ ...about, fire: (due) => fire(due, soft) });
+    const opening = openFirings({ ...about, fire: (due) => fire(due, soft) });
+    // A Redis that does not answer does not keep it from ending.
+    firings = (await Promise.race([opening, aborted(soft)])) ?? null;
     ready();
     await aborted(soft);
-    await firings.close();
+    await firings?.close();
     await working;
   });
   return { ...service, next: () => firings?.next() ?? null };

@@ -14,6 +14,7 @@ import type { LocalSettings, Settings } from "../settings.ts";
 import { guard } from "../settle/ledger-file.ts";
 import { watchInbox } from "./inbox.ts";
 import { listen } from "./listen.ts";
+import { ofJob } from "./look-folders.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
 import { endpointOf, type JobRequest, type RunnerContext, runInTurn } from "./runner.ts";
 import { type ScheduleService, scheduleService } from "./schedule.ts";
@@ -47,12 +48,14 @@ export interface ServeHooks extends Omit<Hooks, "progress"> {
   readonly clock: Clock;
 }
 
-/** Throws `serve-running`, `listen-address`, and all that openRedis does. */
+/** Throws `serve-running`, `job-watch-folder`, `listen-address`, and all that openRedis does. */
 export async function serve(request: ServeRequest, hooks: ServeHooks, stop: AbortSignal): Promise<void> {
   const { jobs, settings } = request;
   const { clock, log, notice } = hooks;
   await using closing = new AsyncDisposableStack();
   closing.defer(lockFolder(settings.dataDir));
+  // What is wrong with them is told before anything is served.
+  for (const { request: of, watch } of jobs) if (watch !== null) await ofJob(of.job, prepareFolders(watch));
   const home = closing.adopt(await openRedis({ ...settings, clock }), (opened) => opened.close());
   const workers = closing.adopt(makeWorkers(jobs, hooks), (made) => made.end());
   const turns = makeTurns(settings.parallelRuns, clock);
@@ -90,7 +93,8 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
     notice(`127.0.0.1, port ${settings.listen.port}, is taken: no metrics; --listen names another address`);
 
   try {
-    await all.start();
+    const started = await Promise.race([all.start().then(() => true), aborted(stop)]);
+    if (started !== true) return;
     ready = true;
     notice(
       `serving ${jobs.map(({ request: { job } }) => job).join(", ")}${listening === null ? "" : `; metrics at ${listening.url}/metrics`}`,
@@ -111,8 +115,6 @@ function watcher(
   stop: AbortSignal,
 ): Service {
   return makeService(`watch ${job.job}`, async ({ soft }, ready) => {
-    // What is wrong with them is told before anything is served.
-    await prepareFolders(watch);
     ready();
     const { clock } = runner;
     // All runs end at once when the process is to, not one service after the other.

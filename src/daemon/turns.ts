@@ -1,4 +1,4 @@
-// Runs that want to begin in; those of one endpoint let through so many at a time, in the order in which they came, out.
+// Runs that want to begin in; those of one endpoint let through so many at a time, never two of a job, in the order in which they came, out.
 import type { Clock } from "../clock.ts";
 
 /** A run may stop counting, or begin to count, by itself: its turn ends or its window opens. */
@@ -7,6 +7,7 @@ const LOOK_MS = 1_000;
 export interface Waiting {
   /** Runs of one endpoint and login wait for each other. */
   readonly endpoint: string;
+  /** Runs of one job do so even where one is paused: what it has sent last decides what has changed for the next. */
   readonly job: string;
   /** Not before this says so: the window of its job is open. */
   may(): boolean;
@@ -27,32 +28,31 @@ export interface Turns {
 
 /** @param most runs of one endpoint that go on at once */
 export function makeTurns(most: number, clock: Clock): Turns {
-  const taken = new Map<string, Set<Turn>>();
+  const taken = new Map<Turn, Waiting>();
   let queue: { readonly wanted: Waiting; readonly go: (turn: Turn | null) => void }[] = [];
   let looking = false;
 
-  function open(endpoint: string): Turn {
-    const turns = taken.get(endpoint) ?? new Set();
-    taken.set(endpoint, turns);
+  function open(wanted: Waiting): Turn {
     const turn: Turn = {
       counts: () => true,
       end() {
-        turns.delete(turn);
+        taken.delete(turn);
         look();
       },
     };
-    turns.add(turn);
+    taken.set(turn, wanted);
     return turn;
   }
 
-  function hasRoom(endpoint: string): boolean {
-    return [...(taken.get(endpoint) ?? [])].filter((turn) => turn.counts()).length < most;
+  function hasRoom({ endpoint, job }: Waiting): boolean {
+    const others = [...taken].filter(([, of]) => of.endpoint === endpoint);
+    return others.every(([, of]) => of.job !== job) && others.filter(([turn]) => turn.counts()).length < most;
   }
 
   function look(): void {
     queue = queue.filter(({ wanted, go }) => {
-      if (!wanted.may() || !hasRoom(wanted.endpoint)) return true;
-      go(open(wanted.endpoint));
+      if (!wanted.may() || !hasRoom(wanted)) return true;
+      go(open(wanted));
       return false;
     });
   }

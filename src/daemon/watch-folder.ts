@@ -8,15 +8,14 @@ import type { MappingSettings } from "../plan/plan.ts";
 import { openRedis } from "../queue/embedded.ts";
 import { shareWorker } from "../send/share.ts";
 import type { SpawnedWorker } from "../send/spawn.ts";
-import type { Settings } from "../settings.ts";
 import { watchInbox } from "./inbox.ts";
+import type { JobRequest } from "./runner.ts";
 import { lineOf } from "./told.ts";
 import type { WatchOptions } from "./watch-folders.ts";
 
 export interface WatchRequest {
   readonly watch: WatchOptions;
-  readonly mapping: MappingSettings;
-  readonly settings: Settings;
+  readonly request: JobRequest;
   /** Started ahead, while this process read its libraries; ended with it. */
   readonly worker: SpawnedWorker;
   spawn(): SpawnedWorker;
@@ -27,24 +26,24 @@ export interface WatchRequest {
 }
 
 /** Throws as watchInbox and openRedis do, and what is wrong with the mapping whatever the file. */
-export async function watchFolder(request: WatchRequest, stop: AbortSignal): Promise<void> {
-  const { watch, mapping, settings, log, tell, notice } = request;
+export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Promise<void> {
+  const { watch, request, log, tell, notice } = watching;
   await using closing = new AsyncDisposableStack();
-  let first: SpawnedWorker | null = request.worker;
+  let first: SpawnedWorker | null = watching.worker;
   const launch = () => {
-    const launched = first ?? request.spawn();
+    const launched = first ?? watching.spawn();
     first = null;
     return launched;
   };
   const worker = closing.adopt(shareWorker(launch), (shared) => shared.end());
-  refuseMapping(mapping);
-  const redis = closing.adopt(await openRedis({ ...settings, clock }), (home) => home.close());
+  refuseMapping(request.mapping);
+  const redis = closing.adopt(await openRedis({ ...request.settings, clock }), (home) => home.close());
   await watchInbox(
     {
       watch,
       run: (file, began) =>
         runFile(
-          { file, job: "default", mapping, settings, limit: null, again: false },
+          { ...request, file, limit: null, again: false },
           {
             ...{ log, notice, redis, began, worker: worker.lend(stop), progress() {} },
             confirm: async () => {},

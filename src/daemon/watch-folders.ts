@@ -23,7 +23,7 @@ export interface WatchOptions {
   readonly settle: number;
 }
 
-const OTHERS = ["working", "outbox", "archive", "refused"] as const;
+export const OTHERS = ["working", "outbox", "archive", "refused"] as const;
 
 /** Where the other folders are unless they are named: beside the inbox. */
 export function besides(inbox: string): Pick<WatchOptions, (typeof OTHERS)[number]> {
@@ -45,15 +45,32 @@ export async function prepareFolders(watch: WatchOptions): Promise<void> {
     if (codeOf(cause) === "ENOENT") throw new UpdraftError("watch-folder-missing", { folder: inbox }, { cause });
     throw unusable(inbox, cause);
   });
-  if (!found.isDirectory()) throw new UpdraftError("watch-folder-unusable", { folder: inbox, reason: "ENOTDIR" });
+  if (!found.isDirectory())
+    throw new UpdraftError("watch-folder-unusable", { folder: inbox, reason: wordsOf("ENOTDIR") });
+  await makeFolders(watch);
+  await refuseSame(watch);
+  await tryWay(watch);
+}
+
+/** All but the inbox. Throws `watch-folder-unusable`. */
+export async function makeFolders(watch: WatchOptions): Promise<void> {
   for (const name of OTHERS) {
-    // What was dropped is a customer's: nobody else may look at it where we keep it.
-    await mkdir(watch[name], { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    await make(watch[name]).catch((cause: unknown) => {
       throw unusable(watch[name], cause);
     });
   }
-  await refuseSame(watch);
-  await tryWay(watch);
+}
+
+/** As mkdir() does with `recursive`, which never ends where a folder is there and nothing can be made in it, as in /proc. */
+async function make(folder: string): Promise<void> {
+  if ((await stat(folder).catch(() => null))?.isDirectory()) return;
+  const parent = dirname(folder);
+  if ((await stat(parent).catch(() => null)) === null) await make(parent);
+  // What was dropped is a customer's: nobody else may look at it where we keep it.
+  await mkdir(folder, { mode: 0o700 }).catch(async (error: unknown) => {
+    // Another process was quicker.
+    if (!(await stat(folder).catch(() => null))?.isDirectory()) throw error;
+  });
 }
 
 async function refuseSame(watch: WatchOptions): Promise<void> {
@@ -95,6 +112,26 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown cause";
 }
 
-function unusable(folder: string, cause: unknown): UpdraftError {
-  return new UpdraftError("watch-folder-unusable", { folder, reason: codeOf(cause) }, { cause });
+/** What the operating system said; null for an error of another kind. */
+export function systemFault(error: unknown): string | null {
+  if (!(error instanceof Error && "code" in error && "syscall" in error)) return null;
+  const at = "dest" in error ? error.dest : "path" in error ? error.path : null;
+  return `${error.code} from ${error.syscall}${typeof at === "string" ? ` at ${at}` : ""}`;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "one that this user may not use",
+  EEXIST: "a file",
+  ENOTDIR: "a file",
+  EPERM: "one that this user may not use",
+  EROFS: "a file system that is read-only",
+};
+
+/** "a file (ENOTDIR)". */
+function wordsOf(code: string): string {
+  return `${WORDS[code] ?? "an error of the system"} (${code})`;
+}
+
+export function unusable(folder: string, cause: unknown): UpdraftError {
+  return new UpdraftError("watch-folder-unusable", { folder, reason: wordsOf(codeOf(cause)) }, { cause });
 }

@@ -61,6 +61,8 @@ export const condor: Contract = {
   identity: "customerId",
   properties: propertiesOf(update("9999-12-31").omit({ addresses: true, phones: true })),
   groups: [groupOf("addresses", "address", address, null), groupOf("phones", "phone", phone, "phoneNumber")],
+  dates: ["dateOfBirth"],
+  zips: ["postalCode"],
   aliases: { state: "stateCode" },
   synonyms: {
     customerId: ["id", "customer", "customerNumber", "custId", "clientId", "cardholderId"],

@@ -59,6 +59,9 @@ export interface Contract {
   readonly properties: readonly Property[];
   /** Sent after them. */
   readonly groups: readonly Group[];
+  /** Properties that are dates, and those that are ZIP codes: what a spreadsheet is likely to damage. */
+  readonly dates: readonly string[];
+  readonly zips: readonly string[];
   /** Other names that are accepted for a property or part. */
   readonly aliases: Readonly<Record<string, string>>;
   /** Names that are not accepted, but tell which property was probably meant; with `landline.` for that type alone. */

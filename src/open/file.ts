@@ -5,7 +5,10 @@ import { UpdraftError } from "../errors.ts";
 
 /** Where bytes come from, before any decompression. */
 export interface Input {
-  read(): AsyncGenerator<Buffer, void, undefined>;
+  /** In bytes. */
+  readonly size: number;
+  /** Everything, or the bytes from `start` up to, not including, `end`. */
+  read(start?: number, end?: number): AsyncGenerator<Buffer, void, undefined>;
   /** May be called twice. */
   close(): Promise<void>;
 }
@@ -32,34 +35,51 @@ export async function* evened(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buf
   if (length > 0) yield Buffer.concat(parts);
 }
 
+/** Of a few chunks all bytes. */
+export async function gathered(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return Buffer.concat(parts);
+}
+
 /** `read` refuses a file that is not the same, by inode, size and time of change, as when it was opened here. */
 export async function openFile(path: string): Promise<Input> {
   const seen = await stat(path, { bigint: true }).catch((cause: unknown) => refuse(cause, path));
   if (seen.isDirectory()) throw new UpdraftError("file-directory", { file: path });
   if (!seen.isFile()) throw new UpdraftError("file-not-regular", { file: path, kind: kindOf(seen) });
 
-  async function* read(): AsyncGenerator<Buffer, void, undefined> {
+  async function* read(start = 0, end = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer, void, undefined> {
     const handle = await open(path).catch((cause: unknown) => refuse(cause, path));
     try {
       const now = await handle.stat({ bigint: true });
       if (identity(now) !== identity(seen)) throw new UpdraftError("file-changed", { file: path });
-      yield* readAhead(handle, path);
+      yield* readAhead(handle, path, start, end);
     } finally {
       await handle.close();
     }
   }
 
-  return { read, close: async () => {} };
+  return { size: Number(seen.size), read, close: async () => {} };
 }
 
 /** The disk reads the next chunk while this one is worked on. */
-async function* readAhead(handle: FileHandle, path: string): AsyncGenerator<Buffer, void, undefined> {
-  const readNext = () => handle.read(Buffer.allocUnsafeSlow(CHUNK), 0, CHUNK, null);
+async function* readAhead(
+  handle: FileHandle,
+  path: string,
+  start: number,
+  end: number,
+): AsyncGenerator<Buffer, void, undefined> {
+  let position = start;
+  const readNext = () => {
+    const wanted = Math.max(0, Math.min(CHUNK, end - position));
+    return handle.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, position);
+  };
   let next = readNext();
   try {
     for (;;) {
       const { bytesRead, buffer } = await next.catch((cause: unknown) => refuse(cause, path));
       if (bytesRead === 0) return;
+      position += bytesRead;
       next = readNext();
       yield buffer.subarray(0, bytesRead);
     }

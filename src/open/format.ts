@@ -3,16 +3,25 @@ import { UpdraftError } from "../errors.ts";
 import type { Format } from "./source.ts";
 
 const OTHERS = [
+  // Reached only within something else: on its own it is opened.
+  ...[
+    [0x50, 0x4b, 0x03, 0x04],
+    [0x1f, 0x8b],
+    [0x28, 0xb5, 0x2f, 0xfd],
+  ].map((magic) => ({
+    magic,
+    kind: "packed twice: a zip archive, a workbook or a compressed file within another",
+    remedy: "unpack it and give what is in it",
+  })),
   {
-    magic: [0x50, 0x4b, 0x03, 0x04],
-    kind: "a zip archive or an Excel workbook",
-    remedy: "unpack it, or save the sheet as CSV UTF-8",
+    magic: [0xd0, 0xcf, 0x11, 0xe0],
+    kind: "an Excel workbook of before 2007 (.xls)",
+    remedy: "save it as .xlsx or CSV UTF-8",
   },
-  { magic: [0xd0, 0xcf, 0x11, 0xe0], kind: "an Excel workbook", remedy: "save the sheet as CSV UTF-8" },
   { magic: [0x25, 0x50, 0x44, 0x46], kind: "a PDF", remedy: "export the table it was made from as CSV" },
   { magic: [0x42, 0x5a, 0x68], kind: "compressed with bzip2", remedy: "unpack it first: bunzip2 -k {file}" },
   { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], kind: "compressed with xz", remedy: "unpack it first: xz -dk {file}" },
-] as const;
+];
 
 /** Throws for what is known and is not text. */
 export function refuseOthers(head: Buffer, file: string): void {

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { UpdraftError } from "../errors.ts";
-import { decompress } from "./decompress.ts";
+import { openContent } from "./container.ts";
 import type { Encoding, EncodingName } from "./encoding.ts";
 import { evened, openFile } from "./file.ts";
 import { fingerprint, markOf } from "./fingerprint.ts";
@@ -17,6 +17,10 @@ export interface Source {
   readonly name: string;
   readonly format: Format;
   readonly encoding: Encoding;
+  /** Of a workbook the sheet that is read: the content is CSV made from its cells, of RFC 4180 and in UTF-8. Else null. */
+  readonly sheet: string | null;
+  /** What was chosen of what is in a container, and what is left: a sentence each. */
+  readonly about: readonly string[];
   /** Length and SHA-256 (hex) of the content: after decompression, before any character decoding. */
   readonly bytes: number;
   readonly sha256: string;
@@ -26,6 +30,11 @@ export interface Source {
   read(): AsyncIterable<Buffer>;
   /** Removes what openSource made (the sealed spool of standard input). May be called twice. */
   close(): Promise<void>;
+}
+
+/** As messages name it: of a workbook with its sheet. */
+export function titleOf({ name, sheet }: Source): string {
+  return sheet === null ? name : `${name}, sheet ${sheet}`;
 }
 
 export interface OpenContext {
@@ -44,13 +53,15 @@ export async function openSource(path: string, context: OpenContext): Promise<So
   const input = piped
     ? await spool(context.stdin ?? process.stdin, join(context.dataDir, "spool"))
     : await openFile(path);
-  const decoded = () => evened(decompress(input.read(), file));
   try {
     const name = basename(file);
-    const told = context.encoding ?? null;
-    const { marks, ...print } = await fingerprint(decoded(), name.replace(/\.(?:gz|zst|zstd)$/i, ""), file, told);
+    const { sheet, about, ...content } = await openContent(input, file, name);
+    const decoded = () => evened(content.read());
+    const told = sheet === null ? (context.encoding ?? null) : "utf-8";
+    const { marks, ...print } = await fingerprint(decoded(), content.name, file, told);
+    const format = sheet === null ? print.format : "csv";
     const read = () => transcode(unchanged(decoded(), marks, file), print.encoding.name);
-    return { name, ...print, read, close: input.close };
+    return { name, ...print, format, sheet, about, read, close: input.close };
   } catch (error) {
     await input.close();
     throw error;

@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { UpdraftError } from "../errors.ts";
-import { evened, type Input } from "./file.ts";
+import { CHUNK, evened, type Input } from "./file.ts";
 
 const TAG = 16;
 
@@ -30,17 +30,19 @@ export async function spool(stream: AsyncIterable<Buffer | string>, folder: stri
     throw error;
   }
 
-  async function* read(): AsyncGenerator<Buffer, void, undefined> {
-    let position = 0;
-    for (const [index, size] of sizes.entries()) {
-      const sealed = Buffer.allocUnsafeSlow(size + TAG);
-      const { bytesRead } = await handle.read(sealed, 0, sealed.length, position);
-      yield unseal(key, index, sealed.subarray(0, bytesRead));
-      position += sealed.length;
+  const size = sizes.reduce((sum, one) => sum + one, 0);
+
+  async function* read(start = 0, end = size): AsyncGenerator<Buffer, void, undefined> {
+    // All chunks but the last are of one size.
+    for (let index = Math.floor(start / CHUNK); index < sizes.length && index * CHUNK < end; index++) {
+      const sealed = Buffer.allocUnsafeSlow((sizes[index] ?? 0) + TAG);
+      const { bytesRead } = await handle.read(sealed, 0, sealed.length, index * (CHUNK + TAG));
+      const chunk = unseal(key, index, sealed.subarray(0, bytesRead));
+      yield chunk.subarray(Math.max(0, start - index * CHUNK), end - index * CHUNK);
     }
   }
 
-  return { read, close };
+  return { size, read, close };
 }
 
 async function* asBytes(stream: AsyncIterable<Buffer | string>): AsyncGenerator<Buffer, void, undefined> {

@@ -1,60 +1,90 @@
 // What is wrong with a record, and where, in; the bad row that says so without a word of the record itself out.
 import type { EncodingName } from "../open/encoding.ts";
-import { MAX_ROW, NOT_UTF8 } from "./lines.ts";
+import { cutAnyway } from "./cut.ts";
+import { NOT_UTF8 } from "./lines.ts";
 import type { BadCode, BadRow } from "./row.ts";
+import { linesIn } from "./scan.ts";
+import type { Shape } from "./shape.ts";
 
 /** The rules of quoting, one sentence each. */
 const QUOTING = {
   "quote-in-field": "a quote inside a cell: expected the whole cell in quotes and each quote within doubled",
   "text-after-quote": "text after a closing quote: expected a delimiter or the end of the line",
-  "quote-not-closed": "a quote opens a cell and is not closed where a cell can end, within 1 MiB",
+  "quote-not-closed": "a quote opens a cell and is not closed where a cell can end, within 1,000 lines and 1 MiB",
 } as const satisfies Partial<Record<BadCode, string>>;
 
 export type QuotingCode = keyof typeof QUOTING;
 
-/** `at` counts UTF-16 units from the start of `raw`. */
-export function badQuoting(row: number, line: number, raw: string, code: QuotingCode, at: number): BadRow {
-  return { kind: "bad", row, line, code, column: columnAt(raw, at), detail: QUOTING[code], raw };
-}
-
-export function badCount(row: number, line: number, raw: string, expected: number, got: number): BadRow {
-  const detail = `expected ${expected} ${expected === 1 ? "cell" : "cells"}, got ${got}`;
-  return { kind: "bad", row, line, code: "column-count", column: null, detail, raw };
-}
-
-export function badHeaderAgain(row: number, line: number, raw: string): BadRow {
-  const detail = "the header once more: expected one header, at the start of the file";
-  return { kind: "bad", row, line, code: "header-again", column: null, detail, raw };
-}
-
-export function badLength(row: number, line: number): BadRow {
+/** `at` counts UTF-16 units from the start of `raw`. Its cells are cut only if somebody asks: most never do. */
+export function badQuoting(
+  row: number,
+  line: number,
+  raw: string,
+  code: QuotingCode,
+  at: number,
+  shape: Shape,
+): BadRow {
   return {
     kind: "bad",
     row,
     line,
-    code: "row-too-long",
-    column: null,
-    detail: "expected at most 1 MiB, got more",
-    raw: "",
+    code,
+    column: columnAt(raw, at),
+    detail: QUOTING[code],
+    raw,
+    get cells() {
+      return cutAnyway(raw, shape);
+    },
   };
 }
 
-/** A bad row if the text holds NUL or stands for bytes that are not valid in the file's encoding; null if it is text. */
-export function badEncoding(row: number, line: number, raw: string, encoding: EncodingName): BadRow | null {
-  const at = raw.search(/[\0\uDFFF]/u);
+export function badCount(row: number, line: number, raw: string, expected: number, cells: readonly string[]): BadRow {
+  const detail = `expected ${expected} ${expected === 1 ? "cell" : "cells"}, got ${cells.length}`;
+  return { kind: "bad", row, line, code: "column-count", column: null, detail, raw, cells };
+}
+
+export function badHeaderAgain(row: number, line: number, raw: string, cells: readonly string[]): BadRow {
+  const detail = "the header once more: expected one header, at the start of the file";
+  return { kind: "bad", row, line, code: "header-again", column: null, detail, raw, cells };
+}
+
+/** `from` is the line on which the other table begins. */
+export function badTable(row: number, line: number, raw: string, from: number, cells: BadRow["cells"]): BadRow {
+  const detail = `another table, with other columns, begins on line ${from}: expected one table in a file`;
+  return { kind: "bad", row, line, code: "second-table", column: null, detail, raw, cells };
+}
+
+export function badLength(row: number, line: number): BadRow {
+  const detail = "expected at most 1 MiB, got more";
+  return { kind: "bad", row, line, code: "row-too-long", column: null, detail, raw: "", cells: null };
+}
+
+/** A bad row if the text holds NUL or stands for bytes that are not valid in the file's encoding; null if it is text. No `shape`: it has no cells. */
+export function badEncoding(
+  row: number,
+  line: number,
+  text: string,
+  encoding: EncodingName,
+  shape: Shape | null,
+): BadRow | null {
+  const at = text.search(/[\0\uDFFF]/u);
   if (at === -1) return null;
-  const got = raw[at] === "\0" ? "a NUL" : "bytes that are not valid in it";
-  const before = raw.lastIndexOf("\n", at);
-  const byte = bytesOf(raw.slice(before + 1, at), encoding) + 1;
-  const where = `at byte ${byte} of line ${line + linesIn(raw.slice(0, at))}`;
+  const got = text[at] === "\0" ? "a NUL" : "bytes that are not valid in it";
+  const before = text.lastIndexOf("\n", at);
+  const byte = bytesOf(text.slice(before + 1, at), encoding) + 1;
+  const where = `at byte ${byte} of line ${line + linesIn(text.slice(0, at))}`;
+  const raw = text.replace(new RegExp(NOT_UTF8, "gu"), "\uFFFD");
   return {
     kind: "bad",
     row,
     line,
     code: "encoding",
-    column: before === -1 ? columnAt(raw, at) : null,
+    column: before === -1 ? columnAt(text, at) : null,
     detail: `expected text in ${encoding}, got ${got}, ${where}`,
-    raw: raw.replace(new RegExp(NOT_UTF8, "gu"), "\uFFFD"),
+    raw,
+    get cells() {
+      return shape === null ? null : cutAnyway(raw, shape);
+    },
   };
 }
 
@@ -72,19 +102,6 @@ function bytesOf(text: string, encoding: EncodingName): number {
     default:
       return encoding satisfies never;
   }
-}
-
-/** Whether text[start, end) takes more than MAX_ROW bytes as UTF-8, where a character takes at most three a unit. */
-export function isTooLong(text: string, start: number, end: number): boolean {
-  const units = end - start;
-  return units > MAX_ROW || (units * 3 > MAX_ROW && Buffer.byteLength(text.slice(start, end)) > MAX_ROW);
-}
-
-/** Line feeds in a text. */
-export function linesIn(text: string): number {
-  let lines = 0;
-  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) lines++;
-  return lines;
 }
 
 /** Characters from 1, where a pair of surrogates is one. */

@@ -16,6 +16,20 @@ export interface Dialect {
   readonly preambleLines: number;
 }
 
+/** All that the rows of a file depend on. */
+export interface Reading extends Dialect {
+  /** Names of the columns of a file without a header, or in place of those of its header. */
+  readonly columns?: readonly string[];
+  /** Physical lines behind the last record that are no part of the table. */
+  readonly footnoteLines?: number;
+}
+
+/** What a person, or the run that read the file before, says of it; the rest is recognised. */
+export type Told = Partial<Reading>;
+
+/** `\r` only where no line ends with a line feed; the two others may stand side by side in one file. */
+export type Eol = "\n" | "\r\n" | "\r";
+
 /** RFC 4180, with a header of one line. */
 export const RFC_4180: Dialect = {
   delimiter: ",",

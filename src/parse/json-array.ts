@@ -1,12 +1,13 @@
 // The text of one JSON array in, cut anywhere; its elements out, one row each, with no more of it held than one element.
 import { UpdraftError } from "../errors.ts";
 import type { Source } from "../open/source.ts";
-import { badLength, isTooLong } from "./bad.ts";
+import { badLength } from "./bad.ts";
 import { badJson, jsonRow, type Place, placeIn } from "./json-row.ts";
 import { behindSpace, gotAt, scanJson } from "./json-scan.ts";
 import { endOfBroken, makeSkipper, type Skipper } from "./json-skip.ts";
 import { MAX_ROW } from "./lines.ts";
 import type { Row } from "./row.ts";
+import { isTooLong } from "./scan.ts";
 import { textChunks } from "./text-chunks.ts";
 
 /** A scan that ended so near to the end of the text may have ended because of it: `tru`, `\u00`, `-`. */

@@ -24,7 +24,7 @@ export function jsonRow(text: string, place: Place, suspect: EncodingName | null
     const detail = `expected text in ${suspect}, got ${got}`;
     // Of a line, its byte is known, too.
     const { row, line, column } = place;
-    const bad = column === 1 ? badEncoding(row, line, text, suspect) : null;
+    const bad = column === 1 ? badEncoding(row, line, text, suspect, null) : null;
     return bad ?? badJson(text, place, { code: "encoding", at: broken, detail });
   }
   let value: unknown;
@@ -48,6 +48,11 @@ export function jsonRow(text: string, place: Place, suspect: EncodingName | null
   return { kind: "object", ...place, column, object: isObject(object) ? object : value, text: trimmed };
 }
 
+/** Of an element of an array, whose line ends are no part of its texts: JSON has none there. */
+export function onOneLine(text: string): string {
+  return text.includes("\n") ? text.replace(/\s*\n\s*/g, " ") : text;
+}
+
 /** `at` counts UTF-16 units of `raw`, which begins at `place`. */
 export function badJson(
   raw: string,
@@ -62,6 +67,7 @@ export function badJson(
     column: further === "" ? where.column : null,
     detail: detail + further,
     raw: raw.replaceAll(NOT_UTF8, "\uFFFD"),
+    cells: null,
   };
 }
 

@@ -1,5 +1,6 @@
 // A file's bytes in, cut anywhere; its text out in blocks of whole lines, with what is no text marked.
 import { isAscii, isUtf8 } from "node:buffer";
+import type { Eol } from "./dialect.ts";
 
 /** The longest row that is read, in bytes of UTF-8 without its line end. */
 export const MAX_ROW = 1024 * 1024;
@@ -17,13 +18,21 @@ const LF = 10;
 const CR = 13;
 /** As many bytes are looked at, at most, to learn which line ends the file has. */
 const HEAD = 64 * 1024;
+/** Bytes of a byte order mark. */
+const MARK = 3;
 
-/** Drops the byte order mark. A file whose first 64 KiB have carriage returns but no line feed is read with CR as its line end. */
-export async function* textBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerator<TextBlock, void, undefined> {
+/**
+ * Drops the byte order mark. Where lines end with carriage returns alone, these and the line feeds within cells have changed
+ * places in the text: shape.ts changes them back. Who does not know the line ends leaves them to the first 64 KiB.
+ */
+export async function* textBlocks(
+  chunks: AsyncIterable<Buffer>,
+  eol: Eol | null = null,
+): AsyncGenerator<TextBlock, void, undefined> {
   let rest: Buffer[] = [];
   let restBytes = 0;
   let dropping = false;
-  for await (let chunk of normalised(chunks)) {
+  for await (let chunk of evened(chunks, eol)) {
     if (dropping) {
       const end = chunk.indexOf(LF);
       if (end === -1) continue;
@@ -52,32 +61,33 @@ export async function* textBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerator
   if (restBytes > 0) yield decode(rest);
 }
 
-/** The same bytes without a byte order mark and, in a file of lone CRs, with LF in their place. */
-async function* normalised(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+/** The same bytes without a byte order mark; CR and LF swapped where CR alone ends the lines. */
+async function* evened(chunks: AsyncIterable<Buffer>, eol: Eol | null): AsyncGenerator<Buffer, void, undefined> {
+  const isLoneCr = (head: Buffer) => (eol === null ? !head.includes(LF) && head.includes(CR) : eol === "\r");
   let head: Buffer | null = Buffer.alloc(0);
   let loneCr = false;
   for await (const chunk of chunks) {
     if (head === null) {
-      yield loneCr ? withLineFeeds(chunk) : chunk;
+      yield loneCr ? withEndsSwapped(chunk) : chunk;
       continue;
     }
     head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-    const told = head.includes(LF);
-    if (!told && head.length < HEAD) continue;
-    loneCr = !told && head.includes(CR);
-    yield withoutMark(loneCr ? withLineFeeds(head) : head);
+    if (head.length < (eol === null && !head.includes(LF) ? HEAD : MARK)) continue;
+    loneCr = isLoneCr(head);
+    yield withoutMark(loneCr ? withEndsSwapped(head) : head);
     head = null;
   }
-  if (head !== null) yield withoutMark(head.includes(LF) ? head : withLineFeeds(head));
+  if (head !== null) yield withoutMark(isLoneCr(head) ? withEndsSwapped(head) : head);
 }
 
 function withoutMark(head: Buffer): Buffer {
   return head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? head.subarray(3) : head;
 }
 
-function withLineFeeds(chunk: Buffer): Buffer {
+function withEndsSwapped(chunk: Buffer): Buffer {
   const copy = Buffer.from(chunk);
-  for (let at = copy.indexOf(CR); at !== -1; at = copy.indexOf(CR, at + 1)) copy[at] = LF;
+  for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) copy[at] = CR;
+  for (let at = chunk.indexOf(CR); at !== -1; at = chunk.indexOf(CR, at + 1)) copy[at] = LF;
   return copy;
 }
 

@@ -1,13 +1,13 @@
 // A source of NDJSON, or of one JSON array, in; a reader of its objects out, after all of it has been looked at for its keys.
 import { UpdraftError } from "../errors.ts";
 import type { Source } from "../open/source.ts";
-import { badLength, isTooLong } from "./bad.ts";
+import { badLength } from "./bad.ts";
 import { arrayRows } from "./json-array.ts";
 import { jsonRow } from "./json-row.ts";
 import { behindSpace, scanJson } from "./json-scan.ts";
 import { textBlocks } from "./lines.ts";
-import { contentEnd } from "./quoted.ts";
 import type { Reader, Row } from "./row.ts";
+import { contentEnd, isTooLong } from "./scan.ts";
 import { textChunks } from "./text-chunks.ts";
 
 /** More different keys than this are values in the place of names; they would also fill memory. */
@@ -28,7 +28,7 @@ export async function openNdjson(source: Source): Promise<Reader> {
   }
   if (rows === 0) throw new UpdraftError("file-no-records", { file: source.name });
   if (blocks === lineRows) refuseOthers(first, source.name);
-  return { columns: [...keys], blocks: () => blocks(source) };
+  return { columns: [...keys], dialect: null, confidence: 1, about: [], blocks: () => blocks(source) };
 }
 
 async function isArray(source: Source): Promise<boolean> {

@@ -1,12 +1,11 @@
-// The start of a CSV record that has quotes in; its cells and its end out, or what breaks the rules, or that text is missing.
-import { isTooLong, type QuotingCode } from "./bad.ts";
+// The start of a record that has quotes in; its cells and its end out, or what breaks the rules, or that text is missing.
+import type { QuotingCode } from "./bad.ts";
 import { MAX_ROW } from "./lines.ts";
+import { contentEnd, find, isTooLong, lineEnd, linesIn } from "./scan.ts";
+import type { Shape } from "./shape.ts";
 
-export interface Shape {
-  readonly delimiter: string;
-  /** The header's cells as the file has them: as many a record should have. Null while nobody knows. */
-  readonly header: readonly string[] | null;
-}
+/** Most lines of one record: more are a quote that was never closed, found long before 1 MiB of short rows. */
+const MAX_LINES = 1_000;
 
 export type Walked =
   | {
@@ -16,20 +15,16 @@ export type Walked =
       /** The first quote behind it. */
       readonly nextQuote: number;
       readonly cells: string[];
-      /** A quote is doubled somewhere, and still is in `cells`. */
-      readonly doubled: boolean;
     }
   | { readonly kind: "fault"; readonly code: QuotingCode; readonly at: number }
   /** The text ends before the record does. */
   | { readonly kind: "more" };
 
-const QUOTE = 34;
-const CR = 13;
-
 /**
  * Walks the record that starts at `start`, whose first line ends at `firstEnd` and holds the quote at `firstQuote`, by the rules
- * of RFC 4180: a quote opens at the start of a cell only, `""` is a quote, a closing quote is followed by a delimiter or
- * a line end. `text` is whole lines, and all there is if `final`.
+ * of RFC 4180: a quote opens at the start of a cell only, an escaped one (`""`) is a quote, a closing one is followed by a
+ * delimiter or a line end. Without an escape, what is not followed by one of these does not close. A quote other than `"` is
+ * text in a cell that it does not open: most of them are apostrophes. `text` is whole lines, and all there is if `final`.
  */
 export function walkQuoted(
   text: string,
@@ -39,57 +34,90 @@ export function walkQuoted(
   shape: Shape,
   final: boolean,
 ): Walked {
-  const { delimiter } = shape;
+  const { delimiter, quote, escape: escaping } = shape;
+  if (quote === null) throw new Error("a record without quotes has none to walk");
+  const step = delimiter.length;
+  const code = quote.charCodeAt(0);
+  const doubles = escaping === quote;
   const cells: string[] = [];
   let cell = start;
   let end = firstEnd;
   let open = firstQuote;
-  let doubled = false;
   let opened = -1;
   while (open < end) {
     if (open > cell) {
-      if (text[open - 1] !== delimiter) return fault("quote-in-field", open, opened);
-      for (const plain of text.slice(cell, open - 1).split(delimiter)) cells.push(plain);
+      if (open - step < cell || !isAt(text, open - step, delimiter)) {
+        if (quote === '"') return fault("quote-in-field", open, opened);
+        open = find(text, quote, open + 1);
+        continue;
+      }
+      for (const plain of text.slice(cell, open - step).split(delimiter)) cells.push(plain);
     }
-    let close = find(text, '"', open + 1);
-    while (text.charCodeAt(close + 1) === QUOTE) {
-      doubled = true;
-      close = find(text, '"', close + 2);
+    let escaped = false;
+    let close: number;
+    if (doubles) {
+      close = find(text, quote, open + 1);
+      while (text.charCodeAt(close + 1) === code) {
+        escaped = true;
+        close = find(text, quote, close + 2);
+      }
+    } else {
+      close = closing(text, start, open, quote, shape);
+      escaped = escaping !== null;
     }
-    if (close > end && opened === -1) opened = open;
-    if (close - start > MAX_ROW) {
-      // The limit counts even where the text at hand goes on: what is found must not depend on how the file was cut.
-      return final || text.length - start > MAX_ROW ? fault("quote-not-closed", open, opened) : { kind: "more" };
+    if (close > end) {
+      if (opened === -1) opened = open;
+      // The limits count even where the text at hand goes on: what is found must not depend on how the file was cut.
+      const stop = Math.min(close, text.length);
+      if (stop - start > MAX_ROW || linesIn(text.slice(start, stop)) > MAX_LINES) {
+        return fault("quote-not-closed", open, opened);
+      }
+      if (close > text.length) return final ? fault("quote-not-closed", open, opened) : { kind: "more" };
+      end = lineEnd(text, close);
     }
-    if (close > end) end = lineEnd(text, close);
-    cells.push(text.slice(open + 1, close));
-    open = find(text, '"', close + 1);
-    cell = close + 2;
+    const inside = text.slice(open + 1, close);
+    cells.push(escaped ? shape.unescape(inside) : inside);
+    open = find(text, quote, close + 1);
+    cell = close + 1 + step;
     if (close + 1 === contentEnd(text, close, end)) break;
-    if (text[close + 1] !== delimiter) return fault("text-after-quote", close + 1, opened);
+    if (!isAt(text, close + 1, delimiter)) return fault("text-after-quote", close + 1, opened);
   }
   const content = contentEnd(text, start, end);
   if (cell <= content) for (const plain of text.slice(cell, content).split(delimiter)) cells.push(plain);
   if (opened !== -1 && (isTooLong(text, start, content) || swallowsRow(text, firstEnd, end, cells.length, shape))) {
     return fault("quote-not-closed", opened, opened);
   }
-  return { kind: "record", end, nextQuote: open, cells, doubled };
+  return { kind: "record", end, nextQuote: open, cells };
 }
 
-/** Where a text is next found, at or behind `from`; Infinity where it is not. */
-export function find(text: string, what: string, from: number): number {
-  const at = text.indexOf(what, from);
-  return at === -1 ? Number.POSITIVE_INFINITY : at;
+function isAt(text: string, at: number, delimiter: string): boolean {
+  return delimiter.length === 1 ? text[at] === delimiter : text.startsWith(delimiter, at);
 }
 
-/** Where the line that holds `from` ends: at its line feed, or with the text. */
-export function lineEnd(text: string, from: number): number {
-  return Math.min(find(text, "\n", from), text.length);
-}
-
-/** `end` without the CR of a CRLF. */
-export function contentEnd(text: string, start: number, end: number): number {
-  return end > start && text.charCodeAt(end - 1) === CR ? end - 1 : end;
+/** The quote that closes the cell which `open` begins, where none is doubled; Infinity where the limits come first. */
+function closing(
+  text: string,
+  start: number,
+  open: number,
+  quote: string,
+  { delimiter, escape: escaping }: Shape,
+): number {
+  let lines = 0;
+  let counted = start;
+  for (let at = find(text, quote, open + 1); at <= text.length; at = find(text, quote, at + 1)) {
+    lines += linesIn(text.slice(counted, at));
+    counted = at;
+    if (at - start > MAX_ROW || lines > MAX_LINES) return at;
+    if (escaping === null) {
+      const after = at + 1;
+      if (isAt(text, after, delimiter) || after === contentEnd(text, at, lineEnd(text, at))) return at;
+    } else {
+      let before = at;
+      while (before - 1 > open && text[before - 1] === escaping) before--;
+      if ((at - before) % 2 === 0) return at;
+    }
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 /** A cell of several lines is what an unclosed quote looks like, so it is the one to blame for what does not fit later. */
@@ -98,15 +126,8 @@ function fault(code: QuotingCode, at: number, opened: number): Walked {
 }
 
 /** Whether, in a record with a wrong number of cells, a line within has the right one: a quote that was not closed swallowed it. */
-function swallowsRow(
-  text: string,
-  firstEnd: number,
-  end: number,
-  cells: number,
-  { delimiter, header }: Shape,
-): boolean {
-  const width = header?.length ?? 0;
-  if (width < 2 || cells === width) return false;
+function swallowsRow(text: string, firstEnd: number, end: number, cells: number, { delimiter, width }: Shape): boolean {
+  if (width === null || width < 2 || cells === width) return false;
   const inside = text.slice(firstEnd + 1, text.lastIndexOf("\n", end - 1));
   return inside.split("\n").some((line) => line.split(delimiter).length === width);
 }

@@ -1,4 +1,5 @@
 // The words of a file that has been read: rows, bad rows, and the reader that yields them.
+import type { Dialect, Told } from "./dialect.ts";
 
 /** One CSV record that has as many cells as the header. Values are the text of the file, never converted. */
 export interface CellsRow {
@@ -24,6 +25,7 @@ export interface ObjectRow {
 
 export type BadCode =
   | "header-again" // the header once more, as where two files were joined
+  | "second-table" // of a table with other columns that follows the first in the same file
   | "column-count" // more or fewer cells than the header
   | "quote-in-field" // a quote inside a field that is not quoted
   | "text-after-quote" // something other than a delimiter or line end after a closing quote
@@ -47,14 +49,29 @@ export interface BadRow {
   readonly detail: string;
   /** The record as it stands in the file, without its line end; empty where it is longer than 1 MiB. */
   readonly raw: string;
+  /** Its cells as far as it could be cut, by the reading that is most likely meant: for a person to see, never to be sent. Null: not at all. */
+  readonly cells: readonly string[] | null;
 }
 
 export type Row = CellsRow | ObjectRow | BadRow;
+
+export interface ReadOptions {
+  /** The rest is recognised. */
+  readonly told?: Told;
+  /** To look at a file, not to send it: columns without a name, or with one that another has, are given one. */
+  readonly lenient?: boolean;
+}
 
 /** A file that can be read from its start as often as asked. */
 export interface Reader {
   /** CSV: the header's names, as written. NDJSON and JSON: every top-level key of the file, in order of first appearance. */
   readonly columns: readonly string[];
+  /** How the file is written; null for NDJSON. */
+  readonly dialect: Dialect | null;
+  /** How sure that is: 0 to 1; 1 where it was told, or nothing had to be recognised. */
+  readonly confidence: number;
+  /** What of the file is no row, and why, a sentence each. Whole once `blocks` was read to its end. */
+  readonly about: readonly string[];
   /** Rows in file order, in blocks, so that nothing is awaited per row. */
   blocks(): AsyncGenerator<Row[], void, undefined>;
 }

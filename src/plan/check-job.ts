@@ -20,6 +20,12 @@ export function checkJob(definition: unknown, file: string, contract: Contract, 
   const issue = issues?.find(({ code }) => code === "unrecognized_keys") ?? issues?.[0];
   if (issue !== undefined) throw refusal(issue, definition, file);
   if (job === null) throw new Error("neither a job nor an issue");
+  for (const field of ["columns", "constants", "transforms"]) {
+    // The schema leaves it out of what it gives, in silence.
+    const given = valueAt(definition, [field]);
+    if (typeof given === "object" && given !== null && Object.hasOwn(given, "__proto__"))
+      throw unknownKey(file, [field, "__proto__"], knownNames(contract), null);
+  }
   checkProperties(job, file, contract, today);
   return job;
 }
@@ -60,7 +66,9 @@ function keyOf(path: readonly PropertyKey[]): string {
 
 function told(value: unknown, path: readonly PropertyKey[]): string {
   if (typeof value === "function") return "a function";
-  if (typeof value !== "string" || UNTOLD.includes(path[0] ?? "")) return gotOf(value);
+  if (UNTOLD.includes(path[0] ?? "")) return gotOf(value);
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value !== "string") return gotOf(value);
   const safe = value.replace(/\/\/[^/]*@/, "//…@");
   const shown = printable(safe);
   return `"${shown}${safe.length > shown.length ? "…" : ""}"`;

@@ -27,15 +27,22 @@ function differencesOf(
   contract: Contract,
   today: string,
 ): readonly string[] {
-  const given = new Set(Object.keys(record).map(normalise));
-  const sources = Object.values(job.columns).filter((source) => typeof source === "string");
+  const given = new Map(Object.entries(record));
+  const names = new Set([...given.keys()].map(normalise));
+  // What functions read is among the columns that are ignored.
+  const sources = [...Object.values(job.columns), ...job.ignoreColumns].filter((source) => typeof source === "string");
   // A column that the example leaves out is empty.
-  const columns = [...Object.keys(record), ...new Set(sources.filter((source) => !given.has(normalise(source))))];
+  const columns = [...given.keys(), ...new Set(sources.filter((source) => !names.has(normalise(source))))];
   const fileName = "its record";
   const settings = { set: {}, ignoreColumns: [], job };
   try {
     const plan = makePlan({ columns, format: "csv", settings, contract, today, fileName });
-    const planned = plan.plan({ kind: "cells", row: 1, line: 2, cells: columns.map((column) => record[column] ?? "") });
+    const planned = plan.plan({
+      kind: "cells",
+      row: 1,
+      line: 2,
+      cells: columns.map((column) => given.get(column) ?? ""),
+    });
     if (planned.kind === "update") {
       const got: unknown = JSON.parse(planned.body);
       return wanted === null ? [`expected a rejection, got ${planned.body}`] : compare(wanted, got, []);
@@ -51,9 +58,13 @@ function differencesOf(
 function compare(wanted: unknown, got: unknown, path: readonly PropertyKey[]): string[] {
   if (isContainer(wanted) && isContainer(got) && Array.isArray(wanted) === Array.isArray(got)) {
     const keys = new Set([...Object.keys(wanted), ...Object.keys(got)]);
-    return [...keys].flatMap((key) => compare(Reflect.get(wanted, key), Reflect.get(got, key), [...path, key]));
+    return [...keys].flatMap((key) => compare(ownOf(wanted, key), ownOf(got, key), [...path, key]));
   }
   return wanted === got ? [] : [`${pointer(path) || "the update"}: expected ${told(wanted)}, got ${told(got)}`];
+}
+
+function ownOf(object: object, key: string): unknown {
+  return Object.hasOwn(object, key) ? Reflect.get(object, key) : undefined;
 }
 
 function isContainer(value: unknown): value is object {

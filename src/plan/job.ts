@@ -1,18 +1,10 @@
 // What a job file exports in; a checked job, its folders absolute and its times in milliseconds, or what is wrong with it, out.
 import { resolve } from "node:path";
-import type * as z from "zod";
-import { JOB_SETTINGS, type JobSettingKey, type schedule, schema, type watch } from "./job-schema.ts";
+import * as z from "zod";
+import type { JobSettings } from "./job-field.ts";
+import type { schedule, watch } from "./job-inputs.ts";
+import { schema } from "./job-schema.ts";
 import type { ColumnFunction, Transform } from "./transform.ts";
-
-type JobSetting = (typeof JOB_SETTINGS)[JobSettingKey];
-
-/** As texts that were checked; config.ts puts them between flags and environment. */
-export type JobSettings = Readonly<
-  Partial<Record<JobSetting | "notifyWebhook" | "notifyCommand", string>> & {
-    /** The variable that holds `notifySecret`. */
-    notifySecretEnv?: string;
-  }
->;
 
 /** What a person writes. */
 export type JobDefinition = z.input<typeof schema>;
@@ -55,6 +47,8 @@ export interface FoundInput {
 
 export interface MadeInput {
   readonly command: readonly string[];
+  /** Of the job file: where the command is run. */
+  readonly folder: string;
   readonly file: string;
 }
 
@@ -71,13 +65,13 @@ export type ParsedJob =
 export function parseJob(definition: unknown, folder: string): ParsedJob {
   const { data, error } = schema.safeParse(definition);
   if (error) return { job: null, issues: error.issues.flatMap(plain) };
-  const { name, columns, constants, ignoreColumns, examples } = data;
+  const { name, columns, constants, transforms, ignoreColumns, examples, watch, schedule, ...said } = data;
   return {
     job: {
-      ...{ name, columns, constants, transforms: data.transforms, ignoreColumns, examples },
-      settings: { ...settingsOf(data), ...notifyOf(data.notify) },
-      watch: data.watch === undefined ? null : watchOf(data.watch, folder),
-      schedule: data.schedule === undefined ? null : scheduleOf(data.schedule, folder),
+      ...{ name, columns, constants, transforms, ignoreColumns, examples },
+      settings: placedIn(folder, settingsOf(Object.values(said))),
+      watch: watch === undefined ? null : watchOf(watch, folder),
+      schedule: schedule === undefined ? null : scheduleOf(schedule, folder),
     },
     issues: null,
   };
@@ -92,13 +86,8 @@ function plain(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   return inside?.map((one) => ({ ...one, path: [...issue.path, ...one.path] })) ?? [issue];
 }
 
-function settingsOf(data: z.output<typeof schema>): JobSettings {
-  const settings: Partial<Record<JobSetting, string>> = {};
-  for (const [key, name] of Object.entries(JOB_SETTINGS)) {
-    const value = data[key as JobSettingKey];
-    if (value !== undefined) settings[name] = value;
-  }
-  return settings;
+function settingsOf(said: readonly (JobSettings | undefined)[]): JobSettings {
+  return Object.fromEntries(said.flatMap((some = {}) => Object.entries(some)));
 }
 
 function watchOf({ poll, done, settle, ...folders }: z.output<typeof watch>, folder: string): Watch {
@@ -118,14 +107,15 @@ function scheduleOf({ input, ...rest }: z.output<typeof schedule>, folder: strin
   const { glob, pick, command, file } = input;
   return {
     ...rest,
-    input: glob === undefined ? { command, file: resolve(folder, file) } : { glob: resolve(folder, glob), pick },
+    input:
+      glob === undefined ? { command, folder, file: resolve(folder, file) } : { glob: resolve(folder, glob), pick },
   };
 }
 
-function notifyOf({ webhook, secretEnv, command }: NonNullable<z.output<typeof schema>["notify"]> = {}): JobSettings {
-  return {
-    ...(webhook === undefined ? {} : { notifyWebhook: webhook }),
-    ...(command === undefined ? {} : { notifyCommand: JSON.stringify(command) }),
-    ...(secretEnv === undefined ? {} : { notifySecretEnv: secretEnv }),
-  };
+/** A program that is no name to be found in PATH, but a place, starts at the job file. */
+function placedIn(folder: string, settings: JobSettings): JobSettings {
+  if (settings.notifyCommand === undefined) return settings;
+  const [program = "", ...args] = z.array(z.string()).parse(JSON.parse(settings.notifyCommand));
+  const place = program.includes("/") ? resolve(folder, program) : program;
+  return { ...settings, notifyCommand: JSON.stringify([place, ...args]) };
 }

@@ -1,5 +1,5 @@
 // A folder in; the jobs that its files define, each checked, or what is wrong with them, out.
-import { readdirSync } from "node:fs";
+import { readdirSync, realpathSync } from "node:fs";
 import { createRequire, registerHooks } from "node:module";
 import { extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -87,6 +87,8 @@ function filesIn(folder: string, mayMiss: boolean): string[] {
   }
 }
 
+const EXPORT = "expected export default defineJob({…})";
+
 /** Throws `job-file-broken`. */
 function exported(file: string): unknown {
   const hooks = registerHooks({
@@ -99,7 +101,10 @@ function exported(file: string): unknown {
   try {
     // It gives modules as import() does, but at once: one file after the other, whoever's loader this program runs under.
     const loaded: unknown = require(file);
-    if (typeof loaded === "object" && loaded !== null && "default" in loaded) return loaded.default;
+    if (typeof loaded === "object" && loaded !== null && "default" in loaded) {
+      if (loaded.default instanceof Promise) throw new Error(`its default export is a promise: ${EXPORT}`);
+      return loaded.default;
+    }
   } catch (error) {
     throw new UpdraftError("job-file-broken", { file, reason: reasonOf(error, file) }, { cause: error });
   } finally {
@@ -107,13 +112,14 @@ function exported(file: string): unknown {
   }
   throw new UpdraftError("job-file-broken", {
     file,
-    reason: "it has no default export: expected export default defineJob({…})",
+    reason: `it has no default export: ${EXPORT}`,
   });
 }
 
 /** `line 3: Unexpected token`. What a file throws is its author's own words; only their beginning, on one line. */
 function reasonOf(error: unknown, file: string): string {
   if (!(error instanceof Error)) return `it throws ${error === null ? "null" : typeof error}`;
+  if ("code" in error && error.code === "ERR_REQUIRE_ASYNC_MODULE") return "it has an await outside of any function";
   const place = placeOf(error.stack ?? "", file);
   const [first = ""] = error.message.split("\n");
   const shown = printable(first.replaceAll(pathToFileURL(file).href, "it").replaceAll(file, "it"), 200);
@@ -147,11 +153,20 @@ function folderErrors(jobs: readonly LoadedJob[]): UpdraftError[] {
     const { inbox, working, outbox, archive, refused } = job.watch;
     for (const [role, folder] of Object.entries({ inbox, working, outbox, archive, refused })) {
       const second = `watch.${role} of job ${job.name}`;
-      const first = known.get(folder);
+      const first = known.get(realPath(folder));
       const fields: ErrorFields | null = first === undefined ? null : { first, second, folder };
-      if (fields === null) known.set(folder, second);
+      if (fields === null) known.set(realPath(folder), second);
       else errors.push(new UpdraftError("job-folder-twice", fields));
     }
   }
   return errors;
+}
+
+/** Two names may be of one folder; one that is not there has its own. */
+function realPath(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
 }

@@ -1,14 +1,18 @@
 // A file's columns and a job's settings in; the plan that turns each of its rows into an update or a rejection out.
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { type Reading, RFC_4180 } from "../parse/dialect.ts";
 import { placeOfNumber } from "../parse/json-row.ts";
 import type { CellsRow, ObjectRow, Row } from "../parse/row.ts";
 import { makeAccept } from "./accept.ts";
+import { DAMAGES, type Damage, damageOf } from "./damage.ts";
 import { makeDraft } from "./draft.ts";
 import { sourceHash, transformSketch } from "./job-mapping.ts";
 import { type Mapping, makeMapping, type PlanInput } from "./mapping.ts";
 import type { Slot } from "./names.ts";
 import type { Change, Plan, Planned, Problem } from "./plan.ts";
 import { pointer, problemOf } from "./problems.ts";
+import { roleOf, textIn } from "./profile.ts";
 
 /** Counted up when the same file, columns and settings would make other bodies than before: it makes another run of it. */
 const MAPPING_VERSION = 1;
@@ -33,8 +37,12 @@ export function makePlan(input: PlanInput): MappedPlan {
     (slot) => isIdentity(slot) && (mapping.makers[slot.index] !== null || mapping.transforms[slot.index]?.length !== 0),
   );
 
+  const damageIn = damageFinder(mapping, input.settings.refuse ?? []);
+
   function plan(row: Row): Planned {
     if (row.kind === "bad") return rejection(row, [badRecord(row)]);
+    const damaged = damageIn(row);
+    if (damaged.length > 0) return rejection(row, damaged);
     draft.fill(row);
     if (draft.given > 0 && draft.problems.length === 0) {
       const { body } = draft;
@@ -64,7 +72,7 @@ export function makePlan(input: PlanInput): MappedPlan {
 
   return {
     mapping,
-    fingerprint: fingerprintOf(mapping),
+    fingerprint: fingerprintOf(mapping, input.settings.refuse ?? [], input.dialect ?? null),
     warnings: warningsOf(mapping, input.format),
     customerIdColumn: input.format === "csv" && identityColumn >= 0 ? identityColumn : null,
     plan,
@@ -115,7 +123,30 @@ function badRecord({ code, detail, column, line }: Extract<Row, { kind: "bad" }>
   return { column: null, path: null, code, message: detail + where };
 }
 
-function fingerprintOf(mapping: Mapping): string {
+const NONE: readonly Problem[] = [];
+
+/** Finds the damage that is refused, all of it in a row. */
+function damageFinder(mapping: Mapping, refuse: readonly Damage[]): (row: CellsRow | ObjectRow) => readonly Problem[] {
+  if (refuse.length === 0) return () => NONE;
+  const refused = new Set<Damage>(refuse);
+  const columns = mapping.columns.flatMap((name, index) => {
+    const role = roleOf(mapping, index);
+    return role === null ? [] : [{ name, index, role }];
+  });
+  return (row) => {
+    let found: Problem[] | null = null;
+    for (const column of columns) {
+      const damage = damageOf(textIn(row, column), column.role);
+      if (damage === null || !refused.has(damage)) continue;
+      const { expected, found: got } = DAMAGES[damage];
+      found ??= [];
+      found.push({ column: column.name, path: null, code: damage, message: `expected ${expected}, got ${got}` });
+    }
+    return found ?? NONE;
+  };
+}
+
+function fingerprintOf(mapping: Mapping, refuse: readonly Damage[], dialect: Reading | null): string {
   const { contract, columns, uses, names, constants, ignored, makers, transforms } = mapping;
   const matched = uses.flatMap((use, index) => {
     if (use.kind === "slot") return use.slots.map(({ label }) => [columns[index], label]);
@@ -128,8 +159,13 @@ function fingerprintOf(mapping: Mapping): string {
     return maker === null && list.length === 0 ? [] : [[label, maker === null ? null : sourceHash(maker), list]];
   });
   // Without a job, as it was before there were any: a run that was begun then goes on.
-  const job = made.length === 0 ? [] : [made];
-  const canonical = JSON.stringify([contract.name, MAPPING_VERSION, matched, set, ignored, ...job]);
+  const job = made.length === 0 && refuse.length === 0 ? [] : [made];
+  const strict = refuse.length === 0 ? [] : [[...refuse].sort()];
+  // Read in another way, the same content has other rows. The names of the columns show the delimiter.
+  const { delimiter: _, ...how } = dialect ?? RFC_4180;
+  const { delimiter: __, ...usual } = RFC_4180;
+  const read = isDeepStrictEqual(how, usual) ? [] : [{ dialect }];
+  const canonical = JSON.stringify([contract.name, MAPPING_VERSION, matched, set, ignored, ...job, ...strict, ...read]);
   return createHash("sha256").update(canonical).digest("hex");
 }
 

@@ -2,6 +2,7 @@
 import type * as z from "zod";
 import type { Contract } from "../endpoint/contract.ts";
 import { UpdraftError } from "../errors.ts";
+import type { Reading } from "../parse/dialect.ts";
 import { type JobParts, jobParts, refuseMissing } from "./job-mapping.ts";
 import { makeNames, type Names, type Slot } from "./names.ts";
 import { nearest, normalise } from "./nearest.ts";
@@ -12,6 +13,8 @@ export interface PlanInput {
   /** The header's names, or every top-level key of an NDJSON file, as written. */
   readonly columns: readonly string[];
   readonly format: "csv" | "ndjson";
+  /** How the file is read. */
+  readonly dialect?: Reading | null;
   readonly settings: MappingSettings;
   readonly contract: Contract;
   /** YYYY-MM-DD: the last day a date of birth may name. */

@@ -1,5 +1,7 @@
 // A row in; the update that will be sent, or a rejection with all of its problems, out.
+import type { Told } from "../parse/dialect.ts";
 import type { Row } from "../parse/row.ts";
+import type { Damage } from "./damage.ts";
 import type { JobMapping } from "./job-mapping.ts";
 import type { Slot } from "./names.ts";
 
@@ -66,6 +68,10 @@ export interface MappingSettings {
   readonly set: Readonly<Record<string, string>>;
   /** `--ignore-column name`. */
   readonly ignoreColumns: readonly string[];
+  /** Damage that rejects a row: all of it is only warned of where nothing is said. */
+  readonly refuse?: readonly Damage[] | undefined;
+  /** How the run read its file, where it is read again; without it as the settings say. */
+  readonly dialect?: Told;
   /** Of the job, which counts where no flag says otherwise. */
   readonly job?: JobMapping;
 }

@@ -10,6 +10,7 @@ export const PROBLEM_CODES = {
   choice: "not one of the values the endpoint takes",
   "duplicate-type": "two addresses, or two phones, of the same type",
   future: "a date of birth after today",
+  "formula-error": "an error value of a spreadsheet, such as #N/A (--strict)",
   "given-twice": "two places of the row, or the row and --set, give the same property",
   identification: "an identification document, which this endpoint cannot change",
   missing: "a required property, or a required part of an address or phone, is empty",
@@ -17,6 +18,10 @@ export const PROBLEM_CODES = {
   number: "a JSON number that is not whole, not written in digits alone, or too large to be exact",
   pattern: "not written in the form the endpoint takes",
   transform: "a transform or function of the job could not make the value",
+  scientific: "a long number that a spreadsheet shortened, such as 1.23457E+11 (--strict)",
+  "zeros-lost": "a ZIP code that has lost its leading zeros (--strict)",
+  "date-turned": "a date whose day and month are turned round (--strict)",
+  "double-encoded": "text that was encoded twice (--strict-text)",
   repeated: "another row of the file has the same customer, and no such row is to be sent (--duplicates reject)",
   superseded:
     "a later row of the file has the same customer, and only the last one is to be sent (--duplicates last-wins)",

@@ -29,8 +29,8 @@ interface Target {
 type Texts = Readonly<Record<string, string>>;
 export type Refine = (row: CellsRow | ObjectRow, changes: Change[] | null) => void;
 
-/** A function asked for what the row does not have: neither `undefined` nor a wrong number must get into an address. */
-class NoColumn extends Error {}
+/** What its message says may be told: it is ours, and has no value in it. */
+class Told extends Error {}
 
 /** Null where there is nothing to do: then a row pays nothing for it. */
 export function makeRefine(mapping: Mapping, format: "csv" | "ndjson", target: Target): Refine | null {
@@ -52,10 +52,10 @@ export function makeRefine(mapping: Mapping, format: "csv" | "ndjson", target: T
       return;
     }
     try {
-      target.values[slot.index] = textOf(maker(of));
+      target.values[slot.index] = textOf(atOnce(maker(of)));
     } catch (error) {
       target.values[slot.index] = "";
-      const why = error instanceof NoColumn ? error.message : `it failed (${nameOf(error)})`;
+      const why = error instanceof Told ? error.message : `it failed (${nameOf(error)})`;
       fail(slot, null, "transform", `the function of the job that gives it: ${why}`);
     }
   }
@@ -73,13 +73,11 @@ export function makeRefine(mapping: Mapping, format: "csv" | "ndjson", target: T
     for (const transform of list) {
       if (typeof after !== "string" || after === "") break;
       try {
-        const next: unknown = textOf(transform.apply(after));
+        const next: unknown = textOf(atOnce(transform.apply(after)));
         if (next !== after) by.push(transform.name);
         after = next;
       } catch (error) {
-        const why =
-          transform.expected === undefined ? `failed on it (${nameOf(error)})` : `expected ${transform.expected}`;
-        fail(slot, entry, "transform", `transform "${printable(transform.name)}" ${why}, got ${gotOf(after)}`);
+        fail(slot, entry, "transform", `transform "${printable(transform.name)}" ${whyOf(error, transform, after)}`);
         return value;
       }
     }
@@ -117,6 +115,18 @@ export function makeRefine(mapping: Mapping, format: "csv" | "ndjson", target: T
   };
 }
 
+/** A promise is no text. What it is rejected with, which may be a value, must not end the process either. */
+function atOnce(given: unknown): unknown {
+  if (!(given instanceof Promise)) return given;
+  given.catch(() => {});
+  throw new Told("it gives a promise, expected a text at once");
+}
+
+function whyOf(error: unknown, { expected }: Transform, value: unknown): string {
+  if (error instanceof Told) return `cannot be used: ${error.message}`;
+  return `${expected === undefined ? `failed on it (${nameOf(error)})` : `expected ${expected}`}, got ${gotOf(value)}`;
+}
+
 /** The error's kind alone: its message may repeat a value. */
 function nameOf(error: unknown): string {
   return error instanceof Error ? printable(error.name) : typeof error;
@@ -128,13 +138,14 @@ function makeRecord(columns: readonly string[], format: "csv" | "ndjson"): (row:
   let current: CellsRow | ObjectRow | null = null;
   const textIn = (name: string): string => {
     if (current === null) return "";
-    if (current.kind === "object") return asText(current.object[name]);
+    if (current.kind === "object") return Object.hasOwn(current.object, name) ? asText(current.object[name]) : "";
     return trimmed(current.cells[places.get(name) ?? -1] ?? "");
   };
   const proxy = new Proxy<Record<string, string>>(Object.create(null), {
     get(_, name) {
       if (typeof name === "symbol") return undefined;
-      if (format === "csv" && !places.has(name)) throw new NoColumn(`the file has no column \`${printable(name)}\``);
+      // `undefined` must not get into an address.
+      if (format === "csv" && !places.has(name)) throw new Told(`the file has no column \`${printable(name)}\``);
       return textIn(name);
     },
     has: (_, name) => typeof name === "string" && places.has(name),
@@ -155,7 +166,7 @@ function makeRecord(columns: readonly string[], format: "csv" | "ndjson"): (row:
 function asText(value: unknown): string {
   const inexact =
     typeof value === "number" && (Number.isInteger(value) ? !Number.isSafeInteger(value) : !Number.isFinite(value));
-  if (inexact) throw new NoColumn(`it reads ${gotOf(value)}`);
+  if (inexact) throw new Told(`it reads ${gotOf(value)}`);
   const text = textOf(value);
   return typeof text === "string" ? text : JSON.stringify(text);
 }

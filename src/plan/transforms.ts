@@ -7,14 +7,15 @@ import {
   type PhoneNumber,
   parsePhoneNumberFromString,
 } from "libphonenumber-js/min";
+import { COUNTRY_NAMES } from "./country-names.ts";
 import type { Transform } from "./transform.ts";
 import { US_STATES } from "./us-states.ts";
 
 /** What `apply` throws: the row is rejected with the transform's name and what it expects, not with this. */
 const cannotRead = () => new Error("it cannot be read");
 
-function make(name: string, expected: string, apply: (value: string) => string): Transform {
-  return { name, expected, version: 1, apply };
+function make(name: string, expected: string, apply: (value: string) => string, version = 1): Transform {
+  return { name, expected, version, apply };
 }
 
 /** `  12   Main\tSt ` → `12 Main St`; no-break spaces count. */
@@ -24,20 +25,40 @@ export const upperCase = make("upper case", "text", (value) => value.toUpperCase
 
 export const lowerCase = make("lower case", "text", (value) => value.toLowerCase());
 
-/** `215-555-0100` → `2155550100`. A text without a digit is refused: it would be no text. */
-export const digitsOnly = make("digits only", "at least one digit", (value) => {
-  const digits = value.replace(/\D/g, "");
-  if (digits === "") throw cannotRead();
-  return digits;
-});
+/** As programs write a column of numbers that has gaps: `2155550100.0` → `2155550100`. Its zero is no digit of the number. */
+const whole = (value: string) => /^\s*(\d+)\.0+\s*$/.exec(value)?.[1] ?? value;
 
-/** `7030` → `07030`, `07030-1234` and `070301234` → `07030`, Excel's `7030.0` → `07030`. The lowest ZIP code is 00501. */
-export const zip5 = make("zip5", "a ZIP code of 3 to 5 digits, or ZIP+4", (value) => {
-  const text = value.trim();
-  const [, zip] = /^(\d{3,5})(?:\.0+|[ -](?:\d{4})?)?$/.exec(text) ?? /^(\d{3,5})\d{4}(?:\.0+)?$/.exec(text) ?? [];
-  if (zip === undefined) throw cannotRead();
-  return zip.padStart(5, "0");
-});
+/** Excel's way with long numbers, which has lost digits: `2.15555E+09`. */
+const SCIENTIFIC = /^\s*\d+(?:[.,]\d+)?e\+?\d+\s*$/i;
+
+/** `215-555-0100` → `2155550100`. A text without a digit is refused: it would be no text. */
+export const digitsOnly = make(
+  "digits only",
+  "at least one digit, and not a number as 2.15555E+09",
+  (value) => {
+    const digits = whole(value).replace(/\D/g, "");
+    if (digits === "" || SCIENTIFIC.test(value)) throw cannotRead();
+    return digits;
+  },
+  2,
+);
+
+/** Below it there are none: `00000` and its like stand for an address that nobody knows. */
+const LOWEST_ZIP = 501;
+
+/** `7030` → `07030`, `07030-1234` and `070301234` → `07030`, Excel's `7030.0` → `07030`. */
+export const zip5 = make(
+  "zip5",
+  "a ZIP code of 3 to 5 digits, or ZIP+4",
+  (value) => {
+    const text = value.trim();
+    const form = /^(\d{3,5})(?:\.0+|[ \p{Pd}](?:\d{4})?)?$/u;
+    const [, zip] = form.exec(text) ?? /^(\d{3,5})\d{4}(?:\.0+)?$/.exec(text) ?? [];
+    if (zip === undefined || Number(zip) < LOWEST_ZIP) throw cannotRead();
+    return zip.padStart(5, "0");
+  },
+  2,
+);
 
 /** `(215) 555-0100` and `+1 215 555 0100` → `2155550100`; an extension is left out. `country`: of numbers without `+`. */
 export function phoneNumber(country: CountryCode): Transform {
@@ -65,7 +86,11 @@ let last: { readonly value: string; readonly country: CountryCode; readonly foun
 
 function phone(value: string, country: CountryCode): PhoneNumber {
   if (last?.value !== value || last.country !== country)
-    last = { value, country, found: parsePhoneNumberFromString(value, { defaultCountry: country, extract: false }) };
+    last = {
+      value,
+      country,
+      found: parsePhoneNumberFromString(whole(value), { defaultCountry: country, extract: false }),
+    };
   const { found } = last;
   if (found?.isPossible() !== true) throw cannotRead();
   return found;
@@ -76,6 +101,9 @@ const PARTS: Readonly<Record<string, string>> = {
   MM: "(?<month>\\d\\d)",
   DD: "(?<day>\\d\\d)",
 };
+
+/** As exports write it behind a date: `0:00`, `00:00:00.000`, `T00:00:00Z`, `12:00:00 AM`. */
+const MIDNIGHT = "[ T]0?0:00(?::00(?:\\.0+)?)?Z?| 12:00(?::00)? ?[Aa][Mm]";
 
 /**
  * Any text with `YYYY`, `MM` and `DD` once each, such as `MM/DD/YYYY`, `DD.MM.YYYY` or `YYYYMMDD`; or `Excel serial`, the days since 1900 as
@@ -97,12 +125,17 @@ export function date(format: string): Transform {
   const pattern = tokens
     .map((token, index) => (index % 2 === 1 ? (PARTS[token] ?? "") : token.replace(/\W/g, "\\$&")))
     .join("");
-  const form = new RegExp(`^${apart ? pattern.replaceAll("\\d\\d)", "\\d\\d?)") : pattern}(?:[ T]0?0:00(?::00)?)?$`);
-  return make(`date ${format}`, `a date as ${format}`, (value) => {
-    const { year = "", month = "", day = "" } = form.exec(value.trim())?.groups ?? {};
-    if (year === "") throw cannotRead();
-    return `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
-  });
+  const form = new RegExp(`^${apart ? pattern.replaceAll("\\d\\d)", "\\d\\d?)") : pattern}(?:${MIDNIGHT})?$`);
+  return make(
+    `date ${format}`,
+    `a date as ${format}`,
+    (value) => {
+      const { year = "", month = "", day = "" } = form.exec(value.trim())?.groups ?? {};
+      if (year === "") throw cannotRead();
+      return `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
+    },
+    2,
+  );
 }
 
 const DAY_MS = 86_400_000;
@@ -116,12 +149,20 @@ function excelDate(value: string): string {
   return new Date(Date.UTC(1899, 11, serial < 60 ? 31 : 30) + serial * DAY_MS).toISOString().slice(0, 10);
 }
 
-/** Letters alone, without marks: `Côte d’Ivoire` and `COTE D'IVOIRE` are the same. */
+/**
+ * As one writes names: `Côte d’Ivoire` and `COTE D'IVOIRE` are the same, and `St. Lucia` is Saint Lucia. What names do not have is kept, so that
+ * nothing is made of it: `N/A` is not Namibia, whose code is NA.
+ */
 function plain(name: string): string {
   return name
     .normalize("NFD")
+    .replace(/\p{M}/gu, "")
     .toLowerCase()
-    .replace(/[^a-z]/g, "");
+    .trim()
+    .replace(/^the\s+/, "")
+    .replace(/\bst\.?\s/g, "saint ")
+    .replaceAll("&", "and")
+    .replace(/[\s.,'’‘ʻ_()\p{Pd}]/gu, "");
 }
 
 const states = new Map(
@@ -129,24 +170,36 @@ const states = new Map(
 );
 
 /** `New Jersey`, `nj` and `N.J.` → `NJ`; the states, territories and military codes of the USA. */
-export const usState = make("US state", "a state of the USA, by name or code", (value) => {
-  const code = states.get(plain(value));
-  if (code === undefined) throw cannotRead();
-  return code;
-});
+export const usState = make(
+  "US state",
+  "a state of the USA, by name or code",
+  (value) => {
+    const code = states.get(plain(value));
+    if (code === undefined) throw cannotRead();
+    return code;
+  },
+  2,
+);
 
-const alpha3 = new Map<string, string>();
+/** Null where two countries have the name: there are two Congos. */
+const alpha3 = new Map<string, string | null>();
+const englishNames = new Map(Object.entries<string | readonly string[]>(english.countries));
 for (const [two = "", three = ""] of countries) {
-  const names: string | readonly string[] = new Map(Object.entries(english.countries)).get(two) ?? [];
-  for (const name of [two, three, names].flat()) alpha3.set(plain(name), three);
+  const names = new Set([two, three, englishNames.get(two) ?? [], COUNTRY_NAMES[two] ?? []].flat().map(plain));
+  for (const name of names) alpha3.set(name, alpha3.has(name) ? null : three);
 }
 
 /** `United States`, `us` and `U.S.A.` → `USA`; English names, two letters or three (ISO 3166-1). */
-export const countryA3 = make("country A3", "a country, by its English name, two letters or three", (value) => {
-  const code = alpha3.get(plain(value));
-  if (code === undefined) throw cannotRead();
-  return code;
-});
+export const countryA3 = make(
+  "country A3",
+  "a country, by its English name, two letters or three",
+  (value) => {
+    const code = alpha3.get(plain(value)) ?? null;
+    if (code === null) throw cannotRead();
+    return code;
+  },
+  2,
+);
 
 /** `MARY-ANN O'BRIEN` → `Mary-Ann O'Brien`, `mcdonald iii` → `McDonald III`. What is written in both cases stays. */
 export const nameCase = make("name case", "text", (value) => {

@@ -19,8 +19,11 @@ import { makeTokens } from "./token.ts";
 
 /** Epochs are announced; this is for announcements that were missed. */
 const LOOK_MS = 2_000;
-/** Requests in flight may end in this time after a stop; then they are aborted. */
-const STOP_MS = 25_000;
+/**
+ * Requests in flight may end in this time after a stop; then they are aborted. Of the 30 s after which SIGKILL may follow SIGTERM
+ * it leaves enough for reports, notices and a Redis to end.
+ */
+const STOP_MS = 20_000;
 /** And so much longer what is left may take to be given back: a Redis that is gone takes nothing back. */
 const CLOSE_MS = 3_000;
 

@@ -6,24 +6,41 @@ import { UpdraftError } from "../errors.ts";
 
 /** How long another may take to let go. */
 const BUSY_MS = 500;
-const VERSION = 1;
+const VERSION = 2;
+/** So many customers are looked at whenever the file is opened: some hundredths of a second, half of one if all have expired. */
+const EXPIRE = 20_000;
 
 // `place`: customers stand in the order in which they were first sent, because the next file will probably have them in that order, too:
 // what comes next is then read already, where a place that the hash decides would be a page of its own for each row. `at`: when the oldest
 // of the parts was accepted. `body`: hash of the whole body that was accepted last, because nearly all rows of a nightly file are equal to
 // that: one comparison then does for all of their parts. `parts`: packed-parts.ts. All three are empty for a customer that is forgotten.
+// `looked`: the place up to which expired customers were looked for last.
 const SCHEMA = `
 DROP TABLE IF EXISTS accepted;
-CREATE TABLE IF NOT EXISTS made (what TEXT NOT NULL) STRICT;
+DROP TABLE IF EXISTS made;
+CREATE TABLE made (what TEXT NOT NULL, looked INTEGER NOT NULL) STRICT;
 CREATE TABLE accepted (
   place INTEGER PRIMARY KEY, customer BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL, parts BLOB NOT NULL
 ) STRICT;`;
+
+/** Runs that began to send and have not ended. They outlive what is noted under another key. */
+const RUNS = "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY) STRICT, WITHOUT ROWID";
+/** Tells this file from that of another data folder. */
+const ID = `
+CREATE TABLE IF NOT EXISTS self (id TEXT NOT NULL) STRICT;
+INSERT INTO self SELECT lower(hex(randomblob(16))) WHERE NOT EXISTS (SELECT 1 FROM self);`;
 
 export interface AcceptedName {
   readonly dataDir: string;
   readonly job: string;
   /** A fingerprint. */
   readonly endpoint: string;
+}
+
+/** What was accepted `age` or longer before `now`, in milliseconds, says nothing any more. */
+export interface Expiry {
+  readonly now: number;
+  readonly age: number;
 }
 
 export function acceptedPath({ dataDir, job, endpoint }: AcceptedName): string {
@@ -34,9 +51,10 @@ export function acceptedPath({ dataDir, job, endpoint }: AcceptedName): string {
  * One process at a time: two that send to one customer would each know only half of what the endpoint has. What was made for
  * something else (another key, another contract) can be compared with nothing, and is forgotten.
  * @param made what the hashes in it depend on
+ * @param expiry null: nothing expires
  * @throws UpdraftError `accepted-held`, `accepted-broken`, `data-dir-unwritable`, `disk-full`
  */
-export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync {
+export function openAcceptedFile(name: AcceptedName, made: string, expiry: Expiry | null): DatabaseSync {
   const file = acceptedPath(name);
   return guardAccepted(name, () => {
     mkdirSync(join(name.dataDir, "accepted"), { recursive: true, mode: 0o700 });
@@ -49,11 +67,13 @@ export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync
       // no order that the file knows, so a larger log lets more of them share a page before it is written where it belongs.
       db.exec("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 10000");
       db.exec("BEGIN EXCLUSIVE");
+      db.exec(RUNS);
+      db.exec(ID);
       if (readMade(db) !== `${VERSION} ${made}`) {
         db.exec(SCHEMA);
-        db.exec("DELETE FROM made");
-        db.prepare("INSERT INTO made VALUES (?)").run(`${VERSION} ${made}`);
+        db.prepare("INSERT INTO made VALUES (?, 0)").run(`${VERSION} ${made}`);
       }
+      if (expiry !== null) dropExpired(db, expiry);
       db.exec("COMMIT");
       return db;
     } catch (error) {
@@ -61,6 +81,21 @@ export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync
       throw error;
     }
   });
+}
+
+/**
+ * A customer who is in no file any more would stay for ever: each time the next ones are looked at, and after the last the first again. One who
+ * comes after all is sent, as they would be if they had stayed.
+ */
+function dropExpired(db: DatabaseSync, { now, age }: Expiry): void {
+  const next = "SELECT place FROM accepted WHERE place > (SELECT looked FROM made) ORDER BY place LIMIT ?";
+  const { last, count } = db.prepare(`SELECT max(place) AS last, count(*) AS count FROM (${next})`).get(EXPIRE) ?? {};
+  db.prepare("DELETE FROM accepted WHERE place > (SELECT looked FROM made) AND place <= ? AND abs(at - ?) >= ?").run(
+    Number(last ?? 0),
+    now,
+    age,
+  );
+  db.prepare("UPDATE made SET looked = ?").run(Number(count) < EXPIRE ? 0 : Number(last));
 }
 
 function readMade(db: DatabaseSync): string | null {
@@ -85,7 +120,8 @@ export function asOurs(name: AcceptedName, error: unknown): unknown {
   const cause = { cause: error };
   if (sqlite === 5 || sqlite === 6) return new UpdraftError("accepted-held", { job: name.job, file }, cause);
   if (sqlite === 13 || code === "ENOSPC") return new UpdraftError("disk-full", { dir: name.dataDir }, cause);
-  if (sqlite === 1 || sqlite === 11 || sqlite === 26) return new UpdraftError("accepted-broken", { file }, cause);
+  if (sqlite === 1 || sqlite === 11 || sqlite === 19 || sqlite === 26)
+    return new UpdraftError("accepted-broken", { file }, cause);
   if (sqlite === 8 || sqlite === 10 || sqlite === 14 || "syscall" in error)
     return new UpdraftError("data-dir-unwritable", { dir: name.dataDir }, cause);
   return error;

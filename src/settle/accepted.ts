@@ -29,9 +29,18 @@ export interface AcceptedContext extends AcceptedName {
 /**
  * What is known of a customer holds only while no update of theirs is under way: it is forgotten before one can be sent, and noted anew when the
  * endpoint has said that it accepted the last one. So a crash at any moment leaves too little there, never too much: a needless call, never a
- * missed one.
+ * missed one. Workers outlive a run that is killed: what they still have of it would be sent after what is noted here, unseen. Such a run is
+ * known by enter() without leave(), and has to be taken back first.
  */
 export interface Accepted {
+  /** Of this file alone. */
+  readonly id: string;
+  /** Somebody else has sent to the endpoint what is not noted here. */
+  forgetAll(): void;
+  /** Notes that the run is going to send; returns the others that have begun to and not ended. */
+  enter(run: string): readonly string[];
+  /** No worker has anything of it any more. */
+  leave(run: string): void;
   /** The endpoint has accepted all of it. What it does not give changes nothing. */
   has(update: Update): boolean;
   /** Forgets the customer: the update is put on its way, and no request of it may be written before sync() has resolved. */
@@ -66,7 +75,8 @@ export function openAccepted(context: AcceptedContext, make: boolean): Accepted 
   if (!make && !existsSync(acceptedPath(context))) return null;
   const { key, parts, recheckAfter, compare, clock } = context;
   const hash = deriveHash(key, `accepted:${context.job}:${context.endpoint}`);
-  const db = openAcceptedFile(context, JSON.stringify([keyFingerprint(key), parts.labels]));
+  const expiry = recheckAfter === null ? null : { now: clock.wall(), age: recheckAfter };
+  const db = openAcceptedFile(context, JSON.stringify([keyFingerprint(key), parts.labels]), expiry);
   const guard = <T>(act: () => T): T => guardAccepted(context, act);
   const age = recheckAfter ?? Number.MAX_SAFE_INTEGER;
 
@@ -137,6 +147,24 @@ export function openAccepted(context: AcceptedContext, make: boolean): Accepted 
   }
 
   return {
+    id: String(db.prepare("SELECT id FROM self").get()?.id),
+    forgetAll() {
+      guard(() => db.exec("DELETE FROM accepted"));
+      [highest, place, looked, unsynced] = [0, 0, null, true];
+    },
+    enter(run) {
+      return guard(() => {
+        unsynced = true;
+        db.prepare("INSERT OR IGNORE INTO runs VALUES (?)").run(run);
+        return db
+          .prepare("SELECT run FROM runs WHERE run <> ?")
+          .all(run)
+          .map((found) => String(found.run));
+      });
+    },
+    leave(run) {
+      guard(() => db.prepare("DELETE FROM runs WHERE run = ?").run(run));
+    },
     has(update) {
       looked = null;
       if (!compare) return false;
@@ -179,6 +207,8 @@ export function openAccepted(context: AcceptedContext, make: boolean): Accepted 
       });
     },
     settle(outcomes) {
+      // The row that was looked at may have waited for these, as a canary makes it: what was found of its customer is old by now.
+      looked = null;
       guard(() => {
         for (const { row, status, at } of outcomes) {
           const sent = rows.get(row);

@@ -1,8 +1,10 @@
 // What a run was started with in, a line in its ledger; and back: what its rows came from and how they are read, out.
 import * as z from "zod";
+import { DAMAGE_KINDS } from "../plan/damage.ts";
 import type { Ledger } from "./ledger.ts";
 
 const texts = z.record(z.string(), z.string());
+const damage = z.enum(DAMAGE_KINDS);
 
 const origin = z.object({
   v: z.literal(1),
@@ -14,11 +16,24 @@ const origin = z.object({
   bytes: z.number(),
   sha256: z.string(),
   job: z.string(),
-  mapping: z.object({ set: texts, ignoreColumns: z.array(z.string()) }),
+  mapping: z.object({ set: texts, ignoreColumns: z.array(z.string()), refuse: z.array(damage).optional() }),
   /** What the job said of columns. */
   sketch: z
     .object({ columns: texts, constants: texts, transforms: texts, ignoreColumns: z.array(z.string()).readonly() })
     .optional(),
+  /** How its rows were read, all that can be told; not of NDJSON, nor of a run from before it was noted. */
+  dialect: z
+    .object({
+      delimiter: z.string(),
+      quote: z.string().nullable(),
+      escape: z.string().nullable(),
+      comment: z.string().nullable(),
+      headerLines: z.number(),
+      preambleLines: z.number(),
+      footnoteLines: z.number().exactOptional(),
+      columns: z.array(z.string()).readonly().exactOptional(),
+    })
+    .exactOptional(),
   /** `--limit`; null for all rows. */
   limit: z.number().nullable(),
   /** What the file was read as; absent in runs that knew UTF-8 alone. */

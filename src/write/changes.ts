@@ -2,7 +2,7 @@
 import type { Format } from "../open/source.ts";
 import type { Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
-import { csvCell } from "./csv.ts";
+import { type CsvStyle, cellWriter } from "./csv.ts";
 
 const NAMES = [
   "updraft_row",
@@ -22,10 +22,12 @@ export interface ChangeLines {
   of(row: Row): string;
 }
 
-export function changeLines(plan: Plan, format: Format): ChangeLines {
+export function changeLines(plan: Plan, format: Format, style: CsvStyle): ChangeLines {
+  const cell = cellWriter(style);
+  const csvLine = (cells: Cells) => `${cells.map((one) => cell(String(one ?? ""))).join(style.delimiter)}\n`;
   const line = format === "csv" ? csvLine : ndjsonLine;
   return {
-    header: format === "csv" ? `${NAMES.join(",")}\n` : "",
+    header: format === "csv" ? (style.mark ? "\uFEFF" : "") + csvLine(NAMES) : "",
     of(row) {
       const changes = plan.changes(row);
       if (changes.length === 0) return "";
@@ -40,10 +42,6 @@ export function changeLines(plan: Plan, format: Format): ChangeLines {
 }
 
 type Cells = readonly (string | number | null)[];
-
-function csvLine(cells: Cells): string {
-  return `${cells.map((cell) => csvCell(String(cell ?? ""))).join(",")}\n`;
-}
 
 function ndjsonLine(cells: Cells): string {
   return `${JSON.stringify(Object.fromEntries(NAMES.map((name, index) => [name, cells[index] ?? null])))}\n`;

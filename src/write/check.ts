@@ -25,6 +25,7 @@ export interface CheckInput {
   /** Of the file: about as many rows. */
   readonly lines: number;
   readonly showChanges: boolean;
+  readonly excel: boolean;
   /** Each row as it is read. */
   look(row: Row): void;
   readonly clock: Clock;
@@ -34,9 +35,9 @@ export interface CheckInput {
 
 /** Stops early, without a report, when the signal fires: then `null`. */
 export async function checkRows(input: CheckInput): Promise<Checked | null> {
-  const { reader, plan, format, dir, lines, clock, stop, showChanges } = input;
+  const { reader, plan, format, dir, lines, clock, stop, showChanges, excel } = input;
   const speed = makeSpeed(clock);
-  const report = await openReport({ columns: reader.columns, plan, format, dir, errorsOnly: true, showChanges });
+  const report = await openReport({ reader, plan, format, dir, errorsOnly: true, showChanges, excel });
   let repeats: Repeats | null = null;
   try {
     repeats = (await input.findRepeats?.(stop)) ?? null;

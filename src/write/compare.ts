@@ -4,7 +4,7 @@ import { MAX_ROW } from "../parse/lines.ts";
 import type { BadRow, CellsRow, ObjectRow, Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { csvCell } from "./csv.ts";
+import { cellWriter } from "./csv.ts";
 import { explain, printable } from "./explain.ts";
 import { isOurs, summed } from "./lines.ts";
 import { type ReportName, told } from "./reread.ts";
@@ -34,18 +34,24 @@ const LONGER = 6;
 export interface CompareContext {
   /** Of the report; of NDJSON no matter. */
   readonly names: readonly string[];
+  readonly delimiter: string;
   /** Null where the file is not at hand. */
   readonly input: { readonly columns: readonly string[]; readonly plan: Plan } | null;
   /** `errors` and `unsent` repeat the file's own columns. */
   readonly report: ReportName;
 }
 
-export function makeCompare({ names, input, report }: CompareContext): (record: Row, wanted: Wanted) => Mismatch[] {
+export function makeCompare({
+  names,
+  delimiter,
+  input,
+  report,
+}: CompareContext): (record: Row, wanted: Wanted) => Mismatch[] {
   const own = (input?.columns ?? []).flatMap((name, index) => (isOurs(name) ? [] : [index]));
 
   return (record, wanted) => {
     const { source, outcome, attempts } = wanted;
-    if (record.kind === "bad") return repeatsUnreadable(record, wanted) ? [] : [UNREADABLE];
+    if (record.kind === "bad") return repeatsUnreadable(record, wanted, delimiter) ? [] : [UNREADABLE];
     const found: Mismatch[] = [];
     const compare = (name: string, expected: string) => {
       const got = told(record, names, name);
@@ -91,14 +97,14 @@ export function makeCompare({ names, input, report }: CompareContext): (record: 
 }
 
 /** A record that the reader cannot take apart repeats a row that it could not either, or one so long that its report is longer still. */
-function repeatsUnreadable(record: BadRow, { row, source, outcome, attempts }: Wanted): boolean {
+function repeatsUnreadable(record: BadRow, { row, source, outcome, attempts }: Wanted, delimiter: string): boolean {
   if (record.raw === "") return source === null || lengthOf(source) > MAX_ROW / LONGER;
   if (source === null) return true;
-  const own = `,${row},${source.line},${outcome?.status ?? "unsent"},`;
+  const own = `${["", row, source.line, outcome?.status ?? "unsent"].join(delimiter)}${delimiter}`;
   const { raw } = record;
-  return (
-    source.kind === "bad" && raw.includes(csvCell(source.raw)) && raw.includes(own) && raw.endsWith(`,${attempts}`)
-  );
+  const cell = cellWriter({ delimiter });
+  const whole = raw.includes(own) && raw.endsWith(`${delimiter}${attempts}`);
+  return source.kind === "bad" && raw.includes(cell(source.raw)) && whole;
 }
 
 function lengthOf(row: Row): number {

@@ -20,7 +20,8 @@ import { type ReportResult, type ReportSettings, writeReport } from "./report.ts
 import { makeSummary, type State, type Summary, writeSummary } from "./summary.ts";
 
 const GO_ON = "then run the same command again; it goes on where it stopped";
-const REFUSED: Readonly<Record<Refusal, string>> = {
+/** What the warnings of a run that is blocked say. */
+export const REFUSED: Readonly<Record<Refusal, string>> = {
   credentials: `the endpoint refused the credentials (401): check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this host, ${GO_ON}`,
   forbidden: `the endpoint forbids this login every update (403): have it allowed to update customers, or check CONNECTFI_LOGIN and the base URL, ${GO_ON}`,
 };
@@ -75,7 +76,7 @@ export interface Reporting {
 /** @param firstOpen the first row read that has no outcome yet; `read()` plus one where all have theirs */
 export function startReport(
   input: Pick<EndedRun, "reader" | "plan" | "dir" | "ledger" | "source" | "clock" | "progress"> &
-    Pick<ReportSettings, "showChanges">,
+    Pick<ReportSettings, "showChanges" | "excel">,
   firstOpen: () => number,
 ): Reporting {
   const { ledger, source, clock, progress, ...rest } = input;
@@ -127,6 +128,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     superseded,
     durationMs: clock.now() - ended.began,
     settings,
+    about: ended.reader.about,
     warnings: [...plan.warnings, ...ended.notes, ...(ended.blocked === null ? [] : [REFUSED[ended.blocked]])],
     baseUrl: ended.baseUrl,
     start: begun,
@@ -164,8 +166,8 @@ function codeIn(ledger: Ledger, row: number): string | null {
 export function summarizeCheck(
   job: string,
   checked: Checked | null,
-  source: Source,
-  plan: Plan,
+  { source, reader: { about }, plan }: Pick<EndedRun, "source" | "reader" | "plan">,
+  warnings: readonly string[],
   dir: string,
   paces: readonly (Rate | null)[],
   start: number,
@@ -192,7 +194,8 @@ export function summarizeCheck(
     superseded: 0,
     durationMs: clock.now() - began,
     settings: { rate: null, concurrency: 0, attempts: 0, timeoutMs: 0 },
-    warnings: plan.warnings,
+    about,
+    warnings: [...plan.warnings, ...warnings],
     baseUrl: null,
     start,
     end,

@@ -6,6 +6,8 @@ import { type Cause, codeOf, type Outcome, type RefusedPart, safe } from "../set
 export interface Explanation {
   /** The source column's name as the file writes it; null where none is to blame. */
   readonly column: string | null;
+  /** What no column gave: a function of the job, or a constant. */
+  readonly property?: string;
   /** One of ours, or the endpoint's: `code`, `code/subCode`, or `code/keyword` for one part of a validation answer. */
   readonly code: string;
   readonly message: string;
@@ -64,7 +66,12 @@ function rejection(row: Row, cause: Cause | null, plan: Plan): readonly Problem[
 
 function explainProblem(problem: Problem): Explanation {
   const property = problem.path?.split("/").findLast((part) => part !== "" && !/^\d+$/.test(part)) ?? null;
-  return { column: problem.column, code: problem.code, message: place(problem.column, property) + problem.message };
+  return {
+    column: problem.column,
+    ...(problem.column === null && property !== null ? { property } : {}),
+    code: problem.code,
+    message: place(problem.column, property) + problem.message,
+  };
 }
 
 function explainParts(row: Row, code: string, parts: readonly RefusedPart[], plan: Plan): readonly Explanation[] {

@@ -40,8 +40,8 @@ interface Group {
 export function makeGroups(): Groups {
   const groups = new Map<string, Group>();
 
-  function groupOf(status: ErrorStatus, { code, column, message }: Explanation): Group {
-    const key = JSON.stringify([status, code, column]);
+  function groupOf(status: ErrorStatus, { code, column, property, message }: Explanation): Group {
+    const key = JSON.stringify([status, code, column, property]);
     const known = groups.get(key);
     if (known) return known;
     if (groups.size >= MOST_GROUPS) return otherOf(status);

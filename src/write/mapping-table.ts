@@ -28,13 +28,17 @@ export function makeSampler(columns: readonly string[]): Sampler {
       for (const [index, column] of columns.entries()) {
         const shapes = found.get(column) ?? [];
         if (shapes.length === SHOWN) continue;
-        const value = row.kind === "cells" ? row.cells[index] : row.object[column];
-        const shape = shapeOf(value);
+        const shape = shapeOf(row.kind === "cells" ? row.cells[index] : ownOf(row.object, column));
         if (shape !== "" && shapes.push(shape) === SHOWN) open--;
       }
     },
     shapes: () => found,
   };
+}
+
+/** A column may be called `constructor`, which every object seems to have. */
+function ownOf(object: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 /** `7030` → `9999`, `New Jersey` → `Xxx Xxxxxx`: how a value is written, and nothing of what it says. */

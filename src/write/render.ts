@@ -4,6 +4,7 @@ import { STATUSES, type Status } from "../settle/outcome.ts";
 import type { StopRule } from "../settle/stop.ts";
 import { printable } from "./explain.ts";
 import type { ErrorGroup } from "./groups.ts";
+import { remedyOf } from "./remedies.ts";
 import type { Summary } from "./summary.ts";
 
 const MEANINGS: Readonly<Record<Status, string>> = {
@@ -31,11 +32,12 @@ export function renderSummary(summary: Summary): string {
   const parts = [
     heading(summary),
     counts(summary),
+    causes(summary),
     whyStopped(summary),
     pace(summary),
     foretold(summary),
-    causes(summary),
     advice(summary),
+    summary.about.map((note) => `Note: ${printable(note)}`),
     warned(summary),
     places(summary),
   ];
@@ -152,14 +154,17 @@ function causes({ errors }: Summary): string[] {
   return lines;
 }
 
-function cause({ count, status, code, message, firstRows }: ErrorGroup, width: number): string[] {
+function cause(group: ErrorGroup, width: number): string[] {
+  const { count, status, code, message, firstRows } = group;
   const examples = firstRows.map(({ row, line }) => `${row} (line ${line})`);
   const label = examples.length === 1 ? "row" : "rows";
   const more = count > examples.length ? ", …" : "";
   const indent = " ".repeat(width + 4);
+  const remedy = remedyOf(group);
   return [
     `  ${thousands(count).padStart(width)}  ${status}: ${printable(message)} [${printable(code)}]`,
     `${indent}${label} ${examples.join(", ")}${more}`,
+    ...(remedy === null ? [] : [`${indent}to do: ${remedy}`]),
   ];
 }
 

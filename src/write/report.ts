@@ -6,7 +6,7 @@ import type { Reader, Row } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Outcome, Status } from "../settle/outcome.ts";
 import { changeLines } from "./changes.ts";
-import { csvLines } from "./csv.ts";
+import { csvLines, csvStyle } from "./csv.ts";
 import { explain } from "./explain.ts";
 import { makeFolder, openPartial, type PartialFile, syncFolder } from "./file.ts";
 import type { Extent, Follow } from "./follow.ts";
@@ -33,7 +33,7 @@ export interface ReportResult {
 }
 
 export interface ReportSettings {
-  readonly columns: readonly string[];
+  readonly reader: Pick<Reader, "columns" | "dialect">;
   readonly plan: Plan;
   readonly format: Format;
   readonly dir: string;
@@ -41,6 +41,8 @@ export interface ReportSettings {
   readonly errorsOnly?: boolean;
   /** Also the changes file: what a job's transforms changed, in any row. */
   readonly showChanges?: boolean;
+  /** CSV reports begin with a byte order mark. */
+  readonly excel?: boolean;
 }
 
 /** Ending of a file while it gets its marks. */
@@ -62,9 +64,10 @@ export interface Report {
 
 /** Throws `disk-full` or `report-unwritable`, here and in everything it returns. */
 export async function openReport(settings: ReportSettings): Promise<Report> {
-  const { columns, plan, format, dir, errorsOnly = false, showChanges = false } = settings;
-  const changed = changeLines(plan, format);
-  const lines = format === "csv" ? csvLines(columns, plan.customerIdColumn) : ndjsonLines();
+  const { reader, plan, format, dir, errorsOnly = false, showChanges = false, excel = false } = settings;
+  const style = csvStyle(reader.dialect?.delimiter, excel);
+  const changed = changeLines(plan, format, style);
+  const lines = format === "csv" ? csvLines(reader.columns, plan.customerIdColumn, style) : ndjsonLines();
   const groups = makeGroups();
   const finder = makeFinder(dir);
   const open: PartialFile[] = [];
@@ -174,7 +177,7 @@ export async function openReport(settings: ReportSettings): Promise<Report> {
   };
 }
 
-export interface ReportInput extends Omit<ReportSettings, "columns"> {
+export interface ReportInput extends Omit<ReportSettings, "reader"> {
   readonly reader: Reader;
   /** Ascending by row, one for every row that was read; asked for a row's only when `follow` says that it is there. */
   readonly outcomes: Iterable<Outcome>;
@@ -192,7 +195,7 @@ const WHOLE: Extent = { rows: Number.MAX_SAFE_INTEGER, without: "mistake" };
  */
 export async function writeReport(input: ReportInput): Promise<ReportResult> {
   const { reader, outcomes, follow, onRows, ...settings } = input;
-  const report = await openReport({ ...settings, columns: reader.columns });
+  const report = await openReport({ ...settings, reader });
   try {
     const ledger = outcomes[Symbol.iterator]();
     try {

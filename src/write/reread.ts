@@ -15,6 +15,8 @@ export interface Reread {
   /** Why it cannot be read as a file of rows; null where it can. */
   readonly trouble: string | null;
   readonly columns: readonly string[];
+  /** Of its cells; a report that has none yet, or is NDJSON, has commas. */
+  readonly delimiter: string;
   /** The record that comes next; null behind the last one. Call `fill` first where `hungry` says so. */
   head(): Row | null;
   advance(): void;
@@ -50,6 +52,7 @@ export async function openReread(dir: string, report: ReportName, format: Format
   const nothing = {
     name,
     columns: [],
+    delimiter: ",",
     head: () => null,
     advance: () => {},
     hungry: () => false,
@@ -69,6 +72,7 @@ export async function openReread(dir: string, report: ReportName, format: Format
       there: true,
       trouble: null,
       columns: reader.columns,
+      delimiter: reader.dialect?.delimiter ?? ",",
       head: () => block[at] ?? null,
       advance: () => void at++,
       hungry: () => at >= block.length && !ended,

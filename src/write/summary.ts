@@ -69,6 +69,8 @@ interface Told {
     readonly attempts: number;
     readonly timeoutMs: number;
   };
+  /** How the file was read, where that is not plain to see, and what of it is no record. */
+  readonly about: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -101,7 +103,7 @@ export interface Summary extends Told {
 
 export function makeSummary(input: SummaryInput): Summary {
   const { run, retryOf, job, epochs, resumes, file, state, read, counts, requests } = input;
-  const { stopped, forecast, ambiguousUpdated, superseded, settings, warnings } = input;
+  const { stopped, forecast, ambiguousUpdated, superseded, settings, about, warnings } = input;
   return {
     version: 1,
     run,
@@ -127,6 +129,7 @@ export function makeSummary(input: SummaryInput): Summary {
     rowsPerSecond: input.durationMs > 0 ? rounded((input.answered * 1000) / input.durationMs, 1) : 0,
     settings,
     errors: input.groups,
+    about,
     warnings,
     reports: { dir: input.reports.dir, ...input.reports.files },
   };

@@ -119,14 +119,14 @@ async function openPlaces(
   const names: readonly ReportName[] = ended ? ["success", "errors", "unsent"] : ["success", "errors"];
   for (const report of names) {
     const reread = await openReread(dir, report, origin?.format ?? "csv");
-    const { name, there, trouble, columns } = reread;
+    const { name, there, trouble, columns, delimiter } = reread;
     open.push(reread);
     if (trouble !== null || (!there && ended && report !== "unsent")) {
       differ(name, { expected: "a report", got: trouble ?? "no file" });
       continue;
     }
     const compare = makeCompare({
-      names: columns,
+      ...{ names: columns, delimiter },
       input: input && { columns: input.reader.columns, plan: input.plan },
       report,
     });

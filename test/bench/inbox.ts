@@ -1,5 +1,5 @@
-// `npm run bench:inbox`: flags in; files dropped at once into a watched folder by another process, and how long it takes until each is applied, out.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+// `npm run bench:inbox`: flags in; files dropped at once by another process into a folder that `serve` watches, and how long it takes until each is applied, out.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -15,13 +15,14 @@ import { barTable, writeBetween } from "./table.ts";
 const HELP = `Usage: npm run bench:inbox -- [flags]
   --files <n>       files that are dropped (1000): ${WAYS.join(", ")} by turns
   --rows <n>        rows of each (20)
+  --with <command>  serve or watch (serve)
   --settle <time>   how long a file must have stayed the same (1s)
   --strict          exit code 1 if a bar is missed
   --write <file>    put the table into this Markdown file, between its markers; repeatable
 `;
 
 const MOST_S = 180;
-/** Of the watcher: a list of files may not cost what the files do. */
+/** Of the process that watches: a list of files may not cost what the files do. */
 const MOST_RSS_MB = 300;
 const LOOK_MS = 100;
 
@@ -30,24 +31,29 @@ const text = (fallback: string) => ({ type: "string", default: fallback }) as co
 const flag = { type: "boolean", default: false } as const;
 const { values } = parseArgs({
   options: {
-    ...{ files: text("1000"), rows: text("20"), settle: text("1s"), strict: flag, help: flag },
+    ...{ files: text("1000"), rows: text("20"), settle: text("1s"), with: text("serve"), strict: flag, help: flag },
     write: { type: "string", multiple: true, default: [] as string[] },
   },
 });
+const command = z.enum(["serve", "watch"]);
 const summary = z.object({ state: z.string(), read: z.number(), counts: z.object({ updated: z.number() }) });
 
-async function bench(files: number, rows: number): Promise<void> {
+/** The job is the same for both. */
+async function bench(name: z.infer<typeof command>, files: number, rows: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "updraft-inbox-"));
   // What was started ends with this process, and its folder goes.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   const at = (...names: string[]) => join(folder, ...names);
   const count = (name: string) => readdirSync(at(name)).filter((one) => !one.startsWith(".")).length;
-  mkdirSync(at("inbox"));
+  for (const one of ["inbox", "jobs"]) mkdirSync(at(one));
+  const job = { name: "partner", watch: { inbox: "../inbox", settle: values.settle } };
+  writeFileSync(at("jobs", "partner.ts"), `export default ${JSON.stringify(job)};\n`);
+  const args = name === "serve" ? ["--listen", "127.0.0.1:0"] : ["--job", job.name];
   const simulator = await startSimulator();
   const watcher = start(
     process.execPath,
-    [join(import.meta.dirname, "..", "..", "src", "cli", "main.ts"), "watch", at("inbox"), "--settle", values.settle],
+    [join(import.meta.dirname, "..", "..", "src", "cli", "main.ts"), name, "--jobs", at("jobs"), ...args],
     {
       ...{ CONNECTFI_BASE_URL: simulator.url, CONNECTFI_LOGIN: "simulator", CONNECTFI_PASSWORD: "simulator" },
       ...{ HOME: folder, UPDRAFT_DATA_DIR: at("data"), UPDRAFT_LOG_FILE: at("log"), UPDRAFT_LOG_LEVEL: "warn" },
@@ -90,7 +96,7 @@ async function bench(files: number, rows: number): Promise<void> {
       `${customers}, ${requests}`,
       customers === files * rows && requests === customers,
     ),
-    bar("peak RSS of the watcher, MB", `≤ ${MOST_RSS_MB}`, rss.toFixed(0), rss <= MOST_RSS_MB),
+    bar(`peak RSS of ${name}, MB`, `≤ ${MOST_RSS_MB}`, rss.toFixed(0), rss <= MOST_RSS_MB),
   ];
   const all = `${machine()}\n\n${barTable(bars)}`;
   for (const page of values.write) writeBetween(page, "bench inbox", all);
@@ -103,4 +109,4 @@ function bar(name: string, needed: string, reached: string, met: boolean): Bar {
 }
 
 if (values.help) process.stdout.write(HELP);
-else await bench(whole.parse(values.files), whole.parse(values.rows));
+else await bench(command.parse(values.with), whole.parse(values.files), whole.parse(values.rows));

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { useCli } from "./support.ts";
@@ -78,6 +78,35 @@ describe("updraft jobs check", () => {
       "",
     ]);
     expect(code).toBe(2);
+  });
+
+  test("looks whether the folders that jobs watch are there and can be written to, and makes none of them", async () => {
+    const at = (...names: string[]) => join(cli.folder, ...names);
+    for (const name of ["fit", "no-inbox", "file"]) mkdirSync(at(name));
+    for (const name of ["fit", "file"]) mkdirSync(at(name, "inbox"));
+    writeFileSync(at("file", "archive"), "");
+    const job = (name: string, rest = "") => `{ name: "${name}", watch: { inbox: "../${name}/inbox"${rest} } }`;
+    const folder = folderOf({
+      "1.ts": job("fit"),
+      "2.ts": job("no-inbox"),
+      "3.ts": job("file"),
+      "4.ts": '{ name: "apart", watch: { inbox: "../fit", refused: "/proc/refused" } }',
+    });
+    const { code, stdout, stderr } = await cli.within(["jobs", "check", "--jobs", folder]);
+    expect(stdout.split("\n")).toHaveLength(5);
+    expect(stderr.replaceAll(`${cli.folder}/`, "").split("\n")).toEqual([
+      "updraft: job apart cannot watch: /proc/refused is not on the file system of fit: no file can be moved there in one step",
+      "  name a folder on the same file system",
+      "updraft: job file cannot watch: the folder file/archive cannot be used: expected one that files can be moved into and out of, got a file (ENOTDIR)",
+      "  check its owner and mode, those of the folder it is in, and that it is a folder",
+      "updraft: job no-inbox cannot watch: the folder no-inbox/inbox does not exist: expected one in which files are dropped",
+      "  make it, or correct its name",
+      "",
+    ]);
+    expect(code).toBe(2);
+    expect(readdirSync(at("fit"))).toEqual(["inbox"]);
+    const { stdout: json } = await cli.within(["jobs", "check", "--jobs", folder, "--json"]);
+    expect(JSON.parse(json).errors).toMatchObject(Array(3).fill({ code: "job-watch-folder" }));
   });
 
   test("another word than check is refused", async () => {

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { parse } from "csv-parse/sync";
 import * as z from "zod";
 import { loadLocalSettings } from "../../src/config.ts";
+import type { Simulator } from "../../src/endpoint/simulator.ts";
 import { verify } from "../../src/inspect.ts";
 import { STATUSES } from "../../src/settle/outcome.ts";
 import type { Verdict } from "../../src/write/verify.ts";
@@ -40,12 +41,7 @@ export async function gather(site: Site, plan: Plan, story: Story, stood: number
   const files = filesOf(folder, "tmp").concat(filesOf(folder, dataDir).filter((name) => !KEPT.test(name)));
   const keys = await redis.client.keys("*");
   const verdict = summary && (await recount(summary.run, join(folder, dataDir)));
-  const requests = [...simulator.requests()].map((record): Sent => {
-    const { value, customerId, at, wall, endedAt, ending, effectAt, fault } = record;
-    const onWall = (moment: number | null) => (moment === null ? null : wall + moment - at);
-    const times = { at: wall, endedAt: onWall(endedAt), effectAt: onWall(effectAt) };
-    return { row: rowOf(value), customerId: customerId ?? "", ending, fault, ...times };
-  });
+  const requests = sentTo(simulator, rowOf);
   const ledger = readLedger(join(dir, "ledger.db"));
   const lag = readLate(requests, new Map(ledger.map(({ row, at }) => [row, at])), instants);
   return {
@@ -80,7 +76,17 @@ function filesOf(folder: string, name: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1));
 }
 
-function readLedger(file: string): (Outcome & { readonly at: number })[] {
+/** @param rowOf which row it was, by the value of the property that the simulator records */
+export function sentTo(simulator: Simulator, rowOf: (value: string | null) => number): Sent[] {
+  return [...simulator.requests()].map((record) => {
+    const { value, customerId, at, wall, endedAt, ending, effectAt, fault } = record;
+    const onWall = (moment: number | null) => (moment === null ? null : wall + moment - at);
+    const times = { at: wall, endedAt: onWall(endedAt), effectAt: onWall(effectAt) };
+    return { row: rowOf(value), customerId: customerId ?? "", ending, fault, ...times };
+  });
+}
+
+export function readLedger(file: string): (Outcome & { readonly at: number })[] {
   if (!existsSync(file)) return [];
   const db = new DatabaseSync(file, { readOnly: true });
   try {

@@ -44,6 +44,22 @@ export function countResent(requests: readonly Sent[], timeout: number): number 
   return resent;
 }
 
+/** Those of them that were neither in flight at one of these instants nor within the settle interval around it. */
+export function resentWithoutCause(
+  requests: readonly Sent[],
+  instants: readonly Instant[],
+  timeout: number,
+  lag: number,
+): Sent[] {
+  const before = new Map<number, Sent>();
+  return requests.filter((request) => {
+    const last = before.get(request.row);
+    before.set(request.row, request);
+    if (last === undefined || timedOut(last, timeout)) return false;
+    return !instants.some((instant) => instant.at <= request.at && isOpenAt(last, instant, lag));
+  });
+}
+
 function timedOut({ ending, at, endedAt }: Sent, timeout: number): boolean {
   return ending === "none" && endedAt !== null && endedAt - at >= timeout / 2;
 }
@@ -68,9 +84,9 @@ export function readLate(
 
 /** Requests in flight at these instants, or within the settle interval around them, `lag` longer because answers were read so late. */
 export function resentBound(requests: readonly Sent[], instants: readonly Instant[], lag: number): number {
-  const open = ({ at: moment, before, after }: Instant) =>
-    requests.filter(
-      ({ at, endedAt }) => at <= moment + after && (endedAt ?? Number.POSITIVE_INFINITY) >= moment - before - lag,
-    ).length;
-  return instants.reduce((sum, instant) => sum + open(instant), 0);
+  return instants.reduce((sum, instant) => sum + requests.filter((one) => isOpenAt(one, instant, lag)).length, 0);
+}
+
+function isOpenAt({ at, endedAt }: Sent, { at: moment, before, after }: Instant, lag: number): boolean {
+  return at <= moment + after && (endedAt ?? Number.POSITIVE_INFINITY) >= moment - before - lag;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Ended, fateOf, restAfter } from "../../src/daemon/fate.ts";
 import { type ErrorCode, type ErrorFields, UpdraftError } from "../../src/errors.ts";
+import { REFUSED } from "../../src/write/conclude.ts";
 import { makeSummary, type State } from "../../src/write/summary.ts";
 import { stoppedBy, summaryInput } from "../write/support.ts";
 
@@ -24,6 +25,9 @@ describe("fateOf", () => {
 
   it("rests with a file while the endpoint refuses the credentials, and while Redis or the disk fails", () => {
     expect(inState("blocked").kind).toBe("rest");
+    const warnings = [REFUSED.forbidden, "the webhook at host did not take 1 notice (HTTP 500)"];
+    const summary = makeSummary(summaryInput({ state: "blocked", run: "r1", warnings }));
+    expect(ended({ summary, began: "r1" })).toEqual({ kind: "rest", message: REFUSED.forbidden });
     for (const code of ["redis-unreachable", "disk-full", "redis-full"] as const)
       expect(failing(code).kind).toBe("rest");
   });
@@ -45,7 +49,19 @@ describe("fateOf", () => {
       dir: null,
       error: { message: expect.stringMatching(/^a\.csv is empty/) },
     });
+    const missing = { file: "/srv/working/x-1/a.csv", job: "upload", property: "email", column: "Mail", hint: "" };
+    expect(failing("job-column-missing", missing)).toMatchObject({
+      kind: "refuse",
+      error: { message: expect.stringMatching(/^a\.csv has no column Mail/) },
+    });
+    expect(failing("job-constant-and-column", missing).kind).toBe("refuse");
     expect(failing("ledger-broken", { file: "/data/ledger.db", why: "torn" }).kind).toBe("refuse");
+  });
+
+  it("refuses what a file is packed in where that cannot be opened, and one of which nothing tells how it is meant", () => {
+    for (const code of ["zip-several", "file-bomb", "workbook-damaged", "dialect-unsure", "file-unhealthy"] as const)
+      expect(failing(code, { file: "/srv/working/x-1/a.zip" }).kind).toBe("refuse");
+    expect(() => failing("dialect-file", { file: "/etc/updraft/dialect.json", reason: "ENOENT" })).toThrow();
   });
 
   it("refuses a file that was applied before, but not one whose own run ended before it was moved away", () => {
@@ -71,8 +87,9 @@ describe("fateOf", () => {
     });
   });
 
-  it("waits while another process has the run", () => {
-    for (const code of ["run-held", "run-held-by", "run-taken-over"] as const) expect(failing(code).kind).toBe("wait");
+  it("waits while another process has the run, or another run of the job that sends only what has changed", () => {
+    for (const code of ["run-held", "run-held-by", "run-taken-over", "accepted-held"] as const)
+      expect(failing(code).kind).toBe("wait");
   });
 
   it("passes on what is wrong with the settings or the program, whatever the file", () => {

@@ -3,14 +3,19 @@ import {
   existsSync,
   mkdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
+import { publishNote } from "../../src/daemon/deliver.ts";
+import { hiddenName } from "../../src/daemon/watch-folders.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import { until } from "../pipeline/support.ts";
 import { isOver, usePlace } from "./support.ts";
@@ -112,7 +117,7 @@ describe("watchInbox", () => {
     const watcher = place.start({
       async run(path, began) {
         if (path.endsWith("good.csv")) {
-          began({ run: "good", dir: "" });
+          began({ run: "good", dir: place.root });
           return place.given("good");
         }
         throw new UpdraftError("file-empty", { file: path });
@@ -152,11 +157,24 @@ describe("watchInbox", () => {
     });
   });
 
+  it("leaves one note on a repeated file, and nothing half made, however often a process dies while it puts it there", async () => {
+    const { outbox } = place.watch;
+    mkdirSync(outbox);
+    const note = { code: "run-finished", message: "", next: "", when: "", file: "a.csv", run: "r1" };
+    for (const when of ["first", "second"]) await publishNote({ ...note, when }, outbox, "a.csv", "one");
+    // It died between the move of the older one and that of the newer one.
+    renameSync(join(outbox, "a.csv"), join(outbox, `${hiddenName("one")}-old`));
+    await publishNote({ ...note, when: "third" }, outbox, "a.csv", "one");
+    await publishNote(note, outbox, "a.csv", "other");
+    expect(place.list("outbox")).toEqual(["a.2.csv", "a.csv"]);
+    expect(JSON.parse(place.read("outbox", "a.csv", "refused.json"))).toMatchObject({ when: "third" });
+  });
+
   it("goes on with what a process left in `working` before anything new, and ends what it had begun to move", async () => {
     const held = new AbortController();
     const first = place.start({
       async run(path, began) {
-        began({ run: path.endsWith("a.csv") ? "ra" : "rb", dir: "" });
+        began({ run: path.endsWith("a.csv") ? "ra" : "rb", dir: place.root });
         // Interrupted, as by SIGTERM.
         await new Promise((resolve) => held.signal.addEventListener("abort", resolve));
         return place.given("ra", "interrupted");
@@ -174,7 +192,7 @@ describe("watchInbox", () => {
     const second = place.start({
       async run(path, began) {
         if (path.endsWith("older.csv")) {
-          began({ run: "older", dir: "" });
+          began({ run: "older", dir: place.root });
           return place.given("older");
         }
         // Its run had ended, and its process died before the file was moved.
@@ -203,7 +221,7 @@ describe("watchInbox", () => {
     let let1 = () => {};
     const first = place.start({
       async run(_path, began) {
-        began({ run: "r", dir: "" });
+        began({ run: "r", dir: place.root });
         await new Promise<void>((resolve) => {
           let1 = resolve;
         });
@@ -228,7 +246,7 @@ describe("watchInbox", () => {
           appendFileSync(path, ", more");
           throw new UpdraftError("file-changed", { file: path });
         }
-        began({ run: "r", dir: "" });
+        began({ run: "r", dir: place.root });
         const summary = place.given("r");
         if (path.endsWith("after.csv")) appendFileSync(path, ", more");
         return summary;
@@ -260,7 +278,7 @@ describe("watchInbox", () => {
       async run(path, began) {
         if (rests.length < 2) throw new UpdraftError("redis-unreachable", { address: "here", why: "gone" });
         const run = path.endsWith("a.csv") ? "ra" : "rb";
-        began({ run, dir: "" });
+        began({ run, dir: place.root });
         return place.given(run);
       },
     });
@@ -297,6 +315,9 @@ describe("watchInbox", () => {
     });
     // Nobody, not even root, can write there.
     await expect(refused({ watch: { inbox: "/proc/self" } })).rejects.toMatchObject({ code: "watch-folder-unusable" });
+    await expect(refused({ watch: { refused: "/proc/refused/deep" } })).rejects.toMatchObject({
+      code: "watch-folder-unusable",
+    });
     await expect(refused({ watch: { refused: "/dev/null/refused" } })).rejects.toMatchObject({
       code: "watch-folder-unusable",
     });
@@ -315,5 +336,99 @@ describe("watchInbox", () => {
     await watcher.stop();
     expect(watcher.runs).toEqual(["rows of a.csv"]);
     expect(place.list("archive")).toEqual(["b.csv"]);
+  });
+
+  it("loses no file where a network file system moves it and says that it was not there", async () => {
+    const { rename } = fs;
+    const moved: string[] = [];
+    fs.rename = async (from, to) => {
+      await rename(from, to);
+      if (!/working.*a\.csv$/.test(String(to)) || moved.push(String(to)) > 1) return;
+      throw Object.assign(new Error("its answer was lost"), { code: "ENOENT", syscall: "rename" });
+    };
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      fs.rename = rename;
+      syncBuiltinESMExports();
+    });
+    const watcher = place.start();
+    place.drop("a.csv");
+    await watcher.until(isOver("a.csv"));
+    expect(moved).toHaveLength(1);
+    expect(place.read("archive", "a.csv")).toBe("rows of a.csv");
+  });
+
+  it("leaves a file in `working` alone whose run has its ledger in another data folder: it would be sent twice", async () => {
+    const dir = join(place.root, "elsewhere");
+    mkdirSync(dir);
+    const first = place.start({
+      async run(_path, began) {
+        began({ run: "ra", dir });
+        return place.given("ra", "interrupted");
+      },
+    });
+    place.drop("a.csv");
+    await first.until(({ kind }) => kind === "left");
+    await first.stop();
+    renameSync(dir, `${dir}-now`);
+    const second = place.start();
+    const told = await second.until(({ kind }) => kind === "waiting");
+    expect(told).toMatchObject({
+      message: expect.stringMatching(/a\.csv is not gone on with: the ledger of its run ra/),
+    });
+    place.drop("b.csv");
+    await second.until(isOver("b.csv"));
+    await second.stop();
+    expect(second.runs).toEqual(["rows of b.csv"]);
+    renameSync(`${dir}-now`, dir);
+    await place.start().until(isOver("a.csv"));
+  });
+
+  it("goes on with a file in `working` though its inbox was made anew", async () => {
+    const first = place.start({
+      async run(_path, began) {
+        began({ run: "ra", dir: place.root });
+        return place.given("ra", "interrupted");
+      },
+    });
+    place.drop("a.csv");
+    await first.until(({ kind }) => kind === "left");
+    await first.stop();
+    // A folder that is made while the old one is there has another inode.
+    renameSync(join(place.root, "inbox"), join(place.root, "old"));
+    mkdirSync(join(place.root, "inbox"));
+    await place.start().until(isOver("a.csv"));
+    expect(place.list("archive")).toEqual(["a.csv"]);
+  });
+
+  it("goes on when somebody tidies up its folders, even while a file is run", async () => {
+    const quick = {
+      ...systemClock,
+      sleep: (ms: number, signal?: AbortSignal) => (ms < 15_000 ? systemClock.sleep(ms, signal) : Promise.resolve()),
+    };
+    const empty = () => {
+      for (const name of ["outbox", "archive", "refused"]) rmSync(join(place.root, name), { recursive: true });
+    };
+    let tidied = false;
+    const watcher = place.start({
+      clock: quick,
+      async run(path, began) {
+        const run = path.endsWith("a.csv") ? "ra" : "rb";
+        began({ run, dir: place.root });
+        if (run === "rb" && !tidied) empty();
+        tidied ||= run === "rb";
+        return place.given(run);
+      },
+    });
+    place.drop("a.csv");
+    await watcher.until(isOver("a.csv"));
+    empty();
+    rmSync(join(place.root, "working"), { recursive: true });
+    place.drop("b.csv");
+    await watcher.until(isOver("b.csv"));
+    expect(watcher.told.filter(({ kind }) => kind === "waiting")).toEqual([
+      { kind: "waiting", file: "b.csv", message: expect.stringMatching(/ENOENT from mkdir at .*outbox/), ms: 15_000 },
+    ]);
+    expect([place.list("archive"), place.list("outbox"), place.list("working")]).toEqual([["b.csv"], ["b.csv"], []]);
   });
 });

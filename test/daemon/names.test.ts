@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { isMeant, nthName } from "../../src/daemon/names.ts";
 
 describe("isMeant", () => {
-  it.each([".csv", "..foo", ".hidden.csv", "a.csv.part", "a.TMP", "a.csv~"])("never takes %s", (name) => {
+  it.each([".csv", "..foo", ".hidden.csv", "a.csv.part", "a.TMP", "a.csv~", "~$a.xlsx"])("never takes %s", (name) => {
     expect(isMeant(name, false)).toBe(false);
   });
 
@@ -21,6 +21,8 @@ describe("isMeant", () => {
 describe("nthName", () => {
   it("numbers a name before its ending", () => {
     expect([1, 2, 3].map((n) => nthName("a.b.csv.gz", n))).toEqual(["a.b.csv.gz", "a.b.2.csv.gz", "a.b.3.csv.gz"]);
+    expect(nthName("a.xlsx", 2)).toBe("a.2.xlsx");
+    expect(nthName("a.csv.zip", 2)).toBe("a.2.csv.zip");
     expect(nthName("noending", 2)).toBe("noending.2");
     expect(nthName(".csv", 2)).toBe(".2.csv");
   });

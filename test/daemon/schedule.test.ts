@@ -1,11 +1,14 @@
 // Scheduled jobs against a real Redis: what is run at a firing, what is left out, and what is gone on with after an end.
-import { chmodSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { readPending, writePending } from "../../src/daemon/pending.ts";
 import { type Ended, judgeFiring, LATE_MS, scheduleService } from "../../src/daemon/schedule.ts";
 import type { Schedule } from "../../src/plan/job.ts";
+import { isAlive } from "../pipeline/support.ts";
 import { silent, useFolder } from "../queue/support.ts";
 import { useRedis } from "../support/redis.ts";
 
@@ -19,15 +22,21 @@ interface Given {
   readonly cron?: string;
   readonly input?: Schedule["input"];
   readonly missed?: Schedule["missed"];
+  readonly clock?: Clock;
   run?(file: string, stop: AbortSignal): Promise<Ended>;
 }
 
 async function begin(dir: string, given: Given) {
   const ran: string[] = [];
   const notices: string[] = [];
-  const { cron = "* * * * * *", missed = "run-once", input = { glob: join(dir, "*.csv"), pick: "newest" } } = given;
+  const {
+    cron = "* * * * * *",
+    missed = "run-once",
+    clock = systemClock,
+    input = { glob: join(dir, "*.csv"), pick: "newest" },
+  } = given;
   const service = scheduleService({
-    ...{ name: NAME, redis: redis.connect(), dataDir: dir, env: { PATH: process.env.PATH }, clock: systemClock },
+    ...{ name: NAME, redis: redis.connect(), dataDir: dir, env: { PATH: process.env.PATH }, clock },
     ...{ schedule: { cron, missed, input, timeZone: "UTC" }, log: silent, notice: (line) => void notices.push(line) },
     async run(file, stop) {
       ran.push(file.slice(dir.length + 1));
@@ -85,6 +94,17 @@ describe("a schedule", () => {
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["b.csv", "a.csv", "c.csv", "a.csv"]);
   });
 
+  test("runs a file again, and none before it, that could not be run for the disk or because of another process", async () => {
+    const dir = await filesIn("a.csv", "b.csv");
+    const ends: Ended[] = ["failed", "failed", "failed", "done"];
+    const { ran } = await begin(dir, {
+      input: { glob: join(dir, "*.csv"), pick: "all" },
+      clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 60_000 ? 0 : ms, signal) },
+      run: async () => ends.shift() ?? "done",
+    });
+    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv", "a.csv", "a.csv", "a.csv", "b.csv"]);
+  });
+
   test("runs the file that its command made, and nothing where that ended with an error", async () => {
     const dir = await folder.dir();
     mkdirSync(join(dir, "out"));
@@ -92,11 +112,29 @@ describe("a schedule", () => {
     writeFileSync(script, `#!/bin/sh\nif [ -e "$1" ]; then exit 3; fi\necho "$CONNECTFI_PASSWORD" > "$1"\n`);
     chmodSync(script, 0o700);
     const file = join(dir, "out", "export.csv");
-    const { ran, notices } = await begin(dir, { input: { command: [script, file], file } });
+    const { ran, notices } = await begin(dir, {
+      input: { command: ["./export.sh", "out/export.csv"], folder: dir, file },
+    });
     await expect
       .poll(() => notices, { timeout: 10_000 })
       .toContainEqual(expect.stringMatching(/export.sh ended with exit code 3/));
     expect(ran).toEqual([join("out", "export.csv")]);
+  });
+
+  test("that is stopped ends its command with all that has started, and begins it anew at the next start", async () => {
+    const dir = await folder.dir();
+    const script = join(dir, "export.sh");
+    // What writes the export is not the program that is started, and the first to be told to end.
+    writeFileSync(script, `#!/bin/sh\nsleep 1000 &\necho $! > "$1.pid"\nwait\n`);
+    chmodSync(script, 0o700);
+    const file = join(dir, "export.csv");
+    const { service } = await begin(dir, { input: { command: [script, file], folder: dir, file } });
+    const pid = () => Number(existsSync(`${file}.pid`) && readFileSync(`${file}.pid`, "utf8"));
+    await expect.poll(pid, { timeout: 10_000 }).toBeGreaterThan(0);
+    expect(isAlive(pid())).toBe(true);
+    await service.stop(never);
+    expect(isAlive(pid())).toBe(false);
+    expect(readPending(dir, NAME)).toMatchObject({ files: null });
   });
 
   test("does not overlap with itself: a firing meanwhile is skipped, and said", async () => {
@@ -129,11 +167,51 @@ describe("a schedule", () => {
     await expect.poll(() => readPending(dir, NAME), { timeout: 10_000 }).toBeNull();
   });
 
+  test("that cannot be begun while the disk takes nothing is begun when it does", async () => {
+    const dir = await filesIn("a.csv");
+    writeFileSync(join(dir, "schedule"), "in the way");
+    const sleep = async (ms: number, stop?: AbortSignal) => {
+      if (ms === 60_000) rmSync(join(dir, "schedule"), { force: true });
+      else await systemClock.sleep(ms, stop);
+    };
+    const { ran, notices } = await begin(dir, { clock: { ...systemClock, sleep } });
+    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv"]);
+    expect(notices[0]).toMatch(/^a scheduled run failed: .*; tried again in 1 min 00 s$/);
+  });
+
   test("whose process died before it knew the files looks for them again", async () => {
     const dir = await filesIn("a.csv");
     writePending(dir, NAME, { v: 1, due: 1_000, files: null });
     const { ran } = await begin(dir, { cron: YEARLY });
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv"]);
+  });
+
+  test("that cannot begin, because Redis does not answer, can be stopped", async () => {
+    const dir = await filesIn("a.csv");
+    const silence = createServer();
+    await new Promise<void>((resolve) => silence.listen(0, "127.0.0.1", resolve));
+    const address = silence.address();
+    const client = new Redis({
+      port: typeof address === "object" ? (address?.port ?? 0) : 0,
+      maxRetriesPerRequest: null,
+    });
+    onTestFinished(() => {
+      client.disconnect();
+      silence.close();
+    });
+    const service = scheduleService({
+      ...{ name: NAME, redis: client, dataDir: dir, env: {}, clock: systemClock, log: silent, notice() {} },
+      schedule: {
+        cron: YEARLY,
+        missed: "run-once",
+        input: { glob: join(dir, "*.csv"), pick: "newest" },
+        timeZone: "UTC",
+      },
+      run: async () => "done",
+    });
+    const starting = service.start();
+    await service.stop(never);
+    await starting;
   });
 
   test("leaves a firing to the process of another machine that still goes on with the one before", async () => {

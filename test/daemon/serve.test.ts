@@ -1,10 +1,11 @@
 // All of `serve` in this process, against a real Redis and the simulator: scheduled runs, their figures, and its end.
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { loadSettings } from "../../src/config.ts";
 import { type ServedJob, serve } from "../../src/daemon/serve.ts";
+import { besides } from "../../src/daemon/watch-folders.ts";
 import { workWithin } from "../cli/support.ts";
 import { makeRows, toCsv, until, usePipeline } from "../pipeline/support.ts";
 import { silent } from "../queue/support.ts";
@@ -142,6 +143,37 @@ describe("serve", () => {
     expect((await path.ask(["resume", run])).code).toBe(0);
     await until(() => notices.filter((line) => /complete/.test(line)).length === 2);
     expect(simulator.stats().effects).toBe(340);
+  });
+
+  test("runs of one job wait for each other though others may go on at once: each sends only what the one before has not", async () => {
+    const simulator = await path.simulate({ latency: 20 });
+    const rows = makeRows(60, 60);
+    path.file("a-1.csv", toCsv(rows));
+    const inbox = join(path.cli.folder, "inbox");
+    mkdirSync(inbox);
+    const watch = { inbox, ...besides(inbox), poll: false, done: false, settle: 100 };
+    const job = { ...jobOf("a", { flags: { changedOnly: "yes", rate: "50/s" } }), watch };
+    const { said, notices } = begin([job], { parallelRuns: "2" });
+    await until(() => simulator.stats().requests > 10);
+    const [run = ""] = path.runs();
+    expect((await path.ask(["pause", run])).code).toBe(0);
+    writeFileSync(join(inbox, "b.csv"), toCsv(rows.map((row, i) => (i === 5 ? { ...row, city: "Newtown" } : row))));
+    await said(/^a: taken b.csv/);
+    expect((await path.ask(["resume", run])).code).toBe(0);
+    await said(/^a: a-1.csv, run \w+: complete: 60 updated/);
+    await said(/^a: done b.csv: 1 updated, 59 unchanged/);
+    expect(notices.filter((line) => /refused|waiting|another run/.test(line))).toEqual([]);
+    expect(simulator.stats().effects).toBe(61);
+  });
+
+  test("tells for what a run waits outside of its window, and can be stopped meanwhile", async () => {
+    path.file("nightly-1.csv", toCsv(makeRows(2, 2)));
+    const hour = (from: number) => new Date(Date.now() + from * 3_600_000).toISOString().slice(11, 16);
+    const { stop, ended, said } = begin([jobOf("nightly", { flags: { window: `${hour(6)}-${hour(7)} UTC` } })]);
+    await said(/^nightly: nightly-1.csv waits for its window \S+ UTC: it is run from \d\d:\d\d on 2\S+ \(UTC\)$/);
+    stop.abort();
+    await ended;
+    expect(path.runs()).toEqual([]);
   });
 
   test("a second one does not share its data folder", async () => {

@@ -103,7 +103,7 @@ export function usePlace(): Place {
             runs.push(content);
             if (run) return await run(path, began);
             const name = Buffer.from(content).toString("hex").slice(0, 40);
-            began({ run: name, dir: "" });
+            began({ run: name, dir: place.root });
             return place.given(name);
           },
           told(what) {

@@ -62,6 +62,20 @@ describe("makeTurns", () => {
     expect(began).toEqual(["a", "b"]);
   });
 
+  test("never lets two of a job go on at once, be the first one paused, and others pass meanwhile", async () => {
+    const { clock, began, held, turns, want } = begin(3);
+    await want("a");
+    const first = held.get("a");
+    if (first) first.counts = () => false;
+    void want("a");
+    void want("b");
+    await clock.advance(1_000);
+    expect([began, turns.waiting("a")]).toEqual([["a", "b"], 1]);
+    first?.end();
+    await clock.advance(0);
+    expect(began).toEqual(["a", "b", "a"]);
+  });
+
   test("passes over a run whose window is not open yet", async () => {
     const { clock, began, held, want } = begin();
     let open = false;

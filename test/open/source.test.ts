@@ -40,6 +40,10 @@ describe("openSource: what is read", () => {
       (rows: string) => Buffer.concat([gzipSync(rows.slice(0, 1_000)), gzipSync(rows.slice(1_000), { level: 1 })]),
     ],
     ["rows.csv.zst", (rows: string) => zstdCompressSync(rows)],
+    [
+      "two-frames.zst",
+      (rows: string) => Buffer.concat([rows.slice(0, 99), rows.slice(99)].map((part) => zstdCompressSync(part))),
+    ],
     ["misnamed.csv", (rows: string) => zstdCompressSync(rows)],
   ])("%s has the fingerprint of its content, however it is compressed", async (name, pack) => {
     const source = await opened(file(name, pack(ROWS)));
@@ -75,6 +79,10 @@ describe("openSource: what is read", () => {
   });
 });
 
+function zstdAnd(more: Buffer): Buffer {
+  return Buffer.concat([zstdCompressSync(ROWS), more]);
+}
+
 describe("openSource: what is refused, with exit code 2", () => {
   test.each([
     ["nothing", "", "file-empty"],
@@ -84,9 +92,12 @@ describe("openSource: what is refused, with exit code 2", () => {
     ["half a gzip file", gzipSync(ROWS).subarray(0, 300), "file-damaged"],
     ["the first bytes of a gzip file", gzipSync(ROWS).subarray(0, 2), "file-damaged"],
     ["half a zstd file", zstdCompressSync(ROWS).subarray(0, 40), "file-damaged"],
+    ["zstd whose second frame has just begun", zstdAnd(zstdCompressSync(ROWS).subarray(0, 3)), "file-damaged"],
+    ["zstd with something else behind it", zstdAnd(Buffer.from("garbage!")), "file-damaged"],
     ["gzip with a wrong checksum", Buffer.concat([gzipSync(ROWS).subarray(0, -8), Buffer.alloc(8)]), "file-damaged"],
     ["blank lines alone, in UTF-16", Buffer.from("\uFEFF\r\n \r\n", "utf16le"), "file-empty"],
-    ["an Excel workbook", Buffer.from("PK\x03\x04 and more"), "file-kind"],
+    ["an Excel workbook of before 2007", Buffer.from("d0cf11e0a1b11ae1", "hex"), "file-kind"],
+    ["gzip within gzip", gzipSync(gzipSync(ROWS)), "file-kind"],
     ["bzip2", Buffer.from("BZh91AY&SY"), "file-kind"],
   ])("%s", async (_, content, code) => {
     const error = await opened(file("rows.csv", content)).catch((thrown: unknown) => thrown);

@@ -75,6 +75,7 @@ describe("openReader of CSV: records that are not", () => {
         column: null,
         detail: "expected 3 cells, got 2",
         raw: "1,2",
+        cells: ["1", "2"],
       },
       { kind: "cells", row: 2, line: 3, cells: ["1", "2", "3"] },
       {
@@ -85,6 +86,7 @@ describe("openReader of CSV: records that are not", () => {
         column: null,
         detail: "expected 3 cells, got 4",
         raw: "1,2,3,4",
+        cells: ["1", "2", "3", "4"],
       },
     ]);
   });
@@ -118,6 +120,15 @@ describe("openReader of CSV: records that are not", () => {
     const rows = await rowsOf('a,b,c\n1,"open,x\n2,x,y\n3,y,z\n4,y,close"\n5,z,z\n');
     expect(intact(rows).map((row) => row.cells[0])).toEqual(["2", "3", "5"]);
     expect(bad(rows).map((row) => row.line)).toEqual([2, 5]);
+  });
+
+  test.each([
+    ["1,000 lines", 1_000, []],
+    ["1,001 lines", 1_001, [3]],
+  ])("a quote that is closed after %s", async (_, lines, lost) => {
+    const rows = await rowsOf(`a,b\n1,x\n2,"${"y\n".repeat(lines)}z"\n3,x\n`, "csv", 1_000);
+    expect(bad(rows).flatMap(({ line, code }) => (code === "quote-not-closed" ? [line] : []))).toEqual(lost);
+    expect(intact(rows).map((row) => row.cells[0])).toEqual(lost.length === 0 ? ["1", "2", "3"] : ["1", "3"]);
   });
 
   test("a quote that is not closed within 1 MiB costs its own line only", async () => {

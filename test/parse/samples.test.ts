@@ -13,6 +13,7 @@ test.each([
   ["customers.ndjson", 60, [[50, 50, "not-json"]]],
   ["minimal.csv", 1, []],
   ["nightly-sync.csv", 48, []],
+  ["nightly-sync-2.csv", 48, []],
   ["address-corrections.csv", 40, []],
   ["partner-upload.csv", 44, []],
 ])("samples/%s has %d rows, and the bad records that it is meant to show", async (name, count, expected) => {

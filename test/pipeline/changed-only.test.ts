@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { EPOCHS } from "../../src/queue/epoch.ts";
 import { useRedis } from "../support/redis.ts";
 import { customersAfter, customersOf, makeRows, recordsOf, toCsv, until, usePipeline } from "./support.ts";
 
@@ -47,6 +48,8 @@ describe("--changed-only", () => {
     expect(told.stdout).toContain("it was the same as last time, and not sent");
     const shown = await path.ask(["run", file, CHANGED, "--again"]);
     expect(shown.stdout).toMatch(/unchanged +61 +the same as last time, not sent/);
+    const checked = await path.ask(["check", file], { ...ALONE, UPDRAFT_CHANGED_ONLY: "yes" });
+    expect(checked.stdout).toContain("a run takes these calls, and this time, at most");
     const retried = await path.ask(["retry", first.summary.run, "--only", "failed"]);
     expect(retried.stdout).toMatch(/nothing to retry/);
   });
@@ -107,7 +110,16 @@ describe("--changed-only", () => {
     await path.given([path.file("old.csv", toCsv(old)), CHANGED]);
     const now = old.map((row) => ({ ...row, lastName: "Newname" }));
     simulator.setFaults({ latency: 20 });
-    const running = path.start(["run", path.file("now.csv", toCsv(now)), CHANGED, "--yes", "--concurrency", "8"]);
+    const running = path.start([
+      "run",
+      path.file("now.csv", toCsv(now)),
+      CHANGED,
+      "--yes",
+      "--concurrency",
+      "8",
+      "--timeout",
+      "500ms",
+    ]);
     await until(() => simulator.stats().effects >= 600 + 200);
     process.kill(-running.pid, "SIGKILL");
     await running.ended;
@@ -120,6 +132,48 @@ describe("--changed-only", () => {
     expect({ code, read: summary.read }).toEqual({ code: 0, read: 600 });
     expect(customersOf(simulator)).toEqual(customersAfter(next));
     expect(summary.counts.unchanged).toBeGreaterThan(0);
+  });
+
+  test("takes back what a killed run of the job has left to other workers before it sends a row", async () => {
+    const simulator = await path.simulate();
+    const old = makeRows(60, 60);
+    await path.given([path.file("old.csv", toCsv(old)), CHANGED]);
+    const now = old.map((row) => ({ ...row, lastName: "Newname" }));
+    const file = path.file("now.csv", toCsv(now));
+    const killed = path.start(["run", file, CHANGED, "--yes", "--rate", "10/s", "--timeout", "300ms"]);
+    await until(() => simulator.stats().effects >= 62);
+    process.kill(-killed.pid, "SIGKILL");
+    await killed.ended;
+
+    const next = old.map((row) => ({ ...row, lastName: "Newest" }));
+    const { summary } = await path.given([path.file("next.csv", toCsv(next)), CHANGED]);
+    expect(summary.counts.updated).toBe(60);
+    // Any worker serves what is named there.
+    expect(await redis.connect().smembers(EPOCHS)).toEqual([]);
+    expect(customersOf(simulator)).toEqual(customersAfter(next));
+    // Who goes on with it all the same sends the rest of it, and the file after that puts it right.
+    const resumed = await path.given([file, CHANGED, "--timeout", "300ms"]);
+    expect(resumed.summary).toMatchObject({ state: "complete", balanced: true, counts: { updated: 60 } });
+    await path.given([path.file("last.csv", toCsv(next.toReversed())), CHANGED]);
+    expect(customersOf(simulator)).toEqual(customersAfter(next));
+  });
+
+  test("on machines that run a job in turn and share a Redis, goes by nothing that another one may have overwritten", async () => {
+    const simulator = await path.simulate();
+    const rows = makeRows(6, 6);
+    const other = { UPDRAFT_DATA_DIR: `${path.dataDir}-other` };
+    const counts = async (name: string, content: string, env = {}) => {
+      const { summary } = await path.given([path.file(name, content), CHANGED], env);
+      return [summary.counts.updated, summary.counts.unchanged];
+    };
+    expect(await counts("monday.csv", toCsv(rows))).toEqual([6, 0]);
+    const tuesday = rows.map((row) => ({ ...row, city: "Newtown" }));
+    expect(await counts("tuesday.csv", toCsv(tuesday), other)).toEqual([6, 0]);
+    expect(await counts("wednesday.csv", toCsv(rows.toReversed()))).toEqual([6, 0]);
+    expect(customersOf(simulator)).toEqual(customersAfter(rows));
+    expect(await counts("thursday.csv", toCsv([...rows.slice(3), ...rows.slice(0, 3)]))).toEqual([0, 6]);
+    expect(await counts("friday.csv", toCsv(tuesday.toReversed()), other)).toEqual([6, 0]);
+    expect(customersOf(simulator)).toEqual(customersAfter(tuesday));
   });
 
   test("of an interrupted run goes on where it stopped, and what was unchanged before stays so", async () => {

@@ -100,8 +100,27 @@ describe("serve", () => {
     const none = await path.ask(["serve", "--jobs", job("by-hand", "")]);
     expect(none).toMatchObject({ code: 2, stderr: expect.stringMatching(/nothing to serve/) });
     const gone = await path.ask(["serve", "--jobs", job("upload", `watch: { inbox: "../gone" }`), "--only", "upload"]);
-    expect(gone).toMatchObject({ code: 2, stderr: expect.stringMatching(/gone does not exist/) });
+    expect(gone).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/job upload cannot watch: the folder \S+gone does not exist/),
+    });
     expect(gone.stderr).not.toMatch(/serving/);
+    mkdirSync(join(path.cli.folder, "partner", "inbox"), { recursive: true });
+    path.file("partner/refused", "");
+    const file = await path.ask([
+      "serve",
+      "--jobs",
+      job("partner", `watch: { inbox: "../partner/inbox" }`),
+      "--only",
+      "partner",
+    ]);
+    const words = /job partner cannot watch: the folder \S+refused cannot be used: expected .*, got a file/;
+    expect(file).toMatchObject({ code: 2, stderr: expect.stringMatching(words) });
+    const nobody = await path.ask(["watch", "--jobs", job("by-hand", ""), "--job", "by-hand"]);
+    expect(nobody).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/expected a folder, or with --job a job that/),
+    });
     const other = await path.ask(["serve", "--jobs", join(path.cli.folder, "jobs"), "--only", "uplaod"]);
     expect(other).toMatchObject({ code: 2, stderr: expect.stringMatching(/did you mean upload/) });
     const never = await path.ask([

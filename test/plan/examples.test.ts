@@ -74,4 +74,14 @@ describe("tryExamples", () => {
       /^its record: columns that match no property: `Notes`; /,
     );
   });
+
+  it("a column that the example leaves out is empty, whatever its name, and whether a function reads it", () => {
+    const columns = {
+      customerId: "ID",
+      lastName: "constructor",
+      gender: ({ Sex }: Readonly<Record<string, string>>) => Sex ?? null,
+    };
+    const examples = [{ record: { ID: "c", email: "a@b" }, update: { customerId: "c", email: "a@b" } }];
+    expect(tried({ columns, ignoreColumns: ["Sex"], examples })).toEqual([[]]);
+  });
 });

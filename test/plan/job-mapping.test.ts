@@ -145,6 +145,17 @@ describe("a job's mapping", () => {
     ]);
   });
 
+  it("a function or transform that gives a promise rejects the row, and what that is rejected with goes nowhere", async () => {
+    const failing = () => Promise.reject(new Error("a value")) as unknown as string;
+    const job = { columns: { firstName: failing }, transforms: { email: [{ name: "mine", apply: failing }] } };
+    expect(problems({ customerId: "c", email: "a@b" }, job)).toMatchObject([
+      { message: "the function of the job that gives it: it gives a promise, expected a text at once" },
+      { message: 'transform "mine" cannot be used: it gives a promise, expected a text at once' },
+    ]);
+    // An unhandled rejection fails this file.
+    await new Promise(setImmediate);
+  });
+
   it("a function that throws, or asks for a column that is not there, rejects the row", () => {
     const throwing = { city: () => String(JSON.parse("{")) };
     expect(problems({ customerId: "c", email: "a@b" }, { columns: throwing })).toMatchObject([
@@ -308,9 +319,9 @@ describe("changes", () => {
       [null, "addressLine1", "1 Main St  4", "1 Main St 4", "spaces"],
     ]);
     expect(told({ ...RECORD, State: "NJ", ZIP: "x", Phone: "" })).toEqual([]);
-    expect(plan.changes({ kind: "bad", row: 1, line: 2, code: "encoding", column: null, detail: "", raw: "" })).toEqual(
-      [],
-    );
+    expect(
+      plan.changes({ kind: "bad", row: 1, line: 2, code: "encoding", column: null, detail: "", raw: "", cells: null }),
+    ).toEqual([]);
   });
 });
 

@@ -45,6 +45,15 @@ describe("parseJob", () => {
     });
   });
 
+  it.each<[JobDefinition["changedOnly"], object]>([
+    [true, { changedOnly: "yes" }],
+    [false, { changedOnly: "no" }],
+    [{ recheckAfter: "30d" }, { changedOnly: "yes", recheckAfter: "30d" }],
+    [{ recheckAfter: "never" }, { changedOnly: "yes", recheckAfter: "never" }],
+  ])("changedOnly %j says whether what has not changed is sent, and when it is all the same", (changedOnly, settings) =>
+    expect(job({ changedOnly, duplicates: "last-wins" })?.settings).toEqual({ ...settings, duplicates: "last-wins" }),
+  );
+
   it("folders stand beside the inbox unless they are named, and relative ones start at the job file's folder", () => {
     expect(job({ watch: { inbox: "../in/inbox", archive: "/var/old" } })?.watch).toEqual({
       inbox: "/etc/in/inbox",
@@ -70,7 +79,7 @@ describe("parseJob", () => {
     expect(job({ schedule: { cron, timeZone: "Europe/Berlin", input: made, missed: "skip" } })?.schedule).toEqual({
       cron,
       timeZone: "Europe/Berlin",
-      input: made,
+      input: { ...made, folder: "/etc/jobs" },
       missed: "skip",
     });
   });
@@ -87,6 +96,9 @@ describe("parseJob", () => {
         notifySecretEnv: "HOOK_SECRET",
       },
     });
+    expect(job({ notify: { command: ["../bin/tell", "./x"] } })?.settings.notifyCommand).toBe(
+      '["/etc/bin/tell","./x"]',
+    );
   });
 
   it.each<[unknown, string]>([
@@ -107,6 +119,18 @@ describe("parseJob", () => {
       { name: "a", endpoint: "http://api.example.com" },
       "endpoint: https:// (plain http:// is for this machine only: localhost, 127.0.0.1, [::1])",
     ],
+    ...["yes", null, 30, [], "30d"].map((changedOnly): [unknown, string] => [
+      { name: "a", changedOnly },
+      'changedOnly: true, false or {recheckAfter: "30d"}',
+    ]),
+    ...["30", "5m", "always"].map((recheckAfter): [unknown, string] => [
+      { name: "a", changedOnly: { recheckAfter } },
+      "changedOnly.recheckAfter: a time from 1h, such as 12h, 30d or 8w, or never",
+    ]),
+    [{ name: "a", changedOnly: {} }, "changedOnly.recheckAfter: a time such as 30d, or never"],
+    [{ name: "a", changedOnly: { recheckAfter: 30 } }, "changedOnly.recheckAfter: a time such as 30d, or never"],
+    [{ name: "a", duplicates: "last" }, "duplicates: in-order, last-wins or reject"],
+    [{ name: "a", duplicates: true }, "duplicates: in-order, last-wins or reject"],
     [{ name: "a", attempts: 0 }, "attempts: a whole number from 1 to 100"],
     [{ name: "a", watch: {} }, "watch.inbox: a text"],
     [{ name: "a", watch: { inbox: "in", settle: "1ms" } }, "watch.settle: a time from 100ms to 1h, such as 2s"],
@@ -147,6 +171,7 @@ describe("FIELDS", () => {
     const keys = FIELDS.map(({ key }) => key);
     expect(new Set(keys).size).toBe(keys.length);
     expect(keys).toEqual(expect.arrayContaining(["name", "watch.inbox", "schedule.input.glob"]));
+    expect(keys[keys.indexOf("changedOnly") + 1]).toBe("changedOnly.recheckAfter");
     expect(keys.indexOf("watch.settle")).toBeGreaterThan(keys.indexOf("watch"));
   });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -77,7 +77,8 @@ describe("loadJobs", () => {
       "import { a } from 'updraft';\nexport default a;",
       /^The requested module 'updraft' does not provide an export named 'a'$/,
     ],
-    ["export default await Promise.resolve({ name: 'a' });", /await/],
+    ["export default await Promise.resolve({ name: 'a' });", /^it has an await outside of any function$/],
+    ["export default (async () => ({ name: 'a' }))();", /^its default export is a promise: expected export default/],
   ])("%j is told in one sentence, with its line where that is known", (text, reason) => {
     const [error] = load({ "a.ts": text }).errors;
     expect(error?.code).toBe("job-file-broken");
@@ -86,7 +87,7 @@ describe("loadJobs", () => {
   });
 
   it.each([
-    ["7", "a.ts: its default export: expected an object: export default defineJob({…}), got a number"],
+    ["7", "a.ts: its default export: expected an object: export default defineJob({…}), got 7"],
     [
       '{ name: "Nightly" }',
       'a.ts: name: expected a name of lower-case letters, digits and hyphens, such as nightly-sync, got "Nightly"',
@@ -97,19 +98,28 @@ describe("loadJobs", () => {
       '{ name: "a", endpoint: "https://u:secret@h" }',
       'a.ts: endpoint: expected a URL without login and password in it (they have settings of their own), got "https://…@h"',
     ],
-    ['{ name: "a", watch: 5 }', "a.ts: watch: expected {inbox, …}, got a number"],
+    [
+      '{ name: "a", changedOnly: "yes" }',
+      'a.ts: changedOnly: expected true, false or {recheckAfter: "30d"}, got "yes"',
+    ],
+    [
+      '{ name: "a", changedOnly: { recheckAfter: "30" } }',
+      'a.ts: changedOnly.recheckAfter: expected a time from 1h, such as 12h, 30d or 8w, or never, got "30"',
+    ],
+    ['{ name: "a", watch: 5 }', "a.ts: watch: expected {inbox, …}, got 5"],
     [
       '{ name: "a", notify: { webhook: "hooks.example.com/T123" } }',
       "a.ts: notify.webhook: expected a URL that begins with https:// (plain http:// is for this machine only) and has no login, password or # in it, got 22 characters",
     ],
     [
       '{ name: "a", transforms: { city: [5] } }',
-      "a.ts: transforms.city[0]: expected a transform: one of updraft/transforms, or {name, expected, apply}, got a number",
+      "a.ts: transforms.city[0]: expected a transform: one of updraft/transforms, or {name, expected, apply}, got 5",
     ],
     [
       '{ name: "a", constants: { postalCode: "123" } }',
       "a.ts: constants.postalCode: expected 5 digits, got 3 characters",
     ],
+    ['{ name: "a", concurrency: -1 }', "a.ts: concurrency: expected a whole number from 1 to 1000, or auto, got -1"],
     ['{ name: "a", constants: { city: " " } }', "a.ts: constants.city: expected text, got 0 characters"],
     [
       '{ name: "a", constants: { customerId: "c" } }',
@@ -132,6 +142,8 @@ describe("loadJobs", () => {
   });
 
   it.each([
+    ['{ name: "a", columns: { ["__proto__"]: "ID" } }', "columns.__proto__", "known there: customerId, firstName,"],
+    ['{ name: "a", transforms: { constructor: [] } }', "transforms.constructor", "known there: customerId, firstName,"],
     ['{ name: "a", colums: {} }', "colums", 'did you mean "columns"? known there: name, columns,'],
     [
       '{ name: "a", watch: { inbox: "x", archiv: "y" } }',
@@ -142,6 +154,11 @@ describe("loadJobs", () => {
       '{ name: "a", schedule: { cron: "0 2 * * *", input: { globs: "y" } } }',
       "schedule.input.globs",
       'did you mean "glob"? known there: glob, pick, command, file',
+    ],
+    [
+      '{ name: "a", changedOnly: { recheckAftr: "30d" } }',
+      "changedOnly.recheckAftr",
+      'did you mean "recheckAfter"? known there: recheckAfter',
     ],
     [
       '{ name: "a", examples: [{ record: {}, updates: 1 }] }',
@@ -180,6 +197,20 @@ describe("loadJobs", () => {
     ]);
     expect(refusalOf(() => jobNamed(jobs, "c")).code).toBe("job-name-twice");
     expect(refusalOf(() => allOf(jobs)).code).toBe("job-name-twice");
+  });
+
+  it("one folder under two names is one folder", () => {
+    const watching = (name: string, inbox: string) =>
+      `export default { name: "${name}", watch: { inbox: "${inbox}/inbox", archive: "${name}", outbox: "${name}-out" } };`;
+    load({ "1.ts": watching("a", "real"), "2.ts": watching("b", "linked") });
+    mkdirSync(join(folder, "real", "inbox"), { recursive: true });
+    symlinkSync(join(folder, "real"), join(folder, "linked"));
+    expect(told(loadJobs({ folder, contract: condor, today: TODAY }))[0]).toBe(
+      `watch.inbox of job a and watch.inbox of job b are one folder: ${folder}/linked/inbox | give each its own`.replaceAll(
+        `${folder}/`,
+        "",
+      ),
+    );
   });
 });
 

@@ -161,6 +161,7 @@ describe("a record that could not be read", () => {
     code: "column-count",
     detail: "expected 2 cells, got 3",
     raw: "a,b,c",
+    cells: null,
   } as const;
 
   it("is refused with the reader's code and figures", () => {

@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { condor } from "../../src/endpoint/condor.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import type { CellsRow, ObjectRow } from "../../src/parse/row.ts";
+import type { Damage } from "../../src/plan/damage.ts";
 import type { JobMapping } from "../../src/plan/job-mapping.ts";
 import { type MappedPlan, makePlan } from "../../src/plan/make-plan.ts";
 import type { PlanInput } from "../../src/plan/mapping.ts";
@@ -16,14 +17,15 @@ interface Options {
   readonly set?: Readonly<Record<string, string>>;
   readonly ignore?: readonly string[];
   readonly job?: Partial<JobMapping>;
+  readonly refuse?: readonly Damage[];
 }
 
 export function jobOf(given: Partial<JobMapping>): JobMapping {
   return { name: "a", columns: {}, constants: {}, transforms: {}, ignoreColumns: [], ...given };
 }
 
-export function planOf({ columns, format = "csv", set = {}, ignore = [], job }: Options): MappedPlan {
-  const settings = { set, ignoreColumns: ignore, ...(job === undefined ? {} : { job: jobOf(job) }) };
+export function planOf({ columns, format = "csv", set = {}, ignore = [], job, refuse }: Options): MappedPlan {
+  const settings = { set, ignoreColumns: ignore, refuse, ...(job === undefined ? {} : { job: jobOf(job) }) };
   return makePlan({ columns, format, settings, contract: condor, today: TODAY, fileName: "customers.csv" });
 }
 

@@ -72,7 +72,7 @@ describe("openCoordinator", () => {
       settle: (outcomes) => {
         for (const { row, status } of outcomes) told.push(`${status} ${row}, ${ledger.size()} in the ledger`);
       },
-      close: () => {},
+      ...{ id: "a", enter: () => [], leave: () => {}, forgetAll: () => {}, close: () => {} },
     };
     const { coordinator, worker, end } = await setUp({ accepted, ledger });
     for (const row of [1, 2]) coordinator.put(update(row));

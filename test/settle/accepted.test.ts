@@ -1,6 +1,7 @@
 // What an endpoint has accepted, kept as hashes on the disk: never too much of it, whatever fails and whoever dies at which moment.
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { condor } from "../../src/endpoint/condor.ts";
@@ -48,6 +49,12 @@ async function send(accepted: Accepted, sent: Update, status: Status = "updated"
 }
 
 const files = () => readdirSync(join(dataDir, "accepted")).sort();
+const countIn = (name: string) => {
+  const db = new DatabaseSync(join(dataDir, "accepted", name), { readOnly: true });
+  const { count } = db.prepare("SELECT count(*) AS count FROM accepted").get() ?? {};
+  db.close();
+  return count;
+};
 const ANN = { firstName: "Ann", email: "ann@example.com" };
 const HOME = { type: "PRIMARY", addressLine1: "1 Main St", city: "Holtsville", stateCode: "NY" };
 const CABIN = { ...HOME, type: "SECONDARY", addressLine1: "2 Hill Rd" };
@@ -111,6 +118,19 @@ describe("has", () => {
     accepted.settle([outcome(second.row), outcome(first.row)]);
     expect(accepted.has(update("c", { firstName: "Bea" }))).toBe(false);
     expect(accepted.has(update("c", { firstName: "Cleo", email: ANN.email }))).toBe(true);
+  });
+
+  test("does not go by what it found of a row that had to wait until an earlier one of its customer was answered", async () => {
+    const accepted = open();
+    const [first, second] = [update("c", ANN), update("c", { ...ANN, email: "new@example.com" })];
+    expect(accepted.has(first)).toBe(false);
+    accepted.sending(first);
+    expect(accepted.has(second)).toBe(false);
+    accepted.settle([outcome(first.row)]);
+    accepted.sending(second);
+    expect(accepted.has(update("c", ANN))).toBe(false);
+    accepted.settle([outcome(second.row)]);
+    expect(accepted.has(update("c", { ...ANN, email: "new@example.com" }))).toBe(true);
   });
 
   test("says no to what was accepted too long ago, be it a part, and by a clock that was wrong", async () => {
@@ -253,6 +273,21 @@ describe("sync", () => {
   });
 });
 
+describe("enter", () => {
+  test("knows of runs that were begun and not ended, whoever died, and under another key, too", () => {
+    const first = open();
+    expect([first.enter("a"), first.enter("b")]).toEqual([[], ["a"]]);
+    first.leave("a");
+    first.close();
+    const second = open({ key: Buffer.alloc(32, 9) });
+    expect(second.enter("b")).toEqual([]);
+    expect(second.enter("c")).toEqual(["b"]);
+    second.leave("b");
+    second.leave("c");
+    expect(second.enter("d")).toEqual([]);
+  });
+});
+
 describe("openAccepted", () => {
   test("keeps each job and endpoint apart, in files that only their owner can read, without any value or id in them", async () => {
     const accepted = open();
@@ -280,6 +315,37 @@ describe("openAccepted", () => {
     const accepted = openAccepted(context, false);
     expect(accepted).not.toBe(null);
     accepted?.close();
+  });
+
+  test("drops who was accepted too long ago and in no file since, and nobody where nothing expires", async () => {
+    const accepted = open();
+    await send(accepted, update("left", ANN));
+    await send(accepted, update("stays", ANN));
+    await send(accepted, update("failed", ANN), "failed");
+    await clock.advance(30 * DAY);
+    await send(accepted, update("stays", ANN));
+    accepted.close();
+    const kept = (given?: Partial<AcceptedContext>) => {
+      open(given).close();
+      return countIn(files()[0] ?? "");
+    };
+    expect([kept(), kept({ recheckAfter: 31 * DAY }), kept({ recheckAfter: 30 * DAY })]).toEqual([2, 2, 1]);
+    const again = open({ recheckAfter: 30 * DAY });
+    expect([again.has(update("stays", ANN)), again.has(update("left", ANN))]).toEqual([true, false]);
+  });
+
+  test("looks at a part of many customers each time, so that a small file need not wait, and in the end at all", () => {
+    open().close();
+    const db = new DatabaseSync(join(dataDir, "accepted", files()[0] ?? ""));
+    const many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)";
+    db.exec(`INSERT INTO accepted ${many} SELECT i, CAST(i AS BLOB), 1, x'01', x'01' FROM n`);
+    db.prepare("UPDATE accepted SET at = ? WHERE place % 40000 = 0").run(clock.wall());
+    db.close();
+    const left = Array.from({ length: 4 }, () => {
+      open({ recheckAfter: DAY }).close();
+      return countIn(files()[0] ?? "");
+    });
+    expect(left).toEqual([30_000, 10_001, 1, 1]);
   });
 
   test("refuses a second one while the first is open", () => {

@@ -2,11 +2,19 @@
 
 import type { Format } from "../../src/open/source.ts";
 import { openReader } from "../../src/parse/reader.ts";
-import type { BadRow, CellsRow, Row } from "../../src/parse/row.ts";
+import type { BadRow, CellsRow, Reader, ReadOptions, Row } from "../../src/parse/row.ts";
 import { sourceOf } from "./source.ts";
 
-export async function rowsOf(content: string | Buffer, format: Format = "csv", chunk?: number): Promise<Row[]> {
-  const reader = await openReader(sourceOf(content, format, chunk));
+export async function rowsOf(
+  content: string | Buffer,
+  format: Format = "csv",
+  chunk?: number,
+  options: ReadOptions = {},
+): Promise<Row[]> {
+  return allRows(await openReader(sourceOf(content, format, chunk), options));
+}
+
+export async function allRows(reader: Reader): Promise<Row[]> {
   const rows: Row[] = [];
   for await (const block of reader.blocks()) for (const row of block) rows.push(row);
   return rows;

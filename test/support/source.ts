@@ -15,5 +15,5 @@ export function sourceOf(
   }
   const encoding = { name, confidence: 1, told: false };
   const about = { name: `rows.${format}`, format, encoding, bytes: bytes.length, sha256: "", lines: 0 };
-  return { ...about, read: () => transcode(read(), name), close: async () => {} };
+  return { ...about, sheet: null, about: [], read: () => transcode(read(), name), close: async () => {} };
 }

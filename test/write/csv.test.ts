@@ -2,7 +2,8 @@ import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { csvCell, csvLines } from "../../src/write/csv.ts";
+import { guarded, unguarded } from "../../src/parse/report.ts";
+import { cellWriter, csvLines, csvStyle } from "../../src/write/csv.ts";
 import { bad, cells, outcome } from "./support.ts";
 
 /** Strings with many of the characters that matter to CSV. Lone surrogates cannot be written as UTF-8, in any file. */
@@ -13,15 +14,34 @@ const text = fc
 
 const EXPLAINED = [{ column: "State", code: "required", message: 'column "State" (stateCode): missing' }];
 
-describe("csvCell", () => {
-  it("quotes exactly as csv-stringify does", () => {
+const COMMA = csvStyle(undefined, false);
+const styles = fc.record({ delimiter: fc.constantFrom(",", ";", "\t", "|"), mark: fc.boolean() });
+
+describe("cellWriter", () => {
+  it("quotes exactly as csv-stringify does, with each delimiter", () => {
     fc.assert(
-      fc.property(fc.array(text, { minLength: 1, maxLength: 5 }), (values) => {
-        const expected = stringify([values], { quoted_match: [/\uFEFF/] });
-        expect(`${values.map(csvCell).join(",")}\n`).toBe(expected);
+      fc.property(fc.array(text, { minLength: 1, maxLength: 5 }), styles, (values, { delimiter }) => {
+        const expected = stringify([values.map(guarded)], { delimiter, quoted_match: [/\uFEFF/] });
+        expect(`${values.map(cellWriter({ delimiter })).join(delimiter)}\n`).toBe(expected);
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe("csvStyle", () => {
+  it("keeps the delimiters that spreadsheets know and takes commas for any other", () => {
+    const delimiters = [",", ";", "\t", "|", " ", ", ", "::", undefined];
+    expect(delimiters.map((delimiter) => csvStyle(delimiter, false).delimiter)).toEqual([
+      ",",
+      ";",
+      "\t",
+      "|",
+      ",",
+      ",",
+      ",",
+      ",",
+    ]);
   });
 });
 
@@ -33,16 +53,22 @@ describe("csvLines", () => {
       return fc.tuple(names, fc.array(values, { minLength: 1, maxLength: 5 }));
     });
     fc.assert(
-      fc.property(tables, ([columns, records]) => {
-        const lines = csvLines(columns, 0);
+      fc.property(tables, styles, ([columns, records], style) => {
+        const lines = csvLines(columns, 0, style);
         const rows = records.map((values, index) => cells(index + 1, ...values));
         for (const file of [
           lines.errorsHeader + rows.map((row) => lines.error(row, outcome(row.row), EXPLAINED).text).join(""),
           lines.unsentHeader + rows.map((row) => lines.unsent(row, outcome(row.row)).text).join(""),
         ]) {
-          const [header = [], ...body] = parse(Buffer.from(file), { bom: true, record_delimiter: "\n" });
-          expect(header.slice(0, columns.length)).toEqual(columns);
-          expect(body.map((record) => record.slice(0, columns.length))).toEqual(records);
+          const [header = [], ...body] = parse(Buffer.from(file), {
+            bom: true,
+            record_delimiter: "\n",
+            delimiter: style.delimiter,
+          });
+          expect(file.startsWith("\uFEFF")).toBe(style.mark);
+          expect(header.slice(0, columns.length).map(unguarded)).toEqual(columns);
+          expect(body.map((record) => record.slice(0, columns.length).map(unguarded))).toEqual(records);
+          expect(body.flat().filter((cell) => /^[=+\-@\t\r]/.test(cell))).toEqual([]);
         }
       }),
       { numRuns: 500 },
@@ -50,7 +76,7 @@ describe("csvLines", () => {
   });
 
   it("leaves the columns of an earlier report out of the input's own", () => {
-    const lines = csvLines(["customerId", "updraft_row", "city", "updraft_message"], 0);
+    const lines = csvLines(["customerId", "updraft_row", "city", "updraft_message"], 0, COMMA);
     expect(lines.errorsHeader).toBe(
       "customerId,city,updraft_row,updraft_line,updraft_status,updraft_column,updraft_code,updraft_message,updraft_attempts\n",
     );
@@ -59,7 +85,7 @@ describe("csvLines", () => {
   });
 
   it("puts a record that could not be read into the first column that is not customerId, and says so", () => {
-    const lines = csvLines(["customerId", "city", "zip"], 0);
+    const lines = csvLines(["customerId", "city", "zip"], 0, COMMA);
     const [record] = parse(
       lines.error(bad(3, 'c1,"Lyon",,'), outcome(3, { status: "rejected", attempts: 0 }), EXPLAINED).text,
     );
@@ -68,21 +94,21 @@ describe("csvLines", () => {
   });
 
   it("puts a record that could not be read nowhere when every column is customerId", () => {
-    const lines = csvLines(["customerId"], 0);
+    const lines = csvLines(["customerId"], 0, COMMA);
     const [record] = parse(lines.error(bad(3, "c1,c2"), outcome(3, { status: "rejected" }), EXPLAINED).text);
     expect(record?.[0]).toBe("");
     expect(record?.at(-2)).toContain("see line 4 of the file");
   });
 
   it("names the line of a record that is too long to be repeated", () => {
-    const lines = csvLines(["customerId", "city"], 0);
+    const lines = csvLines(["customerId", "city"], 0, COMMA);
     expect(lines.error(bad(3, ""), outcome(3, { status: "rejected" }), EXPLAINED).text).toContain(
       "too long to be repeated here: see line 4 of the file",
     );
   });
 
   it("keeps one record per row and the pairs of columns and codes when a row has several problems", () => {
-    const lines = csvLines(["customerId"], 0);
+    const lines = csvLines(["customerId"], 0, COMMA);
     const line = lines.error(cells(1, "c1"), outcome(1, { status: "rejected" }), [
       ...EXPLAINED,
       { column: null, code: "enum", message: "countryCodeA3: unknown" },
@@ -96,13 +122,15 @@ describe("csvLines", () => {
   });
 
   it("says where a mark can be put in at the end of the message, quoted or not, without quoting it", () => {
-    const lines = csvLines(["customerId"], 0);
+    const lines = csvLines(["customerId"], 0, COMMA);
     fc.assert(
-      fc.property(text, (message) => {
+      fc.property(text, styles, (message, style) => {
+        const lines = csvLines(["customerId"], 0, style);
         const { text: line, tail } = lines.error(cells(1, "c1"), outcome(1), [{ column: null, code: "x", message }]);
         const at = line.length - tail;
-        const [record] = parse(`${line.slice(0, at)}; MARK: it${line.slice(at)}`, { record_delimiter: "\n" });
-        expect(record?.slice(-2)).toEqual([`${message}; MARK: it`, "1"]);
+        const marked = `${line.slice(0, at)}; MARK: it${line.slice(at)}`;
+        const [record] = parse(marked, { record_delimiter: "\n", delimiter: style.delimiter });
+        expect(record?.slice(-2)).toEqual([`${guarded(message)}; MARK: it`, "1"]);
       }),
     );
     const { text: line, tail } = lines.unsent(cells(1, "c1"), outcome(1, { status: "unsent", attempts: 0 }));
@@ -110,7 +138,7 @@ describe("csvLines", () => {
   });
 
   it("writes the time of an outcome as ISO 8601 in UTC with milliseconds", () => {
-    const lines = csvLines(["customerId"], 0);
+    const lines = csvLines(["customerId"], 0, COMMA);
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 4_000_000 }).map((ms) => 1_769_860_805_000 + ms)), (times) => {
         for (const at of times) {

@@ -51,13 +51,19 @@ describe("makeSampler", () => {
 
   it("looks at objects, not into them, and passes over what could not be read", () => {
     const sampler = makeSampler(["a", "b"]);
-    sampler.add({ kind: "bad", row: 1, line: 1, code: "not-json", column: null, detail: "", raw: "" });
+    sampler.add({ kind: "bad", row: 1, line: 1, code: "not-json", column: null, detail: "", raw: "", cells: null });
     sampler.add(objectRow({ a: { city: "Erie" }, b: 7030 }));
     sampler.add(objectRow({ b: true }));
     expect([...sampler.shapes()]).toEqual([
       ["a", ["{…}"]],
       ["b", ["9999", "xxxx"]],
     ]);
+  });
+
+  it("finds nothing where an object lacks a name that all objects inherit", () => {
+    const sampler = makeSampler(["constructor", "__proto__"]);
+    sampler.add(objectRow({}));
+    expect([...sampler.shapes().values()]).toEqual([[], []]);
   });
 
   it("gives up on a column that stays empty after a thousand rows", () => {

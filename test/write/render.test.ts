@@ -22,18 +22,21 @@ describe("renderSummary", () => {
         unknown         10  may have been applied: no definite answer came
         read       100,000
 
+      Why rows are in the errors file
+        500  rejected: column "State" (stateCode): missing [missing]
+             rows 17 (line 18), 1023 (line 1026), …
+             to do: fill it in; an address or a phone is sent whole or not at all
+
         8.4 s, 11,904 rows/s
         101,230 requests, 1,730 of them retries
         latency: half within 50 ms, 95 % 95 ms, 99 % 99 ms, longest 100 ms
-
-      Why rows are in the errors file
-        500  rejected: column "State" (stateCode): missing [required]
-             rows 17 (line 18), 1023 (line 1026), …
 
       What to do
         - Correct the rows in the errors file, then give it back: updraft run /data/runs/nightly-4f2a90c1/errors.csv
         - Rows that failed or ended unknown can be sent again as they are, if the customer was not changed elsewhere: updraft retry nightly-4f2a90c1
         - 2 rows were updated after an earlier request of the same row had got no answer.
+
+      Note: 1 blank line (line 3) left out
 
       Warning: the endpoint is deprecated
 

@@ -318,7 +318,7 @@ describe("superseded rows", () => {
 
   it("are none in a check, which sends nothing", async () => {
     const dir = await folder();
-    const report = await openReport({ columns: COLUMNS, plan, format: "csv", dir, errorsOnly: true });
+    const report = await openReport({ reader: readerOf(COLUMNS, []), plan, format: "csv", dir, errorsOnly: true });
     report.add(cells(1, "c1", ""), outcome(1, REFUSED));
     report.add(cells(2, "c1", ""), outcome(2));
     expect(await report.finish()).toMatchObject({ superseded: 0 });
@@ -328,7 +328,7 @@ describe("superseded rows", () => {
 describe("openReport", () => {
   it("writes the errors file alone for a check", async () => {
     const dir = await folder();
-    const report = await openReport({ columns: COLUMNS, plan, format: "csv", dir, errorsOnly: true });
+    const report = await openReport({ reader: readerOf(COLUMNS, []), plan, format: "csv", dir, errorsOnly: true });
     report.add(cells(1, "c1", ""), outcome(1, { status: "unsent" }));
     report.add(cells(2, "c2", ""), outcome(2, REFUSED));
     const { files } = await report.finish();
@@ -338,7 +338,7 @@ describe("openReport", () => {
 
   it("can be abandoned twice and after it has finished", async () => {
     const dir = await folder();
-    const report = await openReport({ columns: COLUMNS, plan, format: "csv", dir });
+    const report = await openReport({ reader: readerOf(COLUMNS, []), plan, format: "csv", dir });
     await report.finish();
     await report.abandon();
     await report.abandon();

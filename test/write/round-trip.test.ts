@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { condor } from "../../src/endpoint/condor.ts";
 import type { Format } from "../../src/open/source.ts";
+import type { Told } from "../../src/parse/dialect.ts";
 import { openReader } from "../../src/parse/reader.ts";
 import { makePlan } from "../../src/plan/make-plan.ts";
 import type { Planned } from "../../src/plan/plan.ts";
@@ -10,9 +12,13 @@ import { sourceOf } from "../support/source.ts";
 import { folder, outcome } from "./support.ts";
 
 /** Reads, plans and reports a file as a run does whose endpoint takes every valid row. */
-async function run(text: string, format: Format = "csv") {
+async function run(
+  text: string,
+  format: Format = "csv",
+  { excel = false, told = {} }: { excel?: boolean; told?: Told } = {},
+) {
   const source = sourceOf(text, format);
-  const reader = await openReader(source);
+  const reader = await openReader(source, { told });
   const settings = { set: {}, ignoreColumns: [] };
   const plan = makePlan({
     columns: reader.columns,
@@ -27,7 +33,7 @@ async function run(text: string, format: Format = "csv") {
   const outcomes = planned.map(({ kind, row }) =>
     outcome(row, kind === "update" ? {} : { status: "rejected", attempts: 0 }),
   );
-  const { files, groups } = await writeReport({ reader, plan, format, dir: await folder(), outcomes });
+  const { files, groups } = await writeReport({ reader, plan, format, dir: await folder(), outcomes, excel });
   return { errors: await readFile(files.errors ?? "", "utf8"), groups, planned };
 }
 
@@ -69,5 +75,28 @@ describe("an errors file given back", () => {
     expect(errors).toContain('column ""E-Mail"" (email): ');
     expect(JSON.stringify(groups)).not.toContain("secret");
     expect(errors.split("\n")[1]?.replace("secretId,secretMail,,secretZip,", "")).not.toContain("secret");
+  });
+
+  it("gives the same updates whatever a spreadsheet would have computed, with the file's delimiter, marked for Excel or not", async () => {
+    const name = fc.string({ unit: fc.constantFrom("=", "+", "-", "@", "'", ";", ",", "|", '"', "\t", "a", "1") });
+    const names = fc.array(name, { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(names, fc.constantFrom(",", ";", "\t", "|"), fc.boolean(), async (given, delimiter, excel) => {
+        const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
+        const records = given.map((text, at) => [`c${at}`, text, "no address"].map(quoted).join(delimiter));
+        const first = await run(
+          `${["customerId", "firstName", "email"].join(delimiter)}\n${records.join("\n")}\n`,
+          "csv",
+          { excel, told: { delimiter } },
+        );
+        expect(first.errors.startsWith("\uFEFF")).toBe(excel);
+        expect(first.errors.split("\n")[0]).toContain(`updraft_row${delimiter}updraft_line`);
+        const second = await run(first.errors.replaceAll("no address", "a@b.c"));
+        const meant = given.map((text) => text.trim() || undefined);
+        const sent = second.planned.map((one) => (one.kind === "update" ? JSON.parse(one.body).firstName : one));
+        expect(sent).toEqual(meant);
+      }),
+      { numRuns: 60 },
+    );
   });
 });

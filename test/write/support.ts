@@ -29,6 +29,7 @@ export function bad(row: number, raw: string): Row {
     column: null,
     detail: "expected 2 cells, got 3",
     raw,
+    cells: null,
   };
 }
 
@@ -49,6 +50,9 @@ export function outcome(row: number, given: Partial<Outcome> = {}): Outcome {
 export function readerOf(columns: readonly string[], rows: readonly Row[], size = 2): Reader {
   return {
     columns,
+    dialect: null,
+    confidence: 1,
+    about: [],
     async *blocks() {
       for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
     },
@@ -124,7 +128,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
     groups: [
       {
         status: "rejected",
-        code: "required",
+        code: "missing",
         column: "State",
         count: 500,
         message: 'column "State" (stateCode): missing',
@@ -134,6 +138,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
         ],
       },
     ],
+    about: ["1 blank line (line 3) left out"],
     warnings: ["the endpoint is deprecated"],
     reports: {
       dir: "/data/runs/nightly-4f2a90c1",

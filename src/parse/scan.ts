@@ -1,0 +1,33 @@
+// A text and a place in it in; where its lines begin and end, and how many they are, out.
+import { MAX_ROW } from "./lines.ts";
+
+const CR = 13;
+
+/** Where a text is next found, at or behind `from`; Infinity where it is not. */
+export function find(text: string, what: string, from: number): number {
+  const at = text.indexOf(what, from);
+  return at === -1 ? Number.POSITIVE_INFINITY : at;
+}
+
+/** Where the line that holds `from` ends: at its line feed, or with the text. */
+export function lineEnd(text: string, from: number): number {
+  return Math.min(find(text, "\n", from), text.length);
+}
+
+/** `end` without the CR of a CRLF. */
+export function contentEnd(text: string, start: number, end: number): number {
+  return end > start && text.charCodeAt(end - 1) === CR ? end - 1 : end;
+}
+
+/** Whether text[start, end) takes more than MAX_ROW bytes as UTF-8, where a character takes at most three a unit. */
+export function isTooLong(text: string, start: number, end: number): boolean {
+  const units = end - start;
+  return units > MAX_ROW || (units * 3 > MAX_ROW && Buffer.byteLength(text.slice(start, end)) > MAX_ROW);
+}
+
+/** Line feeds in a text. */
+export function linesIn(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) lines++;
+  return lines;
+}

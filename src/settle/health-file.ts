@@ -1,0 +1,59 @@
+// What the accepted files of a job were like in; the last of them, kept in the data folder, out. Figures and column names, no value.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+import { UpdraftError } from "../errors.ts";
+import { type Health, LOOK_BACK } from "../plan/health.ts";
+
+const share = z.number();
+const kept = z.object({
+  v: z.literal(1),
+  /** The oldest first. */
+  files: z.array(
+    z.object({
+      run: z.string(),
+      rows: z.number(),
+      customers: z.number(),
+      columns: z.record(z.string(), z.object({ empty: share, length: z.number() })),
+      damages: z.record(z.string(), share),
+    }),
+  ),
+});
+
+function pathOf(dataDir: string, job: string): string {
+  return join(dataDir, "health", `${encodeURIComponent(job)}.json`);
+}
+
+/** The oldest first; empty where none was accepted. Throws `health-broken`. */
+export function readHealth(dataDir: string, job: string): readonly Health[] {
+  return readFiles(dataDir, job);
+}
+
+/** Adds a file, in place of what the same run said of it before. Throws `health-broken` and `data-dir-unwritable`. */
+export function addHealth(dataDir: string, job: string, run: string, health: Health): void {
+  const files = [...readFiles(dataDir, job).filter((file) => file.run !== run), { run, ...health }].slice(-LOOK_BACK);
+  const path = pathOf(dataDir, job);
+  try {
+    mkdirSync(join(dataDir, "health"), { recursive: true, mode: 0o700 });
+    writeFileSync(`${path}.partial`, JSON.stringify({ v: 1, files }), { mode: 0o600 });
+    renameSync(`${path}.partial`, path);
+  } catch (cause) {
+    throw new UpdraftError("data-dir-unwritable", { dir: dataDir }, { cause });
+  }
+}
+
+function readFiles(dataDir: string, job: string): z.infer<typeof kept>["files"] {
+  const path = pathOf(dataDir, job);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
+    throw new UpdraftError("health-broken", { path }, { cause });
+  }
+  try {
+    return kept.parse(JSON.parse(text)).files;
+  } catch (cause) {
+    throw new UpdraftError("health-broken", { path }, { cause });
+  }
+}

@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import { makeProfiler, sentenceOf } from "../../src/plan/profile.ts";
+import { zip5 } from "../../src/plan/transforms.ts";
+import { jobOf, objectRow, planOf } from "./support.ts";
+
+const COLUMNS = ["customerId", "firstName", "dateOfBirth", "postalCode"];
+
+function profileOf(records: readonly (readonly string[])[], plan = planOf({ columns: COLUMNS })) {
+  const profiler = makeProfiler(plan.mapping, plan.customerId);
+  for (const [at, cells] of records.entries()) profiler.add({ kind: "cells", row: at + 1, line: at + 2, cells });
+  return profiler.profile();
+}
+
+describe("makeProfiler", () => {
+  test("tells rows, customers, how full the columns are and how long their values", () => {
+    const profile = profileOf([
+      ["c1", "Jo", "", "07030"],
+      ["c2", "Anna", "", "07030"],
+      ["c1", "", "", "07030"],
+      ["c3", "", "", ""],
+    ]);
+    expect(profile).toEqual({
+      rows: 4,
+      customers: 3,
+      columns: [
+        { name: "customerId", empty: 0, length: 2 },
+        { name: "firstName", empty: 0.5, length: 3 },
+        { name: "dateOfBirth", empty: 1, length: 0 },
+        { name: "postalCode", empty: 0.25, length: 5 },
+      ],
+      findings: [],
+    });
+  });
+
+  test("finds damage by column, with counts and the first rows, most of it first", () => {
+    const records = Array.from({ length: 7 }, (_, at) => [`c${at}`, at === 2 ? "#N/A" : "Jo", "", "7030"]);
+    const { findings } = profileOf(records);
+    expect(findings).toEqual([
+      { column: "postalCode", damage: "zeros-lost", count: 7, rows: [1, 2, 3, 4, 5] },
+      { column: "firstName", damage: "formula-error", count: 1, rows: [3] },
+    ]);
+    expect(findings.map(sentenceOf)).toEqual([
+      'column "postalCode": 7 values look like a ZIP code that has lost its leading zeros (rows 1, 2, 3, 4, 5, …); format the column as text before saving, or let a job\'s transform zip5() put them back',
+      'column "firstName": 1 value looks like an error value of a spreadsheet (row 3); correct the formula that made it, and export the file anew',
+    ]);
+  });
+
+  test("of dates in both orders the rarer are turned round, and in one order none", () => {
+    const dates = (...all: string[]) => profileOf(all.map((date, at) => [`c${at}`, "", date, ""])).findings;
+    expect(dates("13/02/1980", "02/03/1980", "25/12/1980")).toEqual([]);
+    expect(dates("13/02/1980", "25/12/1980", "12/25/1980")).toEqual([
+      { column: "dateOfBirth", damage: "date-turned", count: 1, rows: [3] },
+    ]);
+  });
+
+  test("a ZIP code that a transform mends is not damaged, and what is not sent is not looked at", () => {
+    const job = { ...jobOf({}), transforms: { postalCode: [zip5] } };
+    expect(profileOf([["c1", "", "", "7030"]], planOf({ columns: COLUMNS, job })).findings).toEqual([]);
+    expect(profileOf([["c1", "#N/A", "", ""]], planOf({ columns: COLUMNS, ignore: ["firstName"] }))).toMatchObject({
+      columns: [{ name: "customerId" }, { name: "dateOfBirth" }, { name: "postalCode" }],
+      findings: [],
+    });
+  });
+
+  test("looks at texts and numbers of NDJSON, whatever its keys are called", () => {
+    const plan = planOf({ columns: ["customerId", "firstName"], format: "ndjson" });
+    const profiler = makeProfiler(plan.mapping, plan.customerId);
+    profiler.add(objectRow({ customerId: "c1", firstName: "#REF!", toString: "#N/A" }));
+    profiler.add(objectRow({ customerId: 2 }));
+    expect(profiler.profile()).toMatchObject({ rows: 2, customers: 2, findings: [{ column: "firstName", count: 1 }] });
+  });
+});
+
+describe("strict plans", () => {
+  const plan = planOf({ columns: COLUMNS, refuse: ["formula-error", "scientific", "zeros-lost", "date-turned"] });
+  const problems = (...cells: string[]) => {
+    const planned = plan.plan({ kind: "cells", row: 1, line: 2, cells });
+    return planned.kind === "rejection" ? planned.problems : null;
+  };
+
+  test("reject a row with damage, saying column, expected and got without the value", () => {
+    expect(problems("c1", "#N/A", "", "07030")).toEqual([
+      {
+        column: "firstName",
+        path: null,
+        code: "formula-error",
+        message: "expected a value, got an error value of a spreadsheet",
+      },
+    ]);
+    expect(problems("c1", "Jo", "", "7030")).toMatchObject([{ column: "postalCode", code: "zeros-lost" }]);
+  });
+
+  test("take rows without, and damage that is not refused", () => {
+    expect(problems("c1", "MÃ¼ller", "", "")).toBeNull();
+  });
+
+  test("are another mapping, so that the file is another run", () => {
+    expect(plan.fingerprint).not.toBe(planOf({ columns: COLUMNS }).fingerprint);
+  });
+});
