@@ -40,8 +40,9 @@ export default defineJob({
   },
   ignoreColumns: ["Join Date", "Tier"],
 
-  // Partners upload by SFTP under the final name: a file is complete when it has not grown for ten seconds.
-  watch: { inbox: "/srv/updraft/partner-upload/inbox", settle: "10s" },
+  // Partners upload by SFTP under the final name: a file is complete when it has not grown for ten seconds. Where PARTNER_INBOX
+  // does not say otherwise, the folder beside this file, to try it out.
+  watch: { inbox: process.env.PARTNER_INBOX ?? "partner-upload/inbox", settle: "10s" },
 
   rate: "20/s",
   stopAfter: "10%",
