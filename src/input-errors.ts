@@ -86,11 +86,6 @@ export const INPUT_ERRORS = {
     message: "{file} is empty: expected a header row and at least one record",
     next: "check that the export that writes it has finished",
   },
-  "file-json-array": {
-    exit,
-    message: "{file} is one JSON array: expected NDJSON, one object on each line",
-    next: "convert it: jq -c '.[]' {file} > rows.ndjson",
-  },
   "file-kind": {
     exit,
     message: "{file} is {kind}: expected CSV or NDJSON, plain or in gzip, zstd or zip, or an Excel workbook (.xlsx)",
@@ -156,9 +151,30 @@ export const INPUT_ERRORS = {
     message: "--ignore-column: {file} has no column {column}{hint}",
     next: "correct the name, or leave it out",
   },
+  "json-array-goes-on": {
+    exit,
+    message: "{file} goes on behind its JSON array, on line {line}, character {column}: expected the end, got {got}",
+    next: "put all objects into one array, or each on a line of its own without any array",
+  },
+  "json-array-open": {
+    exit,
+    message: "{file} ends within its JSON array, on line {line}: expected ], got the end; rows are missing",
+    next: "check that the export that writes it has finished, and copy it again",
+  },
+  "json-indented": {
+    exit,
+    message:
+      "{file} has objects of several lines, the first from line {line} on: expected one on each line, or one array of all",
+    next: "convert it: jq -c . {file} > rows.ndjson; if they are in a list within: jq -c '.value[]' {file}, with its key for value",
+  },
+  "json-wrapped": {
+    exit,
+    message: '{file} is one object, and its rows are in "{key}": expected one object on each line, or one array of all',
+    next: "convert it: jq -c '.[\"{key}\"][]' {file} > rows.ndjson",
+  },
   "ndjson-too-many-keys": {
     exit,
-    message: "{file} has more than {limit} different keys: expected one object of the same keys on each line",
+    message: "{file} has more than {limit} different keys: expected objects that all have the same keys",
     next: "check that the keys are names, not values",
   },
   "set-and-column": {

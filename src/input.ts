@@ -8,7 +8,7 @@ import { openReader } from "./parse/reader.ts";
 import type { Reader } from "./parse/row.ts";
 import { type MappedPlan, makePlan } from "./plan/make-plan.ts";
 import type { MappingSettings } from "./plan/plan.ts";
-import { type ReadingSettings, toldBy } from "./reading-settings.ts";
+import { encodingBy, type ReadingSettings, toldBy } from "./reading-settings.ts";
 
 export interface InputRequest {
   /** A path; `-` for standard input. */
@@ -29,7 +29,7 @@ export interface Input {
 
 /** Opens a file of rows and makes the plan of what each of them becomes. The caller closes `source`. */
 export async function openInput(request: InputRequest): Promise<Input> {
-  const source = await openSource(request.file, request.settings);
+  const source = await openSource(request.file, { ...request.settings, encoding: encodingBy(request.settings) });
   try {
     request.accept?.(source);
     const told = request.mapping.dialect ?? toldBy(request.settings);

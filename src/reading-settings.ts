@@ -1,5 +1,6 @@
 // What a person says of how a delimited file is written in, as settings; what the reader is told of it out.
 import * as z from "zod";
+import { ENCODINGS, type EncodingName, parseEncoding } from "./open/encoding.ts";
 import type { Told } from "./parse/dialect.ts";
 import { nearest, normalise } from "./plan/nearest.ts";
 import { docs, text } from "./setting.ts";
@@ -62,6 +63,7 @@ const dialect = z.strictObject({
   delimiter: delimiter.exactOptional(),
   quote: quote.nullable().exactOptional(),
   escape: escaping.nullable().exactOptional(),
+  encoding: text(ENCODINGS.join(", "), parseEncoding).exactOptional(),
   comment: comment.nullable().exactOptional(),
   headerLines: lines(0).exactOptional(),
   preambleLines: lines(0).exactOptional(),
@@ -73,7 +75,7 @@ const KNOWN = new Map(KEYS.map((key) => [normalise(key), key]));
 const DIALECT = `an object of ${KEYS.slice(0, -1).join(", ")} and ${KEYS.at(-1)}, as JSON`;
 
 /** The JSON of an object of these keys; config.ts has read it from its file. */
-const toldDialect = z.string().transform((value, context): Told => {
+const toldDialect = z.string().transform((value, context): Told & { readonly encoding?: EncodingName } => {
   const { data, error } = dialect.safeParse(parseJson(value));
   if (error === undefined) return data;
   context.addIssue({ code: "custom", message: `${DIALECT}${whyNot(error.issues[0])}` });
@@ -159,8 +161,9 @@ export type ReadingSettings = Readonly<{ [Key in keyof typeof readingSettings]?:
 /** What the reader is told; the rest is recognised. */
 export function toldBy(settings: ReadingSettings): Told {
   const { delimiter: between, quote: mark, escape: before, comment: begin, noHeader, columns: names } = settings;
+  const { encoding: _, ...dialect } = settings.dialect ?? {};
   return {
-    ...settings.dialect,
+    ...dialect,
     ...(between === undefined ? {} : { delimiter: between }),
     ...(mark === undefined ? {} : { quote: mark }),
     ...(before === undefined ? {} : { escape: before }),
@@ -169,3 +172,10 @@ export function toldBy(settings: ReadingSettings): Told {
     ...(names === undefined ? {} : { columns: names }),
   };
 }
+
+/** Null: it is recognised. */
+export function encodingBy({ encoding, dialect }: EncodingSettings): EncodingName | null {
+  return encoding ?? dialect?.encoding ?? null;
+}
+
+type EncodingSettings = Pick<ReadingSettings, "dialect"> & { readonly encoding?: EncodingName | null };

@@ -1,7 +1,9 @@
 // A path and what was told of it in; what the reader understood of the file, as lines of JSON, out.
 import { UpdraftError } from "./errors.ts";
-import { openSource, type Source } from "./open/source.ts";
+import { type EncodingName, sayEncoding } from "./open/encoding.ts";
+import { type OpenContext, openSource, type Source } from "./open/source.ts";
 import type { Told } from "./parse/dialect.ts";
+import { onOneLine } from "./parse/json-row.ts";
 import { openReader } from "./parse/reader.ts";
 import type { Reader, Row } from "./parse/row.ts";
 
@@ -13,14 +15,16 @@ export interface RowsRequest {
   /** Of rows; null: all of them. */
   readonly limit: number | null;
   readonly settings: { readonly dataDir: string };
+  /** Null: it is recognised. */
+  readonly encoding?: EncodingName | null;
 }
 
 /** Blocks of whole lines: first one on the dialect, then one for each row. What the reader says of the file is given to `say`. */
 export async function* rowLines(
-  { file, told, limit, settings }: RowsRequest,
+  { file, told, limit, settings, encoding = null }: RowsRequest,
   say: (sentence: string) => void,
 ): AsyncGenerator<string, void, undefined> {
-  const opened = await openOrEmpty(file, settings.dataDir);
+  const opened = await openOrEmpty(file, { ...settings, encoding });
   if (opened === null) {
     say(`${file === "-" ? "stdin" : file} is empty`);
     return yield `${JSON.stringify({ dialect: null, columns: [] })}\n`;
@@ -39,14 +43,15 @@ export async function* rowLines(
       left -= rows.length;
       if (left <= 0) break;
     }
-    for (const sentence of reader.about) say(sentence);
+    for (const sentence of [sayEncoding(source.encoding) ?? [], reader.about].flat()) say(sentence);
   } finally {
     await source.close();
   }
 }
 
-function headOf({ format }: Source, { dialect, confidence, columns }: Reader): object {
-  return { dialect: { format, ...dialect, confidence }, columns };
+function headOf({ format, encoding }: Source, { dialect, confidence, columns }: Reader): object {
+  const { name, confidence: sure } = encoding;
+  return { dialect: { format, encoding: name, encodingConfidence: sure, ...dialect, confidence }, columns };
 }
 
 /** Written by hand, so that columns keep their order: an object would put names that are numbers first. */
@@ -56,7 +61,7 @@ function lineOf(row: Row, named: readonly string[]): string {
     case "cells":
       return `${place},"values":{${row.cells.map((cell, at) => `${named[at]}${JSON.stringify(cell)}`).join(",")}}}\n`;
     case "object":
-      return `${place},"values":${row.text}}\n`;
+      return `${place},"values":${onOneLine(row.text)}}\n`;
     case "bad": {
       const { code, column, detail: message, cells } = row;
       const cut = cells === null ? "" : `,"cells":${JSON.stringify(cells)}`;
@@ -68,9 +73,9 @@ function lineOf(row: Row, named: readonly string[]): string {
 }
 
 /** Null for a file without content. */
-async function openOrEmpty(file: string, dataDir: string): Promise<{ readonly source: Source } | null> {
+async function openOrEmpty(file: string, context: OpenContext): Promise<{ readonly source: Source } | null> {
   try {
-    return { source: await openSource(file, { dataDir }) };
+    return { source: await openSource(file, context) };
   } catch (error) {
     if (error instanceof UpdraftError && error.code === "file-empty") return null;
     throw error;

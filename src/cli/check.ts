@@ -27,7 +27,7 @@ export function checkCommand(shell: Shell): Command {
     .description(
       "Reads, maps and validates every row as a run would, sends nothing, and foretells what a run would take.",
     )
-    .argument("<file>", "CSV or NDJSON, plain or packed (gzip, zstd, zip), or an .xlsx workbook; - for standard input")
+    .argument("<file>", "CSV, NDJSON or JSON, plain or packed (gzip, zstd, zip), or .xlsx; - for standard input")
     .option("--out <folder>", "where to write the errors file (default: a folder under checks/ in the data folder)")
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import { EXIT } from "../errors.ts";
-import { toldBy } from "../reading-settings.ts";
+import { encodingBy, toldBy } from "../reading-settings.ts";
 import { addSettings, countOf, given, READING } from "./options.ts";
 import type { Shell } from "./shell.ts";
 
@@ -27,13 +27,14 @@ export function rowsCommand(shell: Shell): Command {
     .description("Prints how the file is written and each of its rows as they are understood, one JSON object a line.")
     .argument("<file>", "CSV or NDJSON file; - for standard input")
     .option("--limit <n>", "stop after so many rows");
-  addSettings(command, ["dataDir", ...READING]);
+  addSettings(command, ["dataDir", "encoding", ...READING]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const limit = countOf("--limit", flags.parse(command.opts()).limit);
     const settings = loadLocalSettings(given(command, shell));
     const { rowLines } = await import("../rows.ts");
+    const request = { file, told: toldBy(settings), encoding: encodingBy(settings), limit, settings };
     const say = (sentence: string) => void shell.stderr.write(`${sentence}\n`);
-    for await (const lines of rowLines({ file, told: toldBy(settings), limit, settings }, say)) {
+    for await (const lines of rowLines(request, say)) {
       if (!(await written(shell.stdout, lines))) break;
     }
     shell.exitCode = EXIT.ok;

@@ -33,8 +33,10 @@ Exit codes: 0 all rows updated; 1 some rows rejected, failed or unknown; 2 wrong
 export function runCommand(shell: Shell): Command {
   const command = new Command("run")
     .summary("send every row of a file and write a report")
-    .description("Sends every row of a CSV or NDJSON file to the endpoint and writes a report that answers for each.")
-    .argument("<file>", "CSV or NDJSON, plain or packed (gzip, zstd, zip), or an .xlsx workbook; - for standard input")
+    .description(
+      "Sends every row of a CSV, NDJSON or JSON file to the endpoint and writes a report that answers for each.",
+    )
+    .argument("<file>", "CSV, NDJSON or JSON, plain or packed (gzip, zstd, zip), or .xlsx; - for standard input")
     .option("--limit <n>", "send only the first n valid rows")
     .option("--again", "apply a file again that was run to its end before")
     .option("--full", "send rows that have not changed, too, and note what is accepted for --changed-only")

@@ -2,6 +2,7 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import type { EncodingName } from "./encoding.ts";
 import { WINDOWS_1252 } from "./transcode.ts";
+import { characterAt, cutOff } from "./utf8.ts";
 
 export interface Evidence {
   /** What its byte order mark says; null where it has none. */
@@ -47,7 +48,6 @@ export function wideByNuls(head: Buffer): Evidence["wide"] {
 
 /** So many stretches tell enough; those behind them are counted only. */
 const JUDGED = 10_000;
-const LONGEST_TAIL = 3;
 
 /** Of a file of ASCII it costs next to nothing: only chunks that hold other bytes are looked into. */
 export function takeEvidence(): EvidenceTaker {
@@ -100,8 +100,8 @@ export function takeEvidence(): EvidenceTaker {
   function straysIn(bytes: Buffer, start: number, end: number): number {
     let strays = 0;
     for (let at = start; at < end; ) {
-      const length = lengthAt(bytes[at] ?? 0);
-      if (length > 1 && at + length <= end && isUtf8(bytes.subarray(at, at + length))) {
+      const length = characterAt(bytes, at);
+      if (length > 0) {
         multibyte += length - (length === 4 ? 2 : 1);
         at += length;
       } else {
@@ -128,21 +128,6 @@ export function takeEvidence(): EvidenceTaker {
       return { mark, wide, multibyte, stray, likely, unlikely };
     },
   };
-}
-
-/** How many bytes at the end are the beginning of a character of UTF-8 that is not whole. */
-function cutOff(bytes: Buffer): number {
-  for (let back = 1; back <= Math.min(LONGEST_TAIL, bytes.length); back++) {
-    const byte = bytes[bytes.length - back] ?? 0;
-    if (byte < 0x80) return 0;
-    if (byte >= 0xc0) return lengthAt(byte) > back ? back : 0;
-  }
-  return 0;
-}
-
-/** Bytes of the character that this one begins. */
-function lengthAt(byte: number): number {
-  return byte < 0xc2 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : byte < 0xf5 ? 4 : 1;
 }
 
 /**

@@ -58,7 +58,7 @@ export async function fingerprint(
   }
   if (text === "") throw new UpdraftError("file-empty", { file });
   const encoding = encodingOf(evidence.end(), told, REPORT.test(text), file);
-  return { bytes, sha256: hash.digest("hex"), lines, format: recogniseFormat(text, name, file), encoding, marks };
+  return { bytes, sha256: hash.digest("hex"), lines, format: recogniseFormat(text, name), encoding, marks };
 }
 
 function encodingOf(evidence: Evidence, told: EncodingName | null, report: boolean, file: string): Encoding {

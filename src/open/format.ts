@@ -31,11 +31,12 @@ export function refuseOthers(head: Buffer, file: string): void {
 }
 
 /**
- * NDJSON starts with a brace; where the name says NDJSON, one line that does is enough, so that a bad first line is one bad row.
+ * NDJSON starts with a brace, a JSON array of rows with a bracket, and is read as NDJSON is; where the name says either, one line
+ * that starts so is enough, so that a bad first line is one bad row.
  * Where name and content contradict each other the content is believed. `text` starts with its first character that is not blank.
  */
-export function recogniseFormat(text: string, name: string, file: string): Format {
+export function recogniseFormat(text: string, name: string): Format {
   const named = /\.(?:ndjson|jsonl|json)$/i.test(name);
-  if (named ? /^\[/.test(text) : /^\[\s*\{/.test(text)) throw new UpdraftError("file-json-array", { file });
-  return text.startsWith("{") || (named && /^\s*\{/m.test(text)) ? "ndjson" : "csv";
+  const json = named ? /^\s*\{|^\[/m : /^\{|^\[\s*[{\]]/;
+  return json.test(text) ? "ndjson" : "csv";
 }

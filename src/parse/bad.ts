@@ -104,24 +104,6 @@ function bytesOf(text: string, encoding: EncodingName): number {
   }
 }
 
-/** The parser's message echoes the text, so all that is taken from it is the position at its very end, where it gives one. */
-export function badJson(row: number, line: number, raw: string, error: unknown): BadRow {
-  const message = error instanceof Error ? error.message : "";
-  const position = / at position (\d+) \(line 1 column \d+\)$/.exec(message)?.[1];
-  const at = position !== undefined ? Number(position) : /^Unexpected end/.test(message) ? raw.length : null;
-  const column = at === null ? null : columnAt(raw, at);
-  return {
-    kind: "bad",
-    row,
-    line,
-    code: "not-json",
-    column,
-    detail: "expected one JSON object on the line",
-    raw,
-    cells: null,
-  };
-}
-
 /** Characters from 1, where a pair of surrogates is one. */
 function columnAt(text: string, at: number): number {
   const pairs = text.slice(0, at).match(/[\uD800-\uDBFF]/g);

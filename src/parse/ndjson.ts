@@ -1,30 +1,45 @@
-// A source of NDJSON in; a reader of its objects out, after every line has been looked at for its keys.
+// A source of NDJSON, or of one JSON array, in; a reader of its objects out, after all of it has been looked at for its keys.
 import { UpdraftError } from "../errors.ts";
-import type { EncodingName } from "../open/encoding.ts";
 import type { Source } from "../open/source.ts";
-import { badEncoding, badJson, badLength } from "./bad.ts";
+import { badLength } from "./bad.ts";
+import { arrayRows } from "./json-array.ts";
+import { jsonRow } from "./json-row.ts";
+import { behindSpace, scanJson } from "./json-scan.ts";
 import { textBlocks } from "./lines.ts";
 import type { Reader, Row } from "./row.ts";
 import { contentEnd, isTooLong } from "./scan.ts";
+import { textChunks } from "./text-chunks.ts";
 
 /** More different keys than this are values in the place of names; they would also fill memory. */
 const MAX_KEYS = 1_000;
 
 export async function openNdjson(source: Source): Promise<Reader> {
   const keys = new Set<string>();
+  const blocks = (await isArray(source)) ? arrayRows : lineRows;
+  const first: Row[] = [];
   let rows = 0;
-  for await (const block of blocks(source)) {
+  for await (const block of blocks(source, true)) {
     rows += block.length;
+    if (first.length < 2) first.push(...block.slice(0, 2 - first.length));
     for (const row of block) {
       if (row.kind === "object") for (const key of Object.keys(row.object)) keys.add(key);
       if (keys.size > MAX_KEYS) throw new UpdraftError("ndjson-too-many-keys", { file: source.name, limit: MAX_KEYS });
     }
   }
   if (rows === 0) throw new UpdraftError("file-no-records", { file: source.name });
+  if (blocks === lineRows) refuseOthers(first, source.name);
   return { columns: [...keys], dialect: null, confidence: 1, about: [], blocks: () => blocks(source) };
 }
 
-async function* blocks(source: Source): AsyncGenerator<Row[], void, undefined> {
+async function isArray(source: Source): Promise<boolean> {
+  for await (const text of textChunks(source.read())) {
+    const first = text[behindSpace(text, 0)];
+    if (first !== undefined) return first === "[";
+  }
+  return false;
+}
+
+async function* lineRows(source: Source, forKeys = false): AsyncGenerator<Row[], void, undefined> {
   let row = 1;
   let line = 1;
   for await (const block of textBlocks(source.read())) {
@@ -34,16 +49,14 @@ async function* blocks(source: Source): AsyncGenerator<Row[], void, undefined> {
     }
     const rows: Row[] = [];
     const { text } = block;
+    const suspect = block.suspect ? source.encoding.name : null;
     for (let start = 0; start < text.length; line++) {
       const newline = text.indexOf("\n", start);
       const end = newline === -1 ? text.length : newline;
       const written = text.slice(start, contentEnd(text, start, end));
       if (written.trim() !== "") {
-        rows.push(
-          isTooLong(text, start, end)
-            ? badLength(row, line)
-            : parseLine(written, row, line, block.suspect ? source.encoding.name : null),
-        );
+        const long = isTooLong(text, start, end);
+        rows.push(long ? badLength(row, line) : jsonRow(written, { row, line, column: 1 }, suspect, forKeys));
         row++;
       }
       start = end + 1;
@@ -52,22 +65,33 @@ async function* blocks(source: Source): AsyncGenerator<Row[], void, undefined> {
   }
 }
 
-function parseLine(written: string, row: number, line: number, suspect: EncodingName | null): Row {
-  const unreadable = suspect === null ? null : badEncoding(row, line, written, suspect, null);
-  if (unreadable !== null) return unreadable;
-  let value: unknown;
-  try {
-    value = JSON.parse(written);
-  } catch (error) {
-    return badJson(row, line, written, error);
-  }
-  if (!isObject(value)) {
-    const detail = `expected an object, got ${Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`}`;
-    return { kind: "bad", row, line, code: "not-an-object", column: null, detail, raw: written, cells: null };
-  }
-  return { kind: "object", row, line, object: value, text: written.trim() };
+/** Two kinds of JSON that are neither lines nor an array, by their first two rows. */
+function refuseOthers([first, second]: readonly Row[], file: string): void {
+  if (second === undefined) refuseWrapped(first, file);
+  else refuseIndented(first, second, file);
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** A first line that ends within its object, and a second that is no object either: they are parts of one. */
+function refuseIndented(first: Row | undefined, second: Row, file: string): void {
+  if (first?.kind !== "bad" || second.kind !== "bad" || first.code !== "not-json" || first.raw === "") return;
+  const begins = /^\s*\{/.test(first.raw) && !isBroken(first.raw);
+  if (begins && /^\s*["{}[\]]/.test(second.raw)) throw new UpdraftError("json-indented", { file, line: first.line });
+}
+
+/** Whether something else is wrong with a text than that it ends too soon. */
+function isBroken(text: string): boolean {
+  const { fault } = scanJson(text);
+  return fault !== null && fault.at < text.trimEnd().length;
+}
+
+/** What may be shown, and put into a command. */
+const NAME = /^[\w.@$ -]{1,40}$/;
+
+/** `{"value": [{…}, {…}]}`: the rows are within. */
+function refuseWrapped(row: Row | undefined, file: string): void {
+  if (row?.kind !== "object") return;
+  const [[key, value] = ["", null], ...others] = Object.entries(row.object);
+  if (others.length > 0 || !Array.isArray(value) || value.length === 0) return;
+  const objects = value.every((one) => typeof one === "object" && one !== null && !Array.isArray(one));
+  if (objects && NAME.test(key)) throw new UpdraftError("json-wrapped", { file, key });
 }

@@ -11,14 +11,16 @@ export interface CellsRow {
   readonly cells: readonly string[];
 }
 
-/** One NDJSON line that holds an object. */
+/** One NDJSON line, or one element of a JSON array, that holds an object. */
 export interface ObjectRow {
   readonly kind: "object";
   readonly row: number;
   readonly line: number;
   readonly object: Readonly<Record<string, unknown>>;
-  /** The line as it stands in the file, trimmed. */
+  /** As it stands in the file; of a JSON array it may have several lines. */
   readonly text: string;
+  /** Where `text` begins in its line, in characters from 1. */
+  readonly column: number;
 }
 
 export type BadCode =
@@ -29,9 +31,11 @@ export type BadCode =
   | "text-after-quote" // something other than a delimiter or line end after a closing quote
   | "quote-not-closed" // a quote that opens here and does not close within the limits
   | "row-too-long" // longer than 1 MiB
-  | "not-json" // an NDJSON line that is not JSON
-  | "not-an-object" // an NDJSON line that is JSON, but no object
-  | "encoding"; // a NUL, or bytes that are not valid in the file's encoding
+  | "not-json" // a line, or an element of a JSON array, that is not JSON
+  | "not-an-object" // JSON, but no object
+  | "duplicate-key" // an object, at any depth, that has a key twice
+  | "too-deep" // objects and arrays within each other, deeper than any row
+  | "encoding"; // a NUL, bytes that are not valid in the file's encoding, or half of a surrogate pair
 
 /** A record that could not be read. It is one rejected row; the rows after it are read. */
 export interface BadRow {
@@ -60,7 +64,7 @@ export interface ReadOptions {
 
 /** A file that can be read from its start as often as asked. */
 export interface Reader {
-  /** CSV: the header's names, as written. NDJSON: every top-level key of the file, in order of first appearance. */
+  /** CSV: the header's names, as written. NDJSON and JSON: every top-level key of the file, in order of first appearance. */
   readonly columns: readonly string[];
   /** How the file is written; null for NDJSON. */
   readonly dialect: Dialect | null;

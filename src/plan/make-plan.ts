@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { type Reading, RFC_4180 } from "../parse/dialect.ts";
+import { placeOfNumber } from "../parse/json-row.ts";
 import type { CellsRow, ObjectRow, Row } from "../parse/row.ts";
 import { makeAccept } from "./accept.ts";
 import { DAMAGES, type Damage, damageOf } from "./damage.ts";
@@ -54,11 +55,11 @@ export function makePlan(input: PlanInput): MappedPlan {
           body: JSON.stringify(body),
         };
     }
-    return rejection(row, problems());
+    return rejection(row, problems(row));
   }
 
   /** Everything that is wrong with the row in the draft: only a row that is refused pays for it. */
-  function problems(): Problem[] {
+  function problems(row: CellsRow | ObjectRow): Problem[] {
     const issues = schema.safeParse(draft.body).error?.issues ?? [];
     // What could not be made is told once.
     const made = new Set(draft.problems.flatMap(({ code, path }) => (code === "transform" ? [path] : [])));
@@ -66,7 +67,7 @@ export function makePlan(input: PlanInput): MappedPlan {
     const all = [...draft.problems, ...others.map((issue) => problemOf(issue, draft, contract, input.today))];
     if (draft.given === 0 && draft.problems.length === 0)
       all.push({ column: null, path: "", code: "nothing-to-update", message: `nothing but ${identity} is given` });
-    return all;
+    return row.kind === "object" ? all.map((problem) => withPlace(problem, row)) : all;
   }
 
   return {
@@ -103,6 +104,14 @@ export function makePlan(input: PlanInput): MappedPlan {
       return { column, property: name };
     },
   };
+}
+
+/** Of a number, which its column's name alone may not find in a long line. */
+function withPlace(problem: Problem, row: ObjectRow): Problem {
+  if (problem.code !== "number" || problem.column === null) return problem;
+  const place = placeOfNumber(row, problem.column);
+  if (place === null) return problem;
+  return { ...problem, message: `${problem.message} (line ${place.line}, character ${place.column})` };
 }
 
 function rejection({ row, line }: Row, problems: readonly Problem[]): Planned {

@@ -15,7 +15,7 @@ export const PROBLEM_CODES = {
   identification: "an identification document, which this endpoint cannot change",
   missing: "a required property, or a required part of an address or phone, is empty",
   "nothing-to-update": "nothing but the customer's id: the call would change nothing",
-  number: "a JSON number that is not whole, or too large to be exact",
+  number: "a JSON number that is not whole, not written in digits alone, or too large to be exact",
   pattern: "not written in the form the endpoint takes",
   transform: "a transform or function of the job could not make the value",
   scientific: "a long number that a spreadsheet shortened, such as 1.23457E+11 (--strict)",
@@ -63,6 +63,7 @@ export function problemOf(issue: z.core.$ZodIssue, draft: Draft, contract: Contr
 export function gotOf(value: unknown): string {
   if (typeof value === "string") return value.length === 1 ? "1 character" : `${[...value].length} characters`;
   if (Number.isSafeInteger(value)) return "a number";
+  if (value === Number.POSITIVE_INFINITY) return "a number that is not written in digits alone";
   if (typeof value === "number")
     return Number.isInteger(value) ? "a number too large to be exact" : "a number that is not whole";
   if (typeof value === "boolean") return "true or false";

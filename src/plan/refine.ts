@@ -162,7 +162,11 @@ function makeRecord(columns: readonly string[], format: "csv" | "ndjson"): (row:
   };
 }
 
+/** A number that has lost digits is none that a function may go on with. */
 function asText(value: unknown): string {
+  const inexact =
+    typeof value === "number" && (Number.isInteger(value) ? !Number.isSafeInteger(value) : !Number.isFinite(value));
+  if (inexact) throw new Told(`it reads ${gotOf(value)}`);
   const text = textOf(value);
   return typeof text === "string" ? text : JSON.stringify(text);
 }

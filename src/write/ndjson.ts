@@ -1,4 +1,5 @@
 // A row and how it ended in; its line of success.ndjson, errors.ndjson or unsent.ndjson out.
+import { onOneLine } from "../parse/json-row.ts";
 import type { ObjectRow, Row } from "../parse/row.ts";
 import type { Outcome } from "../settle/outcome.ts";
 import type { Explanation } from "./explain.ts";
@@ -43,7 +44,7 @@ function withMembers(row: Row, members: string): string {
 
 function ownMembers({ object, text }: ObjectRow): string {
   const ours = (name: string) => isOurs(name) && name !== RAW;
-  const inside = text.slice(1, -1).trim();
+  const inside = onOneLine(text.slice(1, -1).trim());
   if (!Object.keys(object).some(ours)) return inside;
   return splitMembers(inside)
     .filter((member) => !ours(nameOf(member)))

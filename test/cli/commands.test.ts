@@ -150,6 +150,33 @@ describe("check", () => {
     expect(wrong.code).toBe(2);
   });
 
+  test("reads a JSON array, and says of each broken element where it is and what is wrong", async () => {
+    const path = join(cli.folder, "export.json");
+    const elements = [
+      '{\n  "customerId": "c1",\n  "lastName": "Lee"\n}',
+      '{"customerId": 12345678901234567890, "lastName": "Lee", "score": 1.0}',
+      '{"customerId": 1.0, "lastName": "Lee"}',
+      '{"customerId": "c2", "customerId": "c3", "lastName": "Lee"}',
+      '{"customerId": 4, "lastName": "Lee", "score": 1.0}',
+    ];
+    writeFileSync(path, `[\n${elements.join(",\n")}\n]\n`);
+    const flags = ["--ignore-column", "score", "--out", join(cli.folder, "checked")];
+    const { code, stdout } = await cli.within(["check", path, ...flags, "--log-file", join(cli.folder, "check.log")]);
+    expect(code).toBe(1);
+    const lines = readFileSync(join(cli.folder, "checked", "errors.ndjson"), "utf8")
+      .trim()
+      .split("\n");
+    expect(lines).toHaveLength(3);
+    const [large, point, twice] = lines;
+    expect(large).toContain("a number too large to be exact (line 6, character 16)");
+    expect(large).toContain('"customerId": 12345678901234567890');
+    expect(point).toContain("a number that is not written in digits alone (line 7, character 16)");
+    expect(twice).toContain(
+      "expected each key once in an object, got one that is there already (line 8, character 22)",
+    );
+    expect(stdout).not.toContain("1234567890");
+  });
+
   test("reads standard input", async () => {
     const { code, stdout } = await cli.run(["check", "-", "--json"], { input: readFileSync(MINIMAL, "utf8") });
     expect(code).toBe(0);

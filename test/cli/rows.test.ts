@@ -8,7 +8,7 @@ const MAIN = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
 
 const cli = useCli();
 
-async function rows(content: string, ...flags: string[]) {
+async function rows(content: string | Buffer, ...flags: string[]) {
   const file = join(cli.folder, "rows.csv");
   writeFileSync(file, content);
   const { code, stdout, stderr } = await cli.within(["rows", file, ...flags]);
@@ -67,10 +67,31 @@ describe("updraft rows", () => {
   test("prints objects of NDJSON as they are", async () => {
     const { lines } = await rows('{"id":"1","n":12345678901234567890}\n[1]\n');
     expect(lines).toEqual([
-      '{"dialect":{"format":"ndjson","confidence":1},"columns":["id","n"]}',
+      '{"dialect":{"format":"ndjson","encoding":"utf-8","encodingConfidence":1,"confidence":1},"columns":["id","n"]}',
       '{"row":1,"line":1,"values":{"id":"1","n":12345678901234567890}}',
       expect.stringMatching(/^\{"row":2,"line":2,"error":\{"code":"not-an-object"/),
     ]);
+  });
+
+  test("prints an element of an array on one line, however many it has", async () => {
+    const { lines } = await rows('[\n  {\n    "id": "1  2",\n    "n": 1.0\n  }\n]\n');
+    expect(lines[1]).toBe('{"row":1,"line":2,"values":{ "id": "1  2", "n": 1.0 }}');
+  });
+
+  test("prints text in any encoding, recognised, or told by a flag or a dialect file", async () => {
+    const bytes = Buffer.from("id;name\n1;M\xfcller\n2;Jos\xe9\n", "latin1");
+    const file = join(cli.folder, "dialect.json");
+    writeFileSync(file, '{"encoding":"latin1"}');
+    for (const [flags, name, told] of [
+      [[], "windows-1252", "75 %"],
+      [["--encoding", "cp1252"], "windows-1252", "as told"],
+      [["--dialect", file], "iso-8859-1", "as told"],
+      [["--dialect", file, "--encoding", "windows-1252"], "windows-1252", "as told"],
+    ] as const) {
+      const { shown, stderr } = await rows(bytes, ...flags);
+      expect(shown).toMatchObject([{ dialect: { encoding: name } }, { values: { name: "Müller" } }, {}]);
+      expect(stderr).toContain(`read as ${name}, ${told}`);
+    }
   });
 
   test("shows nothing of an empty file, and says so", async () => {

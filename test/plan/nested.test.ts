@@ -125,8 +125,8 @@ describe("JSON of the wrong kind", () => {
     ["email", true, "type", "expected text on both sides of an @, got true or false"],
     ["firstName", ["a"], "type", "expected text, got a list"],
     ["firstName", { a: 1 }, "type", "expected text, got an object"],
-    ["firstName", 1.5, "number", "expected text, got a number that is not whole"],
-    ["customerId", 2 ** 53, "number", "expected text, got a number too large to be exact"],
+    ["firstName", 1.5, "number", "expected text, got a number that is not whole (line 1, character 46)"],
+    ["customerId", 2 ** 53, "number", "expected text, got a number too large to be exact (line 1, character 15)"],
     ["gender", 1, "choice", "expected M or F, in capitals, got 1 character"],
     ["addresses", "x", "type", "expected a list of addresses, got 1 character"],
     ["addresses", 5, "type", "expected a list of addresses, got a number"],
@@ -242,7 +242,8 @@ describe("what an object names", () => {
     let deep: Record<string, unknown> = { city: "x" };
     for (let depth = 0; depth < 20_000; depth++) deep = { "": deep };
     const plan = planOf({ columns: ["customerId", "primary"], format: "ndjson" });
-    const row = { kind: "object", row: 1, line: 1, object: { customerId: "c", primary: deep }, text: "" } as const;
+    const object = { customerId: "c", primary: deep };
+    const row = { kind: "object", row: 1, line: 1, column: 1, object, text: "" } as const;
     expect(plan.plan(row)).toMatchObject({ problems: [{ code: "unknown-property" }] });
   });
 

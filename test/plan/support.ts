@@ -44,7 +44,7 @@ export function cellsRow(cells: readonly string[]): CellsRow {
 }
 
 export function objectRow(object: Readonly<Record<string, unknown>>): ObjectRow {
-  return { kind: "object", row: 1, line: 1, object, text: JSON.stringify(object) };
+  return { kind: "object", row: 1, line: 1, column: 1, object, text: JSON.stringify(object) };
 }
 
 /** A row of CSV whose columns are the record's keys: the body that would be sent. */

@@ -17,7 +17,7 @@ export function cells(row: number, ...values: string[]): CellsRow {
 }
 
 export function object(row: number, text: string): ObjectRow {
-  return { kind: "object", row, line: row, object: JSON.parse(text), text };
+  return { kind: "object", row, line: row, column: 1, object: JSON.parse(text), text };
 }
 
 export function bad(row: number, raw: string): Row {
