@@ -7,7 +7,7 @@ const exit = 2;
 export const INPUT_ERRORS = {
   "columns-count": {
     exit,
-    message: "{file} has {got} columns, and {named} are named: expected a name for each",
+    message: "{file}: expected a name for each of its columns, got {named} for {got}",
     next: "name them in the order in which the file has them: --columns customerId,email,…",
   },
   "columns-identification": {

@@ -42,9 +42,11 @@ export interface Framer {
 export function makeFramer(shape: Shape, firstRow: number): Framer {
   const { delimiter, quote: mark, comment, width, trailing } = shape;
   const lead = delimiter.charCodeAt(0);
-  const names = new Set(shape.header.flat().map((name) => name.trim()));
+  const names = new Set(
+    shape.header.flatMap((cells) => cells.map((name) => name.trim()).filter((name) => name !== "")),
+  );
   // Where two files were joined, the second one's header may have a byte order mark.
-  const firstNames = new Set(shape.header.flatMap(([name = ""]) => [name, `\uFEFF${name}`]).concat(...names));
+  const firstNames = new Set([...names, ...shape.header.flatMap(([name = ""]) => [name, `\uFEFF${name}`])]);
   const footnote = makeFootnote(width);
   const blank = { count: 0, first: 0 };
   const comments = { count: 0, first: 0 };

@@ -49,7 +49,9 @@ export function columnsOf(head: HeadRecords): NamedColumns {
       if (above?.kind === "cells" && below !== undefined) refuseRepeated(above, below, file);
     }
   }
-  return { names, header, width, trailing };
+  // Names that were told are a header, too, where the file has it all the same: it is no customer.
+  const known = headerLines === 0 ? [names] : header.map((cells) => cells.slice(0, width));
+  return { names, header: known, width, trailing };
 }
 
 /** Its cells, as the file has them; lenient, a guess where it cannot be read. */

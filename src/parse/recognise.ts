@@ -55,7 +55,9 @@ export function recognise(head: string, final: boolean, told: Told): Recognised 
   const rival = others.find((other) => !sameCells(best, other));
   const width = tableWidth(best.records);
   const records = best.records.map((record) => mended(record, text, best.quoting, eol, width));
-  const { preambleLines, headerLines } = tableStart(records, width);
+  // Without a header below it, what has one cell may be a title or a record: only a person can tell.
+  const bare = told.headerLines === 0;
+  const { preambleLines, headerLines } = bare ? { preambleLines: 0, headerLines: 0 } : tableStart(records, width);
   return {
     dialect: dialectOf(best.quoting, preambleLines, headerLines),
     confidence: confidence(best, rival),

@@ -122,6 +122,15 @@ describe("openReader of CSV: records that are not", () => {
     expect(bad(rows).map((row) => row.line)).toEqual([2, 5]);
   });
 
+  test.each([
+    ["1,000 lines", 1_000, []],
+    ["1,001 lines", 1_001, [3]],
+  ])("a quote that is closed after %s", async (_, lines, lost) => {
+    const rows = await rowsOf(`a,b\n1,x\n2,"${"y\n".repeat(lines)}z"\n3,x\n`, "csv", 1_000);
+    expect(bad(rows).flatMap(({ line, code }) => (code === "quote-not-closed" ? [line] : []))).toEqual(lost);
+    expect(intact(rows).map((row) => row.cells[0])).toEqual(lost.length === 0 ? ["1", "2", "3"] : ["1", "3"]);
+  });
+
   test("a quote that is not closed within 1 MiB costs its own line only", async () => {
     const filler = "2,x\n".repeat(MIB / 2);
     const rows = await rowsOf(`a,b\n1,"open\n${filler}3,"z"\n`);

@@ -45,6 +45,15 @@ describe("openReader of CSV: lines that are no records", () => {
     expect(about).toEqual(["every line ends with a delimiter: the column without a name behind it is left out"]);
   });
 
+  test("where lines end with a delimiter, the header once more is known as such, and empty cells are no names", async () => {
+    const { rows, cells } = await read("a,b,c,\n1,2,3,\na,b,c,\n,,4,\n");
+    expect(bad(rows)).toMatchObject([{ line: 3, code: "header-again" }]);
+    expect(cells).toEqual([
+      ["1", "2", "3"],
+      ["", "", "4"],
+    ]);
+  });
+
   test("a last column without a name that holds values is refused, not dropped", async () => {
     await expect(read("a,b,\n1,2,\n3,4,5\n")).rejects.toMatchObject({ code: "header-unnamed" });
   });
@@ -147,6 +156,14 @@ describe("openReader of CSV: columns", () => {
     const { columns, rows } = await read("1,2\n3,4\n", { ...bare, columns: ["a", "b"] });
     expect(columns).toEqual(["a", "b"]);
     expect(rows).toMatchObject([{ row: 1, line: 1, cells: ["1", "2"] }, { row: 2 }]);
+  });
+
+  test("a header that is there all the same is no row", async () => {
+    const { rows } = await read("a,b\n1,2\n", { ...bare, columns: ["a", "b"] });
+    expect(rows).toMatchObject([
+      { row: 1, kind: "bad", code: "header-again" },
+      { row: 2, kind: "cells" },
+    ]);
   });
 
   test("names that were told may stand in place of those of the header", async () => {

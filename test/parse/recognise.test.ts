@@ -105,6 +105,11 @@ describe("the lines above the table and those of its header", () => {
     expect(of(head).dialect).toMatchObject({ preambleLines, headerLines });
   });
 
+  test("are none where a person says that there is no header: what has one cell may be a record", () => {
+    const head = "1,,\n2,Ann,12345\n3,Bob,23456\n";
+    expect(of(head, { headerLines: 0 }).dialect).toMatchObject({ preambleLines: 0, headerLines: 0 });
+  });
+
   test("are those of the first table where there are two", () => {
     const rows = (count: number, cells: string) =>
       Array.from({ length: count }, (_, at) => `${at},${cells}`).join("\n");
