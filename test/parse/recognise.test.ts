@@ -151,6 +151,16 @@ test("a head that is cut within a record is judged by its whole lines", () => {
   expect(confidence).toBeGreaterThan(0.9);
 });
 
+test("64 KiB of anything, repeated, are recognised at once", () => {
+  for (const unit of ['", ', "', '", '"a\n', "'a, ", '\\"', "'a b", '"', ",", " ", '"x" y\n', "a'b,"]) {
+    const head = unit.repeat(Math.floor(65_536 / unit.length));
+    const before = process.cpuUsage();
+    recognise(head, true, {});
+    // A walk of the text for each of its quotes takes ten seconds and more, one of all of it for each reading a tenth of one.
+    expect(process.cpuUsage(before).user, JSON.stringify(unit)).toBeLessThan(5_000_000);
+  }
+});
+
 test("any text at all is recognised as something", () => {
   const text = fc.string({ unit: fc.constantFrom(..."ab1 ,;|\t\"'\\\n\r=\u{1F600}\0"), maxLength: 200 });
   fc.assert(
