@@ -102,13 +102,9 @@ async function* withoutLast(
     }
     const text = held + block.text;
     suspect ||= block.suspect;
-    let keep = text.trimEnd().length;
-    if (keep === 0) {
-      held = text;
-      continue;
-    }
-    for (let left = lines; left > 0 && keep > 0; left--) keep = text.lastIndexOf("\n", keep - 1);
-    keep = Math.max(0, keep + 1);
+    let end = text.trimEnd().length;
+    for (let left = lines; left > 0 && end >= 0; left--) end = end === 0 ? -1 : text.lastIndexOf("\n", end - 1);
+    const keep = end + 1;
     if (keep > 0) yield { kind: "text", text: text.slice(0, keep), suspect };
     held = text.slice(keep);
   }

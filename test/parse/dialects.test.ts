@@ -51,8 +51,9 @@ function canHold(cell: string, { delimiter, quote, escape: escaping }: Written):
 function write(cell: string, { delimiter, quote, escape: escaping, always }: Written, isFirst: boolean): string {
   if (quote === null) return cell;
   const marks = [...delimiter, quote, "\r", "\n", "\uFEFF"];
-  if (!always && cell !== "" && !marks.some((mark) => cell.includes(mark))) return cell;
-  if (!always && cell === "" && !isFirst) return cell;
+  // A line of nothing but spaces is blank.
+  const isPlain = !marks.some((mark) => cell.includes(mark)) && (!isFirst || cell.trim() !== "");
+  if (!always && isPlain) return cell;
   if (escaping === null) return quote + cell + quote;
   const escaped = escaping === quote ? cell : cell.replaceAll(escaping, () => escaping + escaping);
   return quote + escaped.replaceAll(quote, () => escaping + quote) + quote;

@@ -210,10 +210,12 @@ describe("openReader of CSV: the cells of a bad row", () => {
   test.each([
     ["a stray quote at the start of a cell", '1,"x,"y, z",w', ["1", '"x', "y, z", "w"]],
     ["two quotes at the start of a cell", '1,""x, y",z,w', ["1", '"x, y', "z", "w"]],
+    ["two quotes before a word", '1,""x",y,z', ["1", '"x', "y", "z"]],
     ["a quote in a cell", '1,6" nail,y,z', ["1", '6" nail', "y", "z"]],
     ["text behind a quote", '1,"x" y,"a, b",z', ["1", '"x" y', "a, b", "z"]],
     ["a quote that is not closed", '1,x,y,"z', ["1", "x", "y", '"z']],
     ["doubled quotes beside a stray one", '1,"x,"6"" nail, y",z', ["1", '"x', '6" nail, y', "z"]],
+    ["the fewest places that break the rules", '"x,"y, z 4""","u, v",w', ['"x', 'y, z 4"', "u, v", "w"]],
     ["a NUL byte", '1,"x, y",z\0,w', ["1", "x, y", "z\0", "w"]],
     ["nothing that would fit", '1,"x,y', ["1", '"x', "y"]],
   ])("%s: cut as it is most likely meant", async (_, record, cells) => {
