@@ -5,6 +5,8 @@ import type { Shape } from "./shape.ts";
 /** Steps that are tried for one record, at most, and places in it that may break the rules. */
 const TRIES = 2_000;
 const MAX_BREAKS = 3;
+/** A record with more delimiters is cut at all of them. */
+const MAX_CELLS = 1_000;
 
 interface Cut {
   readonly cell: string;
@@ -20,6 +22,8 @@ interface Cut {
  */
 export function cutAnyway(raw: string, shape: Shape): readonly string[] {
   const { delimiter, width } = shape;
+  const plain = raw.split(delimiter);
+  if (plain.length > MAX_CELLS) return plain;
   let tries = 0;
   function read(at: number, before: readonly string[], left: number): readonly string[] | null {
     for (const { cell, end, breaks } of cutsAt(raw, at, shape)) {
@@ -38,7 +42,7 @@ export function cutAnyway(raw: string, shape: Shape): readonly string[] {
     const cells = read(0, [], breaks);
     if (cells !== null) return cells;
   }
-  return raw.split(delimiter);
+  return plain;
 }
 
 /** The ways in which the cell that starts at `at` may be read. */

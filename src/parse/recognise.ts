@@ -17,10 +17,10 @@ export interface Recognised {
 }
 
 /**
- * In order of preference, where two give the same cells: the first is what most programs write. A space behind a comma is a part
+ * In order of preference, where two give the same cells: the first is what most programs write. A space behind a comma is part
  * of the cell, as RFC 4180 has it, unless a quote follows: there it can only belong to the delimiter.
  */
-const DELIMITERS = [",", ";", "\t", "|", ", ", " "];
+const DELIMITERS = [",", ";", "\t", "|", ", ", "; ", " "];
 /** So many records are judged. */
 const JUDGED = 300;
 /** A space separates words as well, so it has to be far better than the others to be believed. */
@@ -55,7 +55,9 @@ export function recognise(head: string, final: boolean, told: Told): Recognised 
   const rival = others.find((other) => !sameCells(best, other));
   const width = tableWidth(best.records);
   const records = best.records.map((record) => mended(record, text, best.quoting, eol, width));
-  const { preambleLines, headerLines } = tableStart(records, width);
+  // Without a header below it, what has one cell may be a title or a record: only a person can tell.
+  const bare = told.headerLines === 0;
+  const { preambleLines, headerLines } = bare ? { preambleLines: 0, headerLines: 0 } : tableStart(records, width);
   return {
     dialect: dialectOf(best.quoting, preambleLines, headerLines),
     confidence: confidence(best, rival),
@@ -66,7 +68,9 @@ export function recognise(head: string, final: boolean, told: Told): Recognised 
 
 /** The most likely first. */
 function readings(text: string, eol: Eol, told: Told): Reading[] {
-  const there = DELIMITERS.filter((one) => one === "," || (one === ", " ? /, ["']/.test(text) : text.includes(one)));
+  const there = DELIMITERS.filter(
+    (one) => one === "," || (one.length > 1 ? [`${one}"`, `${one}'`] : [one]).some((some) => text.includes(some)),
+  );
   const free = there.filter((one) => one !== told.quote && one !== told.escape && one !== told.comment);
   const delimiters = told.delimiter === undefined ? free : [told.delimiter];
   const single = told.quote === undefined ? delimiters.filter((one) => usesApostrophes(text, one)) : [];

@@ -26,12 +26,16 @@ export function cutRecord(text: string, start: number, quoting: Quoting, eol: Eo
   let lineEnd = endOf(text, lineFeed, start);
   let at = start;
   let fault = false;
+  // Behind a quote that closes nowhere no other does, so that no text is walked to its end for each of its quotes.
+  let closes = true;
   for (;;) {
     let end = -1;
-    if (quote !== null && text[at] === quote) {
+    if (quote !== null && closes && text[at] === quote) {
       const close = closing(text, at, lineEnd, quoting, lineFeed);
-      if (close.at === -1) fault = true;
-      else {
+      if (close.at === -1) {
+        fault = true;
+        closes = false;
+      } else {
         fault ||= close.stray;
         end = close.at + 1;
         cells.push(unescaped(text.slice(at + 1, close.at), quoting));

@@ -84,7 +84,7 @@ async function main(folder: string): Promise<void> {
       .map(({ name, measured }) => ({ name, loss: MEASURES.length - measured.reduce((sum, one) => sum + one, 0) }))
       .filter(({ loss }) => loss > 0)
       .sort((one, other) => other.loss - one.loss);
-    console.log(`  ${names.length - lost.length} files lose nothing; of the others most:`);
+    console.log(`  lose nothing: ${names.length - lost.length}; lose something: ${lost.length}, of which most:`);
     for (const { name, loss } of lost.slice(0, Number(values.worst))) console.log(`    ${loss.toFixed(3)} ${name}`);
     console.log("");
   }
