@@ -3,7 +3,7 @@ import type { EncodingName } from "../open/encoding.ts";
 import { badCount, badEncoding, badHeaderAgain, badLength, badQuoting, badTable } from "./bad.ts";
 import type { TextBlock } from "./lines.ts";
 import { MAX_ROW } from "./lines.ts";
-import { walkQuoted } from "./quoted.ts";
+import { makeQuoteEnds, walkQuoted } from "./quoted.ts";
 import type { BadRow, CellsRow } from "./row.ts";
 import { contentEnd, find, isTooLong, lineEnd, linesIn } from "./scan.ts";
 import { type Shape, swapEnds } from "./shape.ts";
@@ -48,6 +48,7 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
   );
   // Where two files were joined, the second one's header may have a byte order mark.
   const firstNames = new Set([...names, ...shape.header.flatMap(([name = ""]) => [name, `\uFEFF${name}`])]);
+  const ends = makeQuoteEnds(shape);
   const footnote = makeFootnote(width);
   const blank = { count: 0, first: 0 };
   const comments = { count: 0, first: 0 };
@@ -104,7 +105,7 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
           take(out, record, record.split(delimiter));
         }
       } else {
-        const walked = walkQuoted(text, start, end, quote, shape, final);
+        const walked = walkQuoted(text, start, end, quote, shape, final, ends);
         if (walked.kind === "more") break;
         if (walked.kind === "record") {
           const record = text.slice(start, contentEnd(text, start, walked.end));

@@ -1,7 +1,7 @@
 // The start of a record that has quotes in; its cells and its end out, or what breaks the rules, or that text is missing.
 import type { QuotingCode } from "./bad.ts";
 import { MAX_ROW } from "./lines.ts";
-import { contentEnd, find, isTooLong, lineEnd, linesIn } from "./scan.ts";
+import { contentEnd, find, hasMoreLines, isTooLong, lineEnd } from "./scan.ts";
 import type { Shape } from "./shape.ts";
 
 /** Most lines of one record: more are a quote that was never closed, found long before 1 MiB of short rows. */
@@ -33,6 +33,7 @@ export function walkQuoted(
   firstQuote: number,
   shape: Shape,
   final: boolean,
+  ends: QuoteEnds,
 ): Walked {
   const { delimiter, quote, escape: escaping } = shape;
   if (quote === null) throw new Error("a record without quotes has none to walk");
@@ -62,14 +63,14 @@ export function walkQuoted(
         close = find(text, quote, close + 2);
       }
     } else {
-      close = closing(text, start, open, quote, shape);
       escaped = escaping !== null;
+      close = escaping === null ? ends(text, open + 1) : unescapedQuote(text, open, quote, escaping);
     }
     if (close > end) {
       if (opened === -1) opened = open;
       // The limits count even where the text at hand goes on: what is found must not depend on how the file was cut.
       const stop = Math.min(close, text.length);
-      if (stop - start > MAX_ROW || linesIn(text.slice(start, stop)) > MAX_LINES) {
+      if (stop - start > MAX_ROW || hasMoreLines(text, start, stop, MAX_LINES)) {
         return fault("quote-not-closed", open, opened);
       }
       if (close > text.length) return final ? fault("quote-not-closed", open, opened) : { kind: "more" };
@@ -94,30 +95,38 @@ function isAt(text: string, at: number, delimiter: string): boolean {
   return delimiter.length === 1 ? text[at] === delimiter : text.startsWith(delimiter, at);
 }
 
-/** The quote that closes the cell which `open` begins, where none is doubled; Infinity where the limits come first. */
-function closing(
-  text: string,
-  start: number,
-  open: number,
-  quote: string,
-  { delimiter, escape: escaping }: Shape,
-): number {
-  let lines = 0;
-  let counted = start;
-  for (let at = find(text, quote, open + 1); at <= text.length; at = find(text, quote, at + 1)) {
-    lines += linesIn(text.slice(counted, at));
-    counted = at;
-    if (at - start > MAX_ROW || lines > MAX_LINES) return at;
-    if (escaping === null) {
-      const after = at + 1;
-      if (isAt(text, after, delimiter) || after === contentEnd(text, at, lineEnd(text, at))) return at;
-    } else {
-      let before = at;
-      while (before - 1 > open && text[before - 1] === escaping) before--;
-      if ((at - before) % 2 === 0) return at;
-    }
+/** Where the first quote stands that no escape stands before. */
+function unescapedQuote(text: string, open: number, quote: string, escaping: string): number {
+  let at = find(text, quote, open + 1);
+  for (; at < text.length; at = find(text, quote, at + 1)) {
+    let before = at;
+    while (before - 1 > open && text[before - 1] === escaping) before--;
+    if ((at - before) % 2 === 0) break;
+    if (at - open > MAX_ROW) break;
   }
-  return Number.POSITIVE_INFINITY;
+  return at;
+}
+
+/** Where the first quote at or behind a place stands that a delimiter or a line end follows; Infinity where there is none. */
+export type QuoteEnds = (text: string, from: number) => number;
+
+/** The last answer is kept: whichever cell they opened, quotes that are never closed look for the same one. */
+export function makeQuoteEnds({ delimiter, quote }: Shape): QuoteEnds {
+  let known = { text: "", from: 0, at: -1 };
+  return (text, from) => {
+    if (quote === null) return Number.POSITIVE_INFINITY;
+    if (text === known.text && from >= known.from && from <= known.at) return known.at;
+    let at = find(text, quote, from);
+    while (at < text.length && !isAt(text, at + 1, delimiter) && !isLineEnd(text, at + 1))
+      at = find(text, quote, at + 1);
+    known = { text, from, at };
+    return at;
+  };
+}
+
+function isLineEnd(text: string, at: number): boolean {
+  if (at === text.length || text[at] === "\n") return true;
+  return text[at] === "\r" && (at + 1 === text.length || text[at + 1] === "\n");
 }
 
 /** A cell of several lines is what an unclosed quote looks like, so it is the one to blame for what does not fit later. */

@@ -25,6 +25,13 @@ export function isTooLong(text: string, start: number, end: number): boolean {
   return units > MAX_ROW || (units * 3 > MAX_ROW && Buffer.byteLength(text.slice(start, end)) > MAX_ROW);
 }
 
+/** Whether text[start, end) has more line feeds than that; looks no further than it must. */
+export function hasMoreLines(text: string, start: number, end: number, most: number): boolean {
+  let lines = 0;
+  for (let at = find(text, "\n", start); at < end; at = find(text, "\n", at + 1)) if (++lines > most) return true;
+  return false;
+}
+
 /** Line feeds in a text. */
 export function linesIn(text: string): number {
   let lines = 0;
