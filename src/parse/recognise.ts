@@ -102,7 +102,7 @@ function escapes(text: string, quote: string | null): (string | null)[] {
  * other. Around one cell alone they may as well belong to it.
  */
 function usesApostrophes(text: string, delimiter: string): boolean {
-  const edge = delimiter.replace(/[|]/, "\\$&");
+  const edge = RegExp.escape(delimiter);
   const cell = "'(?:[^'\\r\\n]|'')*'";
   const needed = `'[^'\\r\\n]*${edge}(?:[^'\\r\\n]|'')*'`;
   return new RegExp(`(?:^|${edge})(?:${needed}|${cell}${edge}${cell})(?:${edge}|\\r?$)`, "m").test(text);

@@ -77,6 +77,14 @@ describe("quote and escape", () => {
     expect(of("'id','note'\n'1','hel,lo'\n'2','it''s'\n").dialect).toMatchObject({ quote: "'", escape: "'" });
   });
 
+  test.each([..."^$.*+?()[]{}|-/"])(
+    "are looked for beside a delimiter that was told and means something to a pattern: %j",
+    (delimiter) => {
+      const head = `'id'${delimiter}'note'\n'1'${delimiter}'a ${delimiter} b'\n`;
+      expect(recognise(head, true, { delimiter }).dialect).toMatchObject({ quote: "'", delimiter });
+    },
+  );
+
   test("is a backslash where a quote follows it within a cell", () => {
     expect(of('id,note\n1,"a \\"b\\" c"\n2,d\n').dialect).toMatchObject({ quote: '"', escape: "\\" });
   });
