@@ -19,8 +19,8 @@ import { tidyUp } from "./prune.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
 import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { endpointFingerprint } from "./queue/epoch.ts";
-import { makeLastSender } from "./queue/last-sender.ts";
-import { type OpenedRun, openRun } from "./queue/open-run.ts";
+import { lastRun, makeLastSender, type Sending } from "./queue/last-sender.ts";
+import { isOver, type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
@@ -29,9 +29,9 @@ import { type Accepted, openAccepted } from "./settle/accepted.ts";
 import { ledgerPath } from "./settle/ledger-file.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import type { Outcome } from "./settle/outcome.ts";
-import { noteInput, peekLedger } from "./settle/peek.ts";
-import { type RunFolder, runFolder, runId } from "./settle/run-folder.ts";
-import { noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
+import { noteInput, type Peeked, peekLedger } from "./settle/peek.ts";
+import { findRun, type RunFolder, runId } from "./settle/run-folder.ts";
+import { forgetLeftBehind, noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
 import { takeBack } from "./take-back.ts";
 import { summarySettings } from "./write/conclude.ts";
 import { thousands } from "./write/render.ts";
@@ -53,8 +53,11 @@ export interface RunRequest extends Omit<CheckRequest, "out"> {
   readonly settings: Settings;
   /** Only the first `limit` valid rows are sent; null for all. */
   readonly limit: number | null;
-  /** Applies a file anew whose run is complete. */
-  readonly again: boolean;
+  /**
+   * Applies a file anew whose run is complete. `changed`, for a job that sends what has changed, again and again: if it has sent
+   * something else since, and then one whose run is unfinished, too; what the file was before is left behind.
+   */
+  readonly again: boolean | "changed";
   /** Sends what has not changed, too, and notes what is accepted. */
   readonly full?: boolean;
   /** A run that is there already, with its file open: a retry. Without it the file's content names the run. */
@@ -141,13 +144,14 @@ export async function beginRun(
   const origin = originOf({ ...request, mapping }, input);
   const { path } = origin;
   const purpose = path === null || request.retry ? null : { ...settings, path, job };
-  if (purpose !== null) refuseLeftBehind(settings.dataDir, purpose, source.sha256);
+  if (purpose !== null && request.again !== "changed") refuseLeftBehind(settings.dataDir, purpose, source.sha256);
   let rows: number | null = null;
   const count = async () => {
     rows ??= await countRows(reader);
     return rows;
   };
-  const known = request.retry || request.again ? null : peekExamined(settings.dataDir, id);
+  const again = request.again === "changed" ? await afterOthers(request, id, await starting) : request.again;
+  const known = request.retry || again ? null : peekRun(findRun(settings.dataDir, id, false), readExamined);
   const examined = request.retry || known ? null : await examineFile(input, request, hooks.notice, stop);
   rows = examined?.rows ?? null;
   await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: count });
@@ -155,17 +159,20 @@ export async function beginRun(
   const key = loadKey(settings.key, settings.dataDir);
   const redis = await starting;
   const control = redis.connect("coordinator");
-  const opened = await openRun(control, settings.dataDir, id, request.again, clock);
+  const opened = await openRun(control, settings.dataDir, id, again, clock);
   const { run, ledger } = closing.adopt(opened, (held) => held.close());
   const accepted = closing.adopt(acceptedBy(request, key), (file) => file?.close());
-  if (purpose !== null) noteUnfinished(settings.dataDir, purpose, run, source.sha256);
+  if (purpose !== null) {
+    if (request.again === "changed") forgetLeftBehind(settings.dataDir, purpose);
+    noteUnfinished(settings.dataDir, purpose, run, source.sha256);
+  }
   closing.defer(() => tidyUp(settings, run, ledger, hooks.log, clock));
   const told = summarySettings(settings);
   ledger.write([], [], { settings: JSON.stringify(told), ...(examined && noteExamined(examined)) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
-  const sender = accepted && makeLastSender(control, { job, endpoint: fingerprintOf(settings) }, accepted);
-  if (await sender?.begin())
+  const sender = accepted && makeLastSender(control, sendingOf(request), accepted);
+  if (await sender?.begin(run))
     hooks.notice(`job ${job} was last run from another data folder: what was accepted before is not known here`);
   for (const left of accepted?.enter(run) ?? []) {
     hooks.notice(`run ${left} of this job was killed: taking back what it left to workers`);
@@ -198,13 +205,28 @@ function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): A
 }
 
 /** Null where the run is new. What is wrong with one that is there is told when it is opened. */
-function peekExamined(dataDir: string, run: string): ReturnType<typeof readExamined> {
-  const dir = runFolder(dataDir, run);
+function peekRun<T>({ dir }: RunFolder, read: (ledger: Peeked) => T): T | null {
   try {
-    return existsSync(ledgerPath(dir)) ? peekLedger(dir, readExamined) : null;
+    return existsSync(ledgerPath(dir)) ? peekLedger(dir, read) : null;
   } catch {
     return null;
   }
+}
+
+/** Where the job has sent another file since the newest run of this one, what that changed is to be changed back. */
+async function afterOthers(request: RunRequest, id: string, home: RedisHome): Promise<"anew" | false> {
+  const newest = findRun(request.settings.dataDir, id, false);
+  const state = peekRun(newest, (ledger) => ledger.meta("state"));
+  if (state === null) return false;
+  const redis = home.connect("last-run");
+  const last = await lastRun(redis, sendingOf(request));
+  redis.disconnect();
+  // Where that is not known, one that is not over goes on.
+  return last !== newest.run && (last !== null || isOver(state)) ? "anew" : false;
+}
+
+function sendingOf({ job, settings }: RunRequest): Sending {
+  return { job, endpoint: fingerprintOf(settings) };
 }
 
 function fingerprintOf({ baseUrl, login }: Settings): string {

@@ -238,7 +238,7 @@ export const ERRORS = {
   "run-finished": {
     exit: EXIT.usage,
     message: "this file was run already: run {run} ended {state} at {end}",
-    next: "its report is in {dir}; to apply the file again as a new run, add --again",
+    next: "its report is in {dir}; to apply the file again as a new run: updraft run with --again",
   },
   "run-held": {
     exit: EXIT.usage,

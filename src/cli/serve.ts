@@ -34,9 +34,9 @@ export function serveCommand(shell: Shell): Command {
     await withSession(shell, settings, false, async ({ log, screen, stop }) => {
       const { serve } = await import("../daemon/serve.ts");
       const { condor: contract } = await import("../endpoint/condor.ts");
-      const { allOf, jobNamed, loadJobs } = await import("../plan/load-jobs.ts");
+      const { allOf, jobsNamed, loadJobs } = await import("../plan/load-jobs.ts");
       const found = loadJobs({ folder: settings.jobs, contract, today: today(shell.clock) });
-      const wanted = only.length > 0 ? only.map((name) => jobNamed(found, name)) : allOf(found);
+      const wanted = only.length > 0 ? jobsNamed(found, only) : allOf(found);
       const jobs = wanted.flatMap(({ job }) => {
         const { schedule, watch } = job;
         if (schedule === null && watch === null) return [];

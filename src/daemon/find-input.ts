@@ -1,10 +1,12 @@
 // Where a scheduled job's rows come from in; the files to run now, the oldest first, out.
 import { spawn } from "node:child_process";
-import { glob, stat } from "node:fs/promises";
+import { access, constants, glob, stat } from "node:fs/promises";
+import { sep } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Environment } from "../config.ts";
 import type { MadeInput, Schedule } from "../plan/job.ts";
 import { endGroup } from "../process-group.ts";
+import { codeOf } from "./watch-folders.ts";
 
 /** A command that is told to end has so long to do so by itself. */
 const END_MS = 5_000;
@@ -40,12 +42,21 @@ export async function findInput(input: Schedule["input"], context: FindContext):
   for await (const path of glob(input.glob)) paths.push(path);
   const found = await look(paths);
   const newest = found.at(-1);
-  if (newest === undefined) throw new NoInput(`no file matches ${input.glob}`);
+  if (newest === undefined) throw new NoInput(await whyNone(input.glob));
   const wanted = input.pick === "newest" ? [newest] : found;
   const left = wanted.filter((one) => !context.isDone(one));
   if (left.length === 0)
     throw new NoInput(input.pick === "newest" ? `${newest.path} was run before` : "all files were run before");
   return left.map(({ path }) => path);
+}
+
+/** A folder that is missing, or that this user may not read, looks as one without files. */
+async function whyNone(pattern: string): Promise<string> {
+  const parts = pattern.split(sep);
+  const first = parts.findIndex((part, at) => at === parts.length - 1 || /[*?[\]{}()!+@]/.test(part));
+  const folder = parts.slice(0, first).join(sep) || sep;
+  const fault = await access(folder, constants.R_OK | constants.X_OK).then(() => null, codeOf);
+  return fault === null ? `no file matches ${pattern}` : `the folder ${folder} cannot be read (${fault})`;
 }
 
 /** Of those that are files: in the order of their last change, then of their names. */

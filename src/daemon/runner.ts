@@ -21,6 +21,8 @@ import type { Turns } from "./turns.ts";
 /** All that is the same for every file of a job. */
 export type JobRequest = Omit<RunRequest, "file" | "limit" | "again" | "retry">;
 
+export type RunInput = Pick<RunRequest, "file" | "again">;
+
 export interface RunnerContext {
   readonly turns: Turns;
   readonly metrics: Metrics;
@@ -41,7 +43,7 @@ export interface RunEnd {
 export async function runInTurn(
   context: RunnerContext,
   request: JobRequest,
-  file: string,
+  { file, again }: RunInput,
   stop: AbortSignal,
   hooks: Partial<RunHooks> = {},
 ): Promise<RunEnd> {
@@ -61,7 +63,7 @@ export async function runInTurn(
     const turn = await context.turns.take({ endpoint: endpointOf(settings), job, may }, own.signal);
     if (turn === null) return { ended: "interrupted", summary: null, error: null };
     try {
-      return await run(context, request, file, own.signal, hooks, (live) => {
+      return await run(context, { ...request, file, again, limit: null }, own.signal, hooks, (live) => {
         turn.counts = () => live.state !== "paused";
       });
     } finally {
@@ -78,8 +80,7 @@ export function endpointOf({ baseUrl, login }: Settings): string {
 
 async function run(
   context: RunnerContext,
-  request: JobRequest,
-  file: string,
+  request: RunRequest,
   stop: AbortSignal,
   given: Partial<RunHooks>,
   isLive: (live: Pick<Coordinator, "state">) => void,
@@ -97,7 +98,7 @@ async function run(
     },
   };
   try {
-    const summary = await runFile({ ...request, file, limit: null, again: false }, hooks, stop);
+    const summary = await runFile(request, hooks, stop);
     meter.ended(summary.state);
     context.notice(endLine(summary));
     return { ended: endOf(summary, stop), summary, error: null };
@@ -107,7 +108,7 @@ async function run(
     const isRun = ended !== "done" && ended !== "interrupted" && !(known !== null && isHeld(known.code));
     meter.ended(isRun ? "failed" : null);
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
-    context.notice(`${printable(file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
+    context.notice(`${printable(request.file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
     return { ended, summary: null, error };
   }
 }

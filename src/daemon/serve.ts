@@ -71,8 +71,9 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
     const runner: RunnerContext = { turns, metrics, clock, notice: tell, hooks: lend };
     if (schedule !== null) {
       const name = `${job.job}-${endpointOf(job.settings)}`;
+      const again = mayReturn(job, schedule) && "changed";
       const run = async (file: string, soft: AbortSignal) =>
-        (await runInTurn(runner, job, file, AbortSignal.any([soft, stop]), own)).ended;
+        (await runInTurn(runner, job, { file, again }, AbortSignal.any([soft, stop]), own)).ended;
       const { dataDir } = settings;
       schedules.push(scheduleService({ name, schedule, redis, dataDir, env: request.env, clock, ...own, run }));
     }
@@ -106,6 +107,14 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
   }
 }
 
+/**
+ * An export that is again what it was some nights ago has changed since the last one. Not where all files of a folder are run: after a start
+ * those of nights long ago are looked at, too.
+ */
+function mayReturn({ settings }: JobRequest, { input }: Schedule): boolean {
+  return settings.changedOnly && !("pick" in input && input.pick === "all");
+}
+
 /** The lines of the inbox say how each run ended: those of the runner would be a second time. */
 function watcher(
   watch: Watch,
@@ -120,7 +129,7 @@ function watcher(
     // All runs end at once when the process is to, not one service after the other.
     const end = AbortSignal.any([soft, stop]);
     const run: Parameters<typeof watchInbox>[0]["run"] = async (file, began) => {
-      const { summary, error } = await runInTurn(runner, job, file, end, { ...own, began });
+      const { summary, error } = await runInTurn(runner, job, { file, again: false }, end, { ...own, began });
       if (error !== null) throw error;
       return summary;
     };

@@ -61,6 +61,14 @@ export function allOf({ jobs, errors: [error] }: Jobs): readonly LoadedJob[] {
   return jobs;
 }
 
+/** Each once. Throws what jobNamed does, and what is wrong between them. */
+export function jobsNamed(jobs: Jobs, names: readonly string[]): readonly LoadedJob[] {
+  const found = [...new Set(names)].map((name) => jobNamed(jobs, name));
+  const [error] = folderErrors(found);
+  if (error !== undefined) throw error;
+  return found;
+}
+
 /** Another job's file that is broken is no reason not to run this one, unless it may define it too. */
 export function jobNamed({ folder, jobs, errors }: Jobs, name: string): LoadedJob {
   const concerns = errors.find(({ code, fields }) => code === "job-name-twice" && fields.job === name);

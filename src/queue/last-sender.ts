@@ -1,4 +1,4 @@
-// A job, its endpoint and a data folder's file of what was accepted in; whether another folder's runs have sent since, as Redis knows, out.
+// A job, its endpoint and a data folder's file of what was accepted in; which run, of which folder, has sent last, as Redis knows, out.
 import type { Redis } from "ioredis";
 import type { Accepted } from "../settle/accepted.ts";
 import { PREFIX } from "./script.ts";
@@ -6,7 +6,7 @@ import { PREFIX } from "./script.ts";
 /** Machines that share a Redis may run a job in turn, each with a data folder of its own: what one has noted, the other has overwritten. */
 export interface LastSender {
   /** Before a row is sent. True where another folder was the last: all that was noted here is forgotten then. */
-  begin(): Promise<boolean>;
+  begin(run: string): Promise<boolean>;
   /** After the last row is answered. Where another folder has begun meanwhile, neither of the two knows all that was sent. */
   end(): Promise<void>;
 }
@@ -14,14 +14,28 @@ export interface LastSender {
 /** Is no file's id: each of them is another than that. */
 const SEVERAL = "several";
 
+export interface Sending {
+  readonly job: string;
+  /** A fingerprint. */
+  readonly endpoint: string;
+}
+
+const keyOf = ({ job, endpoint }: Sending) => `${PREFIX}:accepted:${endpoint}:${job}`;
+const runKey = (about: Sending) => `${keyOf(about)}:run`;
+
+/** The run that began last, of whichever folder. Null where that is not known, or another sent beside it. */
+export function lastRun(redis: Redis, about: Sending): Promise<string | null> {
+  return redis.get(runKey(about));
+}
+
 export function makeLastSender(
   redis: Redis,
-  { job, endpoint }: { readonly job: string; readonly endpoint: string },
+  about: Sending,
   accepted: Pick<Accepted, "id" | "forgetAll" | "sync">,
 ): LastSender {
-  const key = `${PREFIX}:accepted:${endpoint}:${job}`;
+  const key = keyOf(about);
   return {
-    async begin() {
+    async begin(run) {
       const last = await redis.get(key);
       const other = last !== null && last !== accepted.id;
       if (other) {
@@ -29,11 +43,13 @@ export function makeLastSender(
         // On the disk first: after a crash in between the other one must still be known as the last.
         await accepted.sync();
       }
-      await redis.set(key, accepted.id);
+      await redis.mset(key, accepted.id, runKey(about), run);
       return other;
     },
     async end() {
-      if ((await redis.get(key)) !== accepted.id) await redis.set(key, SEVERAL);
+      if ((await redis.get(key)) === accepted.id) return;
+      await redis.set(key, SEVERAL);
+      await redis.del(runKey(about));
     },
   };
 }

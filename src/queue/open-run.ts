@@ -18,22 +18,22 @@ export interface OpenedRun {
 }
 
 /**
- * The unfinished run of this file, or a new one.
+ * The unfinished run of this file, or a new one; with `anew` a new one in any case.
  * @throws UpdraftError `run-finished` when it ended and `again` is not asked for, `run-held-by`, and all of openLedger
  */
 export async function openRun(
   redis: Redis,
   dataDir: string,
   id: string,
-  again: boolean,
+  again: boolean | "anew",
   clock: Clock,
 ): Promise<OpenedRun> {
   const latest = await hold(redis, findRun(dataDir, id, false), clock);
   const state = latest.ledger.meta("state");
-  if (!isOver(state)) return checked(latest);
+  if (!isOver(state) && again !== "anew") return checked(latest);
   const end = latest.ledger.meta("end") ?? "";
   await latest.close();
-  if (!again) throw new UpdraftError("run-finished", { run: latest.run, state, end, dir: latest.dir });
+  if (isOver(state) && !again) throw new UpdraftError("run-finished", { run: latest.run, state, end, dir: latest.dir });
   return hold(redis, findRun(dataDir, id, true), clock);
 }
 

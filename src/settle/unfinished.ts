@@ -54,6 +54,12 @@ export function refuseLeftBehind(dataDir: string, purpose: Purpose, sha256: stri
   throw new UpdraftError("file-differs", { file: purpose.path, run, far });
 }
 
+/** Unfinished runs of what the file was before are gone on with no more: whatever they have not sent is compared with the file as it is now. */
+export function forgetLeftBehind(dataDir: string, purpose: Purpose): void {
+  const wanted = keyOf(purpose);
+  for (const { key, run } of entries(dataDir)) if (key === wanted) forgetUnfinished(dataDir, run);
+}
+
 /** The unfinished run that was started for this purpose with other content; null where there is none. Forgets runs that are over, or gone. */
 export function findLeftBehind(dataDir: string, purpose: Purpose, sha256: string): LeftBehind | null {
   const key = keyOf(purpose);

@@ -105,6 +105,16 @@ describe("a schedule", () => {
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv", "a.csv", "a.csv", "a.csv", "b.csv"]);
   });
 
+  test("says whether no file matches, or the folder is not there", async () => {
+    const dir = await folder.dir();
+    const { notices } = await begin(dir, { input: { glob: join(dir, "exports", "*.csv"), pick: "newest" } });
+    const said = (words: RegExp) =>
+      expect.poll(() => notices, { timeout: 10_000 }).toContainEqual(expect.stringMatching(words));
+    await said(/^nothing to run: the folder \S+\/exports cannot be read \(ENOENT\)$/);
+    mkdirSync(join(dir, "exports"));
+    await said(/^nothing to run: no file matches \S+\/exports\/\*\.csv$/);
+  });
+
   test("runs the file that its command made, and nothing where that ended with an error", async () => {
     const dir = await folder.dir();
     mkdirSync(join(dir, "out"));

@@ -7,7 +7,7 @@ import { loadSettings } from "../../src/config.ts";
 import { type ServedJob, serve } from "../../src/daemon/serve.ts";
 import { besides } from "../../src/daemon/watch-folders.ts";
 import { workWithin } from "../cli/support.ts";
-import { makeRows, toCsv, until, usePipeline } from "../pipeline/support.ts";
+import { customersAfter, customersOf, makeRows, toCsv, until, usePipeline } from "../pipeline/support.ts";
 import { silent } from "../queue/support.ts";
 import { useRedis } from "../support/redis.ts";
 
@@ -164,6 +164,53 @@ describe("serve", () => {
     await said(/^a: done b.csv: 1 updated, 59 unchanged/);
     expect(notices.filter((line) => /refused|waiting|another run/.test(line))).toEqual([]);
     expect(simulator.stats().effects).toBe(61);
+  });
+
+  test("an export that is what it was two nights ago is run again where only changes are sent: what changed is changed back", async () => {
+    const simulator = await path.simulate();
+    const rows = makeRows(30, 30);
+    const moved = rows.map((row, i) => (i === 5 ? { ...row, city: "Newtown" } : row));
+    const { said, notices } = begin([jobOf("a", { flags: { changedOnly: "yes" } })]);
+    const night = (name: string, of: typeof rows) => path.file(name, toCsv(of));
+    night("a-1.csv", rows);
+    await said(/^a: a-1.csv, run \w+: complete: 30 updated/);
+    night("a-2.csv", moved);
+    await said(/^a: a-2.csv, run \w+: complete: 1 updated, 29 unchanged/);
+    night("a-3.csv", rows);
+    await said(/^a: a-3.csv, run \w+\.2: complete: 1 updated, 29 unchanged/);
+    expect(customersOf(simulator)).toEqual(customersAfter(rows));
+    // What was sent last is there already.
+    night("a-4.csv", rows);
+    await said(/^a: \S+a-4.csv: this file was run already: run \w+\.2 ended complete/);
+    night("a-5.csv", moved);
+    await said(/^a: a-5.csv, run \w+\.2: complete: 1 updated, 29 unchanged/);
+    expect(simulator.stats().effects).toBe(33);
+    expect(notices.filter((line) => /fail|mistake/.test(line))).toEqual([]);
+  });
+
+  test("where only changes are sent, a run that was stopped is left behind by the export of the next night, whatever is in it", async () => {
+    const simulator = await path.simulate({ latency: 10 });
+    const [old, now] = [makeRows(40, 40), makeRows(40, 40).map((row) => ({ ...row, city: "Newtown" }))];
+    const flags = { changedOnly: "yes", rate: "40/s", giveUpAfter: "1s" };
+    const first = begin([jobOf("a", { flags })]);
+    const night = (rows: typeof old) => path.file("a-1.csv", toCsv(rows));
+    night(old);
+    await first.said(/^a: a-1.csv, run \w+: complete: 40 updated/);
+    night(now);
+    await until(() => simulator.stats().effects > 40 + 5);
+    simulator.setFaults({ outage: "on" });
+    await first.said(/^a: a-1.csv, run \w+: stopped .*: \d+ updated, \d+ unsent/);
+    first.stop.abort();
+    await first.ended;
+    night(old);
+    simulator.setFaults({ outage: "off" });
+    const { said, notices } = begin([jobOf("a", { flags })]);
+    await said(/^a: a-1.csv, run \w+\.2: complete: /);
+    expect(customersOf(simulator)).toEqual(customersAfter(old));
+    // Rows that the run which was stopped has sent are not as it left them.
+    night(now);
+    await until(() => notices.filter((line) => /^a: a-1.csv, run \w+\.2: complete: /.test(line)).length === 2);
+    expect(customersOf(simulator)).toEqual(customersAfter(now));
   });
 
   test("tells for what a run waits outside of its window, and can be stopped meanwhile", async () => {

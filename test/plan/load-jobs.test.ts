@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { condor } from "../../src/endpoint/condor.ts";
 import { UpdraftError } from "../../src/errors.ts";
-import { allOf, type Jobs, jobNamed, loadJobs } from "../../src/plan/load-jobs.ts";
+import { allOf, type Jobs, jobNamed, jobsNamed, loadJobs } from "../../src/plan/load-jobs.ts";
 import { TODAY } from "./support.ts";
 
 let folder = "";
@@ -226,5 +226,14 @@ describe("jobNamed", () => {
     expect(refusalOf(() => jobNamed(jobs, "nigthly-sync")).message).toBe(
       `no job in ${folder} is named "nigthly-sync" (did you mean nightly-sync?)`,
     );
+  });
+});
+
+describe("jobsNamed", () => {
+  it("each is given once; two that share a folder are not served together, one of them may be alone", () => {
+    const watching = (name: string) => `export default { name: "${name}", watch: { inbox: "inbox" } };`;
+    const jobs = load({ "1.ts": watching("a"), "2.ts": watching("b"), "3.ts": 'export default { name: "c" };' });
+    expect(jobsNamed(jobs, ["c", "a", "c"]).map(({ job }) => job.name)).toEqual(["c", "a"]);
+    expect(refusalOf(() => jobsNamed(jobs, ["a", "b"])).code).toBe("job-folder-twice");
   });
 });

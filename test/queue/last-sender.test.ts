@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { makeLastSender } from "../../src/queue/last-sender.ts";
+import { lastRun, makeLastSender } from "../../src/queue/last-sender.ts";
 import { useRedis } from "../support/redis.ts";
 
 const redis = useRedis();
@@ -12,17 +12,17 @@ describe("makeLastSender", () => {
       return makeLastSender(client, { job: "nightly", endpoint: "e" }, accepted);
     };
     const [a, b] = [sender("a"), sender("b")];
-    expect(await a.begin()).toBe(false);
+    expect(await a.begin("f1")).toBe(false);
     await a.end();
-    expect(await a.begin()).toBe(false);
-    expect(await b.begin()).toBe(true);
+    expect(await a.begin("f2")).toBe(false);
+    expect(await b.begin("f3")).toBe(true);
     await b.end();
     await a.end();
-    expect(await b.begin()).toBe(true);
+    expect(await b.begin("f4")).toBe(true);
     await b.end();
-    expect(await a.begin()).toBe(true);
+    expect(await a.begin("f5")).toBe(true);
     await a.end();
-    expect(await a.begin()).toBe(false);
+    expect(await a.begin("f6")).toBe(false);
   });
 
   test("forgets on the disk before it is known as the last", async () => {
@@ -30,9 +30,26 @@ describe("makeLastSender", () => {
     const told: unknown[] = [];
     const note = async (what: string) => void told.push(what, await client.get("updraft:accepted:e:nightly"));
     const about = { job: "nightly", endpoint: "e" };
-    await makeLastSender(client, about, { id: "a", forgetAll() {}, sync: async () => {} }).begin();
+    await makeLastSender(client, about, { id: "a", forgetAll() {}, sync: async () => {} }).begin("f1");
     const accepted = { id: "b", forgetAll: () => void told.push("forgotten"), sync: () => note("synced") };
-    await makeLastSender(client, about, accepted).begin();
+    await makeLastSender(client, about, accepted).begin("f2");
     expect(told).toEqual(["forgotten", "synced", "a"]);
+  });
+
+  test("tells which run was the last, of whichever folder, and none where two sent at the same time", async () => {
+    const client = redis.connect();
+    const about = { job: "nightly", endpoint: "e" };
+    const sender = (id: string) => makeLastSender(client, about, { id, forgetAll() {}, sync: async () => {} });
+    const [a, b] = [sender("a"), sender("b")];
+    expect(await lastRun(client, about)).toBeNull();
+    await a.begin("f1");
+    await a.end();
+    expect(await lastRun(client, about)).toBe("f1");
+    await b.begin("f2");
+    expect(await lastRun(client, about)).toBe("f2");
+    await a.begin("f3");
+    await b.end();
+    await a.end();
+    expect(await lastRun(client, about)).toBeNull();
   });
 });
