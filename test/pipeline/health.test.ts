@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { useRedis } from "../support/redis.ts";
-import { usePipeline } from "./support.ts";
+import { summaryOf, usePipeline } from "./support.ts";
 
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
@@ -46,6 +46,16 @@ describe("a damaged file", () => {
     const checked = await path.ask(["check", file, "--strict", "--json"]);
     expect(JSON.parse(checked.stdout).counts).toMatchObject({ rejected: 1, unsent: 2 });
   });
+});
+
+test("a retry judges its rows as their run did, whatever the settings say by then", async () => {
+  const simulator = await path.simulate({ codeShare: 1, maxFaultsPerRow: "none" });
+  const { summary } = await path.given([path.file("in.csv", "customerId,firstName\nc1,#N/A\n")]);
+  const strict = { UPDRAFT_STRICT: "yes" };
+  expect(summaryOf(await path.ask(["retry", summary.run, "--json"], strict)).summary.counts.failed).toBe(1);
+  simulator.setFaults({ codeShare: 0 });
+  const again = summaryOf(await path.ask(["retry", summary.run, "--json"], strict));
+  expect(again.summary.counts).toMatchObject({ updated: 1, rejected: 0 });
 });
 
 describe("a file that is not like the last ones of its job", () => {
