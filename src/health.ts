@@ -119,12 +119,22 @@ export function readExamined(ledger: Pick<Peeked, "meta">): Pick<Examined, "warn
   return text === null ? null : noted.parse(JSON.parse(text));
 }
 
-/** A file counts among those that the next ones are compared with if its run came to its end and most of its rows were good. */
+/**
+ * A file counts among those that the next ones are compared with if its run came to its end and most of its rows were good. Where
+ * that cannot be kept it is only said: the run is complete all the same.
+ */
 export function rememberHealth(
   { job, settings }: HealthRequest,
   { run, state, read, counts }: Pick<Summary, "run" | "state" | "read" | "counts">,
   health: Health | null,
+  notice: (line: string) => void,
 ): void {
   if (health === null || run === null || state !== "complete") return;
-  if ((counts.updated + counts.unchanged) * 2 > read) addHealth(settings.dataDir, job, run, health);
+  if ((counts.updated + counts.unchanged) * 2 <= read) return;
+  try {
+    addHealth(settings.dataDir, job, run, health);
+  } catch (error) {
+    if (!(error instanceof UpdraftError)) throw error;
+    notice(`what the file is like is not kept for the next ones: ${error.message}`);
+  }
 }

@@ -101,7 +101,7 @@ async function carryFile(
   const notes = [...(examined?.warnings ?? []), ...watch.warnings()];
   const ended = { ...opened, ...begun.origin, ...input, ...how, settings: begun.told, notes };
   const summary = await conclude({ ...ended, start, began, clock, progress }, reporting);
-  if (!request.retry && limit === null) rememberHealth(request, summary, examined?.health ?? null);
+  if (!request.retry && limit === null) rememberHealth(request, summary, examined?.health ?? null, hooks.notice);
   await gone;
   return await notifier.ended(summary);
 }

@@ -113,6 +113,15 @@ describe("a file that is not like the last ones of its job", () => {
     expect(readFileSync(join(folder, "sync.json"), "utf8")).not.toMatch(/Jo\d|"c\d+"/);
   });
 
+  test("that it cannot be kept for the next ones is said, and the run is complete", async () => {
+    await path.simulate({ codeShare: 0 });
+    const env = jobs("jobs");
+    mkdirSync(join(path.dataDir, "health", `sync.json.${process.pid}.partial`), { recursive: true });
+    const { code, stderr, summary } = await path.given([path.file("in.csv", rows(2)), "--job", "sync"], env);
+    expect({ code, state: summary.state }).toEqual({ code: 0, state: "complete" });
+    expect(stderr).toContain("what the file is like is not kept for the next ones");
+  });
+
   test("a description of the last files that is broken is told, with the way out", async () => {
     await path.simulate({ codeShare: 0 });
     const env = jobs("jobs");
