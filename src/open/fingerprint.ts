@@ -25,8 +25,11 @@ export function markOf(hash: Hash): number {
   return hash.copy().digest().readUIntBE(0, 6);
 }
 
-/** A report of our own, to be corrected and given back, is UTF-8 whatever the file was that it is on. */
-const isReport = (head: Buffer) => /\bupdraft_row\b/.test(firstRecord(head.toString("latin1")));
+/** A report of our own, to be corrected and given back, is UTF-8 whatever the file was that it is on, or what its mark says. */
+function isReport(head: Buffer): boolean {
+  const decode = decoderOf(markOfEncoding(head) ?? "utf-8");
+  return /\bupdraft_row\b/.test(firstRecord(decode(head)));
+}
 
 /** Reads everything once. `name` tells the format where the content leaves it open. `told`: the encoding, if a person named it. */
 export async function fingerprint(
@@ -68,7 +71,7 @@ export async function fingerprint(
 
 function encodingOf(evidence: Evidence, told: EncodingName | null, report: boolean, file: string): Encoding {
   const { mark } = evidence;
-  if (told === null || (report && isUtf8(evidence))) return recogniseEncoding(evidence);
+  if (told === null || (report && (mark !== null || isUtf8(evidence)))) return recogniseEncoding(evidence);
   if (mark !== null && mark !== told) throw new UpdraftError("encoding-contradicted", { file, mark, told });
   return toldEncoding(told, evidence);
 }
