@@ -34,6 +34,7 @@ import { findRun, type RunFolder, runId } from "./settle/run-folder.ts";
 import { forgetLeftBehind, noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
 import { takeBack } from "./take-back.ts";
 import { summarySettings } from "./write/conclude.ts";
+import { printable } from "./write/explain.ts";
 import { thousands } from "./write/render.ts";
 import type { Summary } from "./write/summary.ts";
 
@@ -121,7 +122,8 @@ export async function beginRun(
   stop: AbortSignal,
 ): Promise<Begun> {
   const { job, settings, limit } = request;
-  const mapping = strictly(request.mapping, settings);
+  // A retry judges its rows as its run did.
+  const mapping = request.retry ? request.mapping : strictly(request.mapping, settings);
   const worker = closing.adopt(hooks.worker ?? spawnWorker(clock, hooks.log, hooks.notice), (spawned) =>
     spawned.stop(),
   );
@@ -137,7 +139,7 @@ export async function beginRun(
   );
   const { source, reader, plan } = input;
   const read = sayEncoding(source.encoding);
-  if (read !== null) hooks.notice(`${source.name}: ${read}`);
+  if (read !== null) hooks.notice(`${printable(source.name)}: ${read}`);
   const about = { job, plan: plan.fingerprint, contract: contract.name, content: source.sha256, limit };
   const encoding = source.encoding.name;
   const id = request.retry?.run ?? runId({ ...settings, ...about, encoding });

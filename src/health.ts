@@ -8,6 +8,7 @@ import { makeProfiler, type Profiler, sentenceOf } from "./plan/profile.ts";
 import type { LocalSettings } from "./settings.ts";
 import { addHealth, readHealth } from "./settle/health-file.ts";
 import type { Peeked } from "./settle/peek.ts";
+import { printable } from "./write/explain.ts";
 import type { Summary } from "./write/summary.ts";
 
 export interface Examined {
@@ -38,14 +39,14 @@ const noted = z.object({
 /** In a run's ledger. */
 const NOTE = "examined";
 
-/** Without a job the files have nothing in common. */
-function looksBack({ job, settings }: HealthRequest): boolean {
-  return job !== "default" && settings.health !== "off";
+/** Without a job the files have nothing in common. A report given back is what is left of one, and no measure for others. */
+function looksBack({ plan }: Pick<Input, "plan">, { job, settings }: HealthRequest): boolean {
+  return job !== "default" && settings.health !== "off" && !plan.mapping.columns.includes("updraft_row");
 }
 
 /** Looks at each row as it is read. */
-export function profilerOf({ plan }: Pick<Input, "plan">, request: HealthRequest): Profiler {
-  return makeProfiler(plan.mapping, looksBack(request) ? plan.customerId : () => "");
+export function profilerOf(input: Pick<Input, "plan">, request: HealthRequest): Profiler {
+  return makeProfiler(input.plan.mapping, looksBack(input, request) ? input.plan.customerId : () => "");
 }
 
 /** Reads the file once, for a run. Throws `not-begun` once `stop` fires, `file-unhealthy` and `health-broken`. */
@@ -62,7 +63,7 @@ export async function examineFile(
     // A signal and the worker's beginning want their turn.
     await setImmediate();
   }
-  const { refused, ...examined } = judge(profiler, input.source.name, request, notice);
+  const { refused, ...examined } = judge(profiler, input, request, notice);
   if (refused !== null) throw refused;
   return examined;
 }
@@ -70,15 +71,18 @@ export async function examineFile(
 /** `refused`: why it must not be sent, where the job's files have to be alike and this one is not. Throws `health-broken`. */
 export function judge(
   profiler: Profiler,
-  file: string,
+  input: Pick<Input, "plan" | "source">,
   request: HealthRequest,
-  notice: (line: string) => void,
+  tell: (line: string) => void,
 ): Examined & { readonly refused: UpdraftError | null } {
+  // Names of columns are the file's own.
+  const notice = (line: string) => tell(printable(line));
   const profile = profiler.profile();
   const damaged = profile.findings.map(sentenceOf);
   for (const sentence of damaged) notice(`warning: ${sentence}`);
-  if (!looksBack(request)) return { rows: profile.rows, warnings: damaged, health: null, refused: null };
+  if (!looksBack(input, request)) return { rows: profile.rows, warnings: damaged, health: null, refused: null };
   const { job, settings } = request;
+  const { name: file } = input.source;
   const health = healthOf(profile);
   const before = readHealth(settings.dataDir, job);
   const compared = compareHealth(health, before);
@@ -115,12 +119,22 @@ export function readExamined(ledger: Pick<Peeked, "meta">): Pick<Examined, "warn
   return text === null ? null : noted.parse(JSON.parse(text));
 }
 
-/** A file counts among those that the next ones are compared with if its run came to its end and most of its rows were good. */
+/**
+ * A file counts among those that the next ones are compared with if its run came to its end and most of its rows were good. Where
+ * that cannot be kept it is only said: the run is complete all the same.
+ */
 export function rememberHealth(
   { job, settings }: HealthRequest,
   { run, state, read, counts }: Pick<Summary, "run" | "state" | "read" | "counts">,
   health: Health | null,
+  notice: (line: string) => void,
 ): void {
   if (health === null || run === null || state !== "complete") return;
-  if ((counts.updated + counts.unchanged) * 2 > read) addHealth(settings.dataDir, job, run, health);
+  if ((counts.updated + counts.unchanged) * 2 <= read) return;
+  try {
+    addHealth(settings.dataDir, job, run, health);
+  } catch (error) {
+    if (!(error instanceof UpdraftError)) throw error;
+    notice(`what the file is like is not kept for the next ones: ${error.message}`);
+  }
 }

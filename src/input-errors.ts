@@ -109,7 +109,7 @@ export const INPUT_ERRORS = {
   "file-unhealthy": {
     exit,
     message: "{file} is not like the last files of job {job}: {figures}",
-    next: "look at the file before it is sent; if it is right all the same, run it with --health off",
+    next: "look at the file before it is sent; if it is right all the same, run it with --health warn: then the next ones may be like it",
   },
   "file-unreadable": {
     exit,

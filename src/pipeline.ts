@@ -24,6 +24,7 @@ import type { Settings } from "./settings.ts";
 import { isOpen } from "./time-window.ts";
 import { checkRows } from "./write/check.ts";
 import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
+import { printable } from "./write/explain.ts";
 import { makeSampler, type Sampler } from "./write/mapping-table.ts";
 import type { Summary } from "./write/summary.ts";
 
@@ -100,7 +101,7 @@ async function carryFile(
   const notes = [...(examined?.warnings ?? []), ...watch.warnings()];
   const ended = { ...opened, ...begun.origin, ...input, ...how, settings: begun.told, notes };
   const summary = await conclude({ ...ended, start, began, clock, progress }, reporting);
-  if (!request.retry && limit === null) rememberHealth(request, summary, examined?.health ?? null);
+  if (!request.retry && limit === null) rememberHealth(request, summary, examined?.health ?? null, hooks.notice);
   await gone;
   return await notifier.ended(summary);
 }
@@ -145,12 +146,13 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     input.source.close(),
   );
   const read = sayEncoding(source.encoding);
-  if (read !== null) hooks.notice(`${source.name}: ${read}`);
+  if (read !== null) hooks.notice(`${printable(source.name)}: ${read}`);
   const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
   const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });
   const sampler = makeSampler(reader.columns);
-  const profiler = profilerOf({ plan }, request);
+  const input = { source, reader, plan };
+  const profiler = profilerOf(input, request);
   const checked = await checkRows({
     reader,
     plan,
@@ -169,14 +171,13 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     progress: hooks.progress,
   });
   const paces = [rate, endpointRate];
-  const examined = checked && judge(profiler, source.name, request, hooks.notice);
+  const examined = checked && judge(profiler, input, request, hooks.notice);
   const warnings = [
     ...(changedOnly ? [AT_MOST] : []),
     ...(examined?.warnings ?? []),
     ...(examined?.refused ? [`a run would refuse it: ${examined.refused.message}`] : []),
   ];
-  const input = { source, reader, plan };
-  const summary = summarizeCheck(request.job, checked, input, warnings, dir, paces, start, began, clock);
+  const summary = summarizeCheck(request.job, mapping, checked, input, warnings, dir, paces, start, began, clock);
   return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }
 

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import { renderMapping } from "../write/mapping-table.ts";
 import { addJob, choose } from "./job-option.ts";
-import { addMapping, addSettings, READING } from "./options.ts";
+import { addMapping, addSettings, JUDGING, READING } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -34,7 +34,8 @@ export function checkCommand(shell: Shell): Command {
   addJob(command);
   addSettings(command, [
     ...(["dataDir", "jobs", "rate", "endpointRate", "duplicates"] as const),
-    ...(["strict", "strictText", "health", "excel"] as const),
+    ...JUDGING,
+    "excel",
     ...READING,
     ...(["logFile", "logLevel"] as const),
   ]);

@@ -29,9 +29,6 @@ export const SENDING: readonly SettingName[] = [
   "changedOnly",
   "recheckAfter",
   "duplicates",
-  "strict",
-  "strictText",
-  "health",
   "excel",
   "notifyWebhook",
   "notifyCommand",
@@ -39,7 +36,7 @@ export const SENDING: readonly SettingName[] = [
   "logLevel",
 ];
 
-/** Settings of every command that reads a file that nothing is known of. A retry reads its file as its run did. */
+/** Settings of every command that reads a file that nothing is known of. A retry reads its file, and judges its rows, as its run did. */
 export const READING: readonly SettingName[] = [
   "encoding",
   "delimiter",
@@ -50,6 +47,9 @@ export const READING: readonly SettingName[] = [
   "columns",
   "dialect",
 ];
+
+/** And how its rows are judged. */
+export const JUDGING: readonly SettingName[] = ["strict", "strictText", "health"];
 
 /** Adds the flags of these settings, and `--config`. None has a default of its own: flags only override. */
 export function addSettings(command: Command, names: readonly SettingName[]): Command {

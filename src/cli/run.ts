@@ -4,7 +4,7 @@ import * as z from "zod";
 import { loadSettings } from "../config.ts";
 import { confirm, confirmRest } from "./confirm.ts";
 import { addJob, choose } from "./job-option.ts";
-import { addMapping, addSettings, countOf, READING, SENDING } from "./options.ts";
+import { addMapping, addSettings, countOf, JUDGING, READING, SENDING } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -44,7 +44,7 @@ export function runCommand(shell: Shell): Command {
     .option("--json", "print the summary as JSON on stdout, and nothing else");
   addMapping(command);
   addJob(command);
-  addSettings(command, [...SENDING, ...READING, "keep"]);
+  addSettings(command, [...SENDING, ...JUDGING, ...READING, "keep"]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
     const { limit: limitText, again, full, yes, json } = flags.parse(command.opts());
     const limit = countOf("--limit", limitText);

@@ -8,7 +8,7 @@ import { besides, type WatchOptions } from "../daemon/watch-folders.ts";
 import { UpdraftError } from "../errors.ts";
 import type { Watch } from "../plan/job.ts";
 import { addJob, choose } from "./job-option.ts";
-import { addMapping, addSettings, READING, SENDING } from "./options.ts";
+import { addMapping, addSettings, JUDGING, READING, SENDING } from "./options.ts";
 import { withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -54,7 +54,7 @@ export function watchCommand(shell: Shell): Command {
     .option("--settle <time>", "how long a file must have stayed the same, 100ms to 1h (default: 2s)");
   addMapping(command);
   addJob(command);
-  addSettings(command, [...SENDING, ...READING, "keep"]);
+  addSettings(command, [...SENDING, ...JUDGING, ...READING, "keep"]);
   return command.addHelpText("after", EXAMPLES).action(async (folder: string | undefined) => {
     const { job, mapping, given, showChanges, watch: ofJob } = await choose(command, shell);
     const settings = loadSettings(given);

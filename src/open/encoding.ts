@@ -36,13 +36,14 @@ const WEIGHT = 10;
 /** Of what was told, where the bytes are whole UTF-8 and have characters beyond ASCII. */
 const HARDLY = 0.01;
 
-/** Whether all of it is UTF-8, and more than ASCII. */
-export function isWholeUtf8({ mark, wide, multibyte, stray }: Evidence): boolean {
-  return (mark === null || mark === "utf-8") && wide === null && stray === 0 && multibyte > 0;
+/** Whether all of it is UTF-8, or ASCII. */
+export function isUtf8({ mark, wide, stray }: Evidence): boolean {
+  return (mark === null || mark === "utf-8") && wide === null && stray === 0;
 }
 
 export function toldEncoding(name: EncodingName, evidence: Evidence): Encoding {
-  return { name, confidence: name !== "utf-8" && isWholeUtf8(evidence) ? HARDLY : 1, told: true };
+  const doubted = name !== "utf-8" && isUtf8(evidence) && evidence.multibyte > 0;
+  return { name, confidence: doubted ? HARDLY : 1, told: true };
 }
 
 /**

@@ -30,6 +30,11 @@ export function refuseOthers(head: Buffer, file: string): void {
   throw new UpdraftError("file-kind", { file, kind: other.kind, remedy: other.remedy.replace("{file}", file) });
 }
 
+/** The first line of a head, and the lines that line ends within quotes add to it. */
+export function firstRecord(head: string): string {
+  return /^(?:[^"\r\n]+|"[^"]*")*/.exec(head)?.[0] ?? "";
+}
+
 /**
  * NDJSON starts with a brace, a JSON array of rows with a bracket, and is read as NDJSON is; where the name says either, one line
  * that starts so is enough, so that a bad first line is one bad row.

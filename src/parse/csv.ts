@@ -19,13 +19,15 @@ const LOOKED_AT = 100;
 /** What Excel reads as "the delimiter of this file", and leaves out. */
 const SEP = /^"?sep=([^\r\n])"?(?:\r\n?|\n|$)/i;
 
-export async function openCsv(source: Source, { told = {}, lenient = false }: ReadOptions): Promise<Reader> {
+export async function openCsv(source: Source, { told: given = {}, lenient = false }: ReadOptions): Promise<Reader> {
   const file = titleOf(source);
-  if (told.columns !== undefined && told.headerLines === undefined) throw new UpdraftError("columns-or-header");
+  if (given.columns !== undefined && given.headerLines === undefined) throw new UpdraftError("columns-or-header");
   const { text, final } = await headOf(source);
   const sep = SEP.exec(text);
-  const said = sep?.[1] === undefined ? { ...dialectOfReport(text), ...told } : { delimiter: sep[1], ...told };
-  const found = recognise(text.slice(sep?.[0].length ?? 0), final, said);
+  const head = text.slice(sep?.[0].length ?? 0);
+  // What a job or flags tell is of the file that a report is on: the report itself is always written in the same way.
+  const told: Told = dialectOfReport(head) ?? (sep?.[1] === undefined ? given : { delimiter: sep[1], ...given });
+  const found = recognise(head, final, told);
   const { confidence, eol } = found;
   if (!lenient) refuseUnsure(file, found);
   const dialect = lenient ? found.dialect : withHeader(found.dialect, told);
@@ -47,14 +49,14 @@ export async function openCsv(source: Source, { told = {}, lenient = false }: Re
     file,
   });
   const shape = makeShape(dialect, eol, skip, columns);
-  const head = { sep: sep?.[1] ?? null, dialect, confidence, trailing: columns.trailing, footnoteLines };
+  const facts = { sep: sep?.[1] ?? null, dialect, confidence, trailing: columns.trailing, footnoteLines };
   let leftOut: LeftOut | null = null;
   return {
     columns: columns.names,
     dialect,
     confidence,
     get about() {
-      return aboutFile(head, leftOut);
+      return aboutFile(facts, leftOut);
     },
     async *blocks() {
       const framer = makeFramer(shape, 1 - dialect.headerLines, source.encoding.name);

@@ -1,6 +1,7 @@
 // What our own reports have that other files have not, written and read: a dialect that is told by their header, and cells that no
 // spreadsheet computes.
-import { RFC_4180, type Told } from "./dialect.ts";
+import { firstRecord } from "../open/format.ts";
+import { type Dialect, RFC_4180 } from "./dialect.ts";
 import type { Reader, Row } from "./row.ts";
 
 /** What a spreadsheet takes for the start of a formula, or passes over on its way to one; behind marks of ours, so that they can be told from a cell's own. */
@@ -20,10 +21,10 @@ export function unguarded(text: string): string {
 /** Two columns of ours stand side by side in each report, and tell what is between all others. */
 const OURS = /updraft_row"?([^\w"])"?updraft_line/;
 
-/** The dialect of one of our reports; nothing is told of any other file. `head` begins with the header. */
-export function dialectOfReport(head: string): Told {
-  const delimiter = OURS.exec(head.slice(0, head.search(/[\r\n]|$/)))?.[1];
-  return delimiter === undefined ? {} : { ...RFC_4180, delimiter };
+/** The dialect of one of our reports; null for any other file. `head` begins with the header. */
+export function dialectOfReport(head: string): Dialect | null {
+  const delimiter = OURS.exec(firstRecord(head))?.[1];
+  return delimiter === undefined ? null : { ...RFC_4180, delimiter };
 }
 
 /** A report given back holds what the file had, so what guards its cells is taken off again; any other file is left alone. */

@@ -49,11 +49,18 @@ export type Role = "zip" | "date" | "any";
 /** `#N/A` and its like, in English and German; number signs alone are what a column showed that was too narrow. */
 const FORMULA_ERROR =
   /^#(?:N\/A|NA|NV|REF!|BEZUG!|VALUE!|WERT!|DIV\/0!|NAME\?|NULL!|NUM!|ZAHL!|SPILL!|CALC!|ÜBERLAUF!|GETTING_DATA|#{3,})$/i;
-const SCIENTIFIC = /^[+-]?\d(?:[.,]\d{1,14})?E\+?\d{2}$/i;
+/** Spreadsheets write the plus; where other programs leave it out, there is a fraction. `1E10` is an id, or a flat. */
+const SCIENTIFIC = /^[+-]?\d(?:[.,]\d{1,14}E\+?|E\+)\d{2}$/i;
 const SHORT_ZIP = /^\d{3,4}(?:\.0+)?$/;
 /** A first byte of UTF-8, and one that goes on, each read as a character of Latin-1 or Windows-1252. */
 const TWICE =
   /[\u00C2-\u00F4][\u0080-\u00BF\u20AC\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\u017D\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\u017E\u0178]/;
+/**
+ * What a text that was encoded twice was: a letter or a sign as western languages have them, or several letters of another script.
+ * A single one of these is chance: `ANDRÉ’S` would be `ANDR` and a phonetic sign, `NESTLÉ®` likewise.
+ */
+const MEANT =
+  /[\u0080-\u017F\u01A0\u01A1\u01AF\u01B0\u0218-\u021B\u1EA0-\u1EF9\u2010-\u203A\u20AC\u2122\u{10000}-\u{10FFFF}]|[\u0080-\u{10FFFF}]{2}/u;
 /** One test that nearly every value fails. */
 const SUSPECT = new RegExp(`^ *#|\\dE\\+?\\d\\d *$|${TWICE.source}`, "i");
 
@@ -109,5 +116,5 @@ function isTwiceEncoded(text: string): boolean {
     if (byte === undefined) return false;
     bytes[at] = byte;
   }
-  return isUtf8(bytes);
+  return isUtf8(bytes) && MEANT.test(bytes.toString("utf8"));
 }

@@ -24,9 +24,10 @@ export interface Compared {
 export const LOOK_BACK = 10;
 const LEAST = 3;
 
-/** Counts: less than half of the least, or more than twice the most; a few rows more or less are nothing. */
-const FACTOR = 2;
+/** A few rows more or less are nothing, whatever the figure: in a file of ten rows one of them is a tenth. */
 const FEW = 10;
+/** Counts: less than half of the least, or more than twice the most. */
+const FACTOR = 2;
 /** Shares, of empty cells: so far beyond what they were. */
 const EMPTY_POINTS = 0.1;
 /** Shares, of damaged values: they should be none. */
@@ -66,21 +67,17 @@ export function compareHealth(now: Health, before: readonly Health[]): readonly 
     const here = ofColumn(now);
     // A column that comes and goes tells nothing; one that always was there and is not any more is wholly empty.
     if (seen.length < LEAST || (here === undefined && seen.length < past.length)) continue;
-    compared.push(
-      compareShares(
-        `column "${name}", empty`,
-        here?.empty ?? 1,
-        seen.map(({ empty }) => empty),
-        EMPTY_POINTS,
-      ),
-    );
+    // One that is gone is gone from however few rows.
+    const [empty, rows] = here === undefined ? [1, Number.POSITIVE_INFINITY] : [here.empty, now.rows];
+    const shares = seen.map((one) => one.empty);
+    compared.push(compareShares(`column "${name}", empty`, empty, shares, EMPTY_POINTS, rows));
     const lengths = seen.map(({ length }) => length);
-    if (here !== undefined && here.length > 0)
+    if (here !== undefined && (1 - empty) * rows > FEW)
       compared.push(compareLengths(`column "${name}", characters`, here.length, lengths));
   }
   for (const [damage, share] of Object.entries(now.damages)) {
     const shares = past.map(({ damages }) => (Object.hasOwn(damages, damage) ? (damages[damage] ?? 0) : 0));
-    compared.push(compareShares(`damaged values (${damage})`, share, [0, ...shares], DAMAGE_POINTS));
+    compared.push(compareShares(`damaged values (${damage})`, share, [0, ...shares], DAMAGE_POINTS, now.rows));
   }
   return compared.filter(({ outside }, at) => at < 2 || outside);
 }
@@ -91,14 +88,11 @@ function compareCounts(figure: string, now: number, past: readonly number[]): Co
   return { figure, now: whole(now), before: range(least, most, whole), outside };
 }
 
-function compareShares(figure: string, now: number, past: readonly number[], points: number): Compared {
+function compareShares(figure: string, now: number, past: readonly number[], points: number, rows: number): Compared {
   const [least, most] = [Math.min(...past), Math.max(...past)];
-  return {
-    figure,
-    now: percent(now),
-    before: range(least, most, percent),
-    outside: now < least - points || now > most + points,
-  };
+  const beyond = Math.max(least - now, now - most);
+  const outside = beyond > points && beyond * rows > FEW;
+  return { figure, now: percent(now), before: range(least, most, percent), outside };
 }
 
 function compareLengths(figure: string, now: number, past: readonly number[]): Compared {

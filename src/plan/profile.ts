@@ -43,10 +43,7 @@ interface Found {
 }
 
 /** Columns that are left out, and those of an earlier report, are not looked at. */
-export function makeProfiler(
-  mapping: Pick<Mapping, "columns" | "uses" | "transforms" | "contract">,
-  customerId: (row: Row) => string,
-): Profiler {
+export function makeProfiler(mapping: Parameters<typeof roleOf>[0], customerId: (row: Row) => string): Profiler {
   const columns = mapping.columns.flatMap((name, index) => {
     const role = roleOf(mapping, index);
     return role === null ? [] : [makeColumn(name, index, role)];
@@ -75,17 +72,31 @@ export function makeProfiler(
   };
 }
 
-/** Null for a column that is not sent. ZIP codes that a transform mends are no damage. */
+/** Null for a column of which nothing is sent. ZIP codes that a transform mends are no damage. */
 export function roleOf(
-  { uses, transforms, contract }: Pick<Mapping, "uses" | "transforms" | "contract">,
+  {
+    columns,
+    uses,
+    makers,
+    transforms,
+    contract,
+  }: Pick<Mapping, "columns" | "uses" | "makers" | "transforms" | "contract">,
   index: number,
 ): Role | null {
   const use = uses[index];
-  if (use === undefined || use.kind === "ignored" || use.kind === "report") return null;
+  if (use === undefined || use.kind === "report") return null;
+  if (use.kind === "ignored") return isNamed(columns[index] ?? "", makers) ? "any" : null;
   if (use.kind === "nested") return "any";
   const bare = use.slots.filter((slot) => (transforms[slot.index] ?? []).length === 0);
   if (bare.some(({ property }) => contract.zips.includes(property.name))) return "zip";
   return use.slots.some(({ property }) => contract.dates.includes(property.name)) ? "date" : "any";
+}
+
+/** By a function of the job: its source is all that tells which columns it reads. */
+function isNamed(column: string, makers: Mapping["makers"]): boolean {
+  const name = column.replace(/[$()*+./?[\\\]^{|}]/g, "\\$&");
+  const whole = new RegExp(`(?<![\\p{L}\\p{N}_])${name}(?![\\p{L}\\p{N}_])`, "u");
+  return makers.some((maker) => maker !== null && whole.test(String(maker)));
 }
 
 /** One sentence for each kind of damage in a column. */

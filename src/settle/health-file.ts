@@ -35,8 +35,10 @@ export function addHealth(dataDir: string, job: string, run: string, health: Hea
   const path = pathOf(dataDir, job);
   try {
     mkdirSync(join(dataDir, "health"), { recursive: true, mode: 0o700 });
-    writeFileSync(`${path}.partial`, JSON.stringify({ v: 1, files }), { mode: 0o600 });
-    renameSync(`${path}.partial`, path);
+    // Another process may do the same for another run of the job.
+    const partial = `${path}.${process.pid}.partial`;
+    writeFileSync(partial, JSON.stringify({ v: 1, files }), { mode: 0o600 });
+    renameSync(partial, path);
   } catch (cause) {
     throw new UpdraftError("data-dir-unwritable", { dir: dataDir }, { cause });
   }

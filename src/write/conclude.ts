@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Progress } from "../events.ts";
 import type { Source } from "../open/source.ts";
 import type { Reader } from "../parse/row.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { MappingSettings, Plan } from "../plan/plan.ts";
 import type { Settings } from "../settings.ts";
 import type { Refusal } from "../settle/entry.ts";
 import { type Ledger, pastByRow } from "../settle/ledger.ts";
@@ -28,6 +28,7 @@ export const REFUSED: Readonly<Record<Refusal, string>> = {
 
 export interface EndedRun {
   readonly job: string;
+  readonly mapping: Pick<MappingSettings, "set" | "ignoreColumns" | "refuse">;
   readonly baseUrl: string;
   readonly settings: Summary["settings"];
   readonly source: Source;
@@ -115,6 +116,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     run: ended.run,
     retryOf: readRetry(ledger)?.of ?? null,
     job: jobIn(ended.job),
+    flags: flagsOf(ended.mapping),
     epochs: Array.from({ length: Number(ledger.meta("epoch") ?? "0") }, (_, i) => `${ended.run}-${i + 1}`),
     resumes: Number(ledger.meta("spells") ?? "1") - 1,
     file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },
@@ -149,6 +151,16 @@ function jobIn(name: string): string | null {
   return name === "default" ? null : name;
 }
 
+/** A value may be a customer's. */
+function flagsOf({ set, ignoreColumns, refuse = [] }: EndedRun["mapping"]): string[] {
+  return [
+    ...Object.keys(set).flatMap((property) => ["--set", `${property}=…`]),
+    ...ignoreColumns.flatMap((name) => ["--ignore-column", name]),
+    ...(refuse.some((damage) => damage !== "double-encoded") ? ["--strict"] : []),
+    ...(refuse.includes("double-encoded") ? ["--strict-text"] : []),
+  ];
+}
+
 function stateOf({ cancelled, stopped, blocked }: EndedRun, answered: boolean, unsent: number): State {
   if (answered && unsent === 0) return "complete";
   // A retry leaves rows unsent that it was not asked for: what was cancelled before it still is.
@@ -165,6 +177,7 @@ function codeIn(ledger: Ledger, row: number): string | null {
 /** Null: the check was stopped. Valid rows count as unsent: a run would send them. */
 export function summarizeCheck(
   job: string,
+  mapping: EndedRun["mapping"],
   checked: Checked | null,
   { source, reader: { about }, plan }: Pick<EndedRun, "source" | "reader" | "plan">,
   warnings: readonly string[],
@@ -181,6 +194,7 @@ export function summarizeCheck(
     run: null,
     retryOf: null,
     job: jobIn(job),
+    flags: flagsOf(mapping),
     epochs: [],
     resumes: 0,
     file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },

@@ -70,10 +70,10 @@ export function makePlacement(
  * The number that the record gives itself; null for what is none. One that the reader cannot take apart (a NUL, or longer than
  * it reads) is what it should be if it says so in the place where that stands, or was too long to be kept.
  */
-function rowOf(record: Row, { columns }: Reread, wanted: Wanted | null): number | null {
+function rowOf(record: Row, { columns, delimiter }: Reread, wanted: Wanted | null): number | null {
   if (record.kind === "bad") {
     if (wanted === null) return null;
-    const place = `,${wanted.row},${wanted.source?.line ?? ""}`;
+    const place = [delimiter, wanted.row, delimiter, wanted.source?.line ?? ""].join("");
     return record.code === "row-too-long" || record.raw.includes(place) ? wanted.row : null;
   }
   const text = told(record, columns, "updraft_row") ?? "";

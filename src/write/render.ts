@@ -170,7 +170,9 @@ function cause(group: ErrorGroup, width: number): string[] {
 
 function advice(summary: Summary): string[] {
   const { counts: by, state, run, reports, superseded, ambiguousUpdated, balanced } = summary;
-  const job = summary.job === null ? "" : ` --job ${summary.job}`;
+  // A report tells by itself how it is written, so those flags are not needed.
+  const words = [...(summary.job === null ? [] : ["--job", summary.job]), ...summary.flags];
+  const again = (path: string) => ["updraft run", ...[path, ...words].map((word) => quoted(printable(word)))].join(" ");
   const steps: string[] = [];
   if (!balanced) steps.push("The counts do not add up to the rows read: do not trust this report, and report a bug.");
   if (state === "blocked") steps.push("Check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this endpoint.");
@@ -182,10 +184,10 @@ function advice(summary: Summary): string[] {
   }
   if (summary.stopped !== null) steps.push(RAISING[summary.stopped.rule]);
   if (state === "cancelled" && reports.unsent !== null) {
-    steps.push(`To send the rest after all: updraft run ${quoted(reports.unsent)}${job}`);
+    steps.push(`To send the rest after all: ${again(reports.unsent)}`);
   }
   if (by.rejected + by.failed + by.unknown > 0 && reports.errors !== null) {
-    steps.push(`Correct the rows in the errors file, then give it back: updraft run ${quoted(reports.errors)}${job}`);
+    steps.push(`Correct the rows in the errors file, then give it back: ${again(reports.errors)}`);
   }
   if (superseded > 0) {
     const rows = superseded === 1 ? "the 1 row" : `the ${thousands(superseded)} rows`;

@@ -35,6 +35,8 @@ interface Told {
   readonly retryOf: string | null;
   /** Null where no job was named. */
   readonly job: string | null;
+  /** Which, beside the job, decided what its rows became: words of the command line, with … for values. */
+  readonly flags: readonly string[];
   /** `<run>-<n>`, first to last. */
   readonly epochs: readonly string[];
   readonly resumes: number;
@@ -102,13 +104,14 @@ export interface Summary extends Told {
 }
 
 export function makeSummary(input: SummaryInput): Summary {
-  const { run, retryOf, job, epochs, resumes, file, state, read, counts, requests } = input;
+  const { run, retryOf, job, flags, epochs, resumes, file, state, read, counts, requests } = input;
   const { stopped, forecast, ambiguousUpdated, superseded, settings, about, warnings } = input;
   return {
     version: 1,
     run,
     retryOf,
     job,
+    flags,
     epochs,
     resumes,
     file: { name: file.name, bytes: file.bytes, sha256: file.sha256, format: file.format },

@@ -164,10 +164,14 @@ describe("openSource: an encoding that is told", () => {
     await expect(refused).rejects.toMatchObject({ code: "encoding-contradicted", exit: 2 });
   });
 
-  test("is not that of our own reports, which are UTF-8 always", async () => {
+  test("is not that of our own reports, which are UTF-8, or what a spreadsheet has saved them as", async () => {
     const report = `customerId;lastName;updraft_row\r\n1;Müller;7\r\n`;
     expect((await opened(Buffer.from(report), "windows-1252")).encoding.name).toBe("utf-8");
     expect((await opened(encode(report, "windows-1252"), "windows-1252")).encoding.name).toBe("windows-1252");
+    expect((await opened(encode(`\uFEFF${report}`, "utf-16le"), "windows-1252")).encoding.name).toBe("utf-16le");
+    const ascii = Buffer.from(`\uFEFF${report.replace("ü", "u")}`);
+    expect((await opened(ascii, "windows-1252")).encoding.name).toBe("utf-8");
+    expect((await opened(ascii.subarray(3), "utf-16le")).encoding.name).toBe("utf-8");
   });
 
   test("NDJSON may have any of them", async () => {

@@ -33,7 +33,11 @@ describe("dialectOfReport", () => {
   );
 
   test("tells nothing of another file, though a record of it names our columns", () => {
-    expect(dialectOfReport("customerId,city\nupdraft_row,updraft_line\n")).toEqual({});
+    expect(dialectOfReport("customerId,city\nupdraft_row,updraft_line\n")).toBeNull();
+  });
+
+  test("finds it behind a name of several lines", () => {
+    expect(dialectOfReport('id;"Street\nand ""no""";updraft_row;updraft_line\n')).toMatchObject({ delimiter: ";" });
   });
 });
 

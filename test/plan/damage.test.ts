@@ -23,6 +23,9 @@ describe("damageOf", () => {
     [twice("Zürich – Öst"), "any", "double-encoded"],
     [twice("O’Neill"), "any", "double-encoded"],
     [twice("ÅSA"), "any", "double-encoded"],
+    [twice("Đặng"), "any", "double-encoded"],
+    [twice("Иван"), "any", "double-encoded"],
+    [twice("👍"), "any", "double-encoded"],
   ])("finds in %j, in a column of kind %s, %s", (text, role, damage) => {
     expect(damageOf(text, role)).toBe(damage);
   });
@@ -39,12 +42,21 @@ describe("damageOf", () => {
     ["E+", "any"],
     ["RUE E12", "any"],
     ["csta_5E11", "any"],
+    ["1E10", "any"],
+    ["123E45", "any"],
+    ["4e12", "any"],
     ["Müller", "any"],
     ["São Paulo", "any"],
     ["Ã", "any"],
     ["Côté", "any"],
     ["100 °C", "any"],
     ["北京", "any"],
+    ["Ãngela", "any"],
+    ["ANDRÉ’S", "any"],
+    ["CAFÉ – BAR", "any"],
+    ["CAFÉ–BAR", "any"],
+    ["NESTLÉ®", "any"],
+    ["Strauß’ Sohn", "any"],
   ])("finds nothing in %j, in a column of kind %s", (text, role) => {
     expect(damageOf(text, role)).toBeNull();
   });

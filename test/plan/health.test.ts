@@ -42,6 +42,16 @@ describe("compareHealth", () => {
   test("a few rows more or less are nothing", () => {
     const few = before.map((one) => ({ ...one, rows: 3, customers: 3 }));
     expect(outside({ rows: 12, customers: 12 }, few)).toEqual([]);
+    const zip = { empty: 0, length: 5 };
+    const other = {
+      columns: { email: { empty: 1, length: 0 }, zip: { empty: 0, length: 9 } },
+      damages: { scientific: 1 },
+    };
+    expect(outside({ rows: 9, customers: 9, ...other }, few)).toEqual([]);
+    const rare = { email: { empty: 0.99995, length: 60 }, zip };
+    const seldom = before.map((one) => ({ ...one, columns: { email: { empty: 0.99995, length: 22 }, zip } }));
+    expect(outside({ columns: rare }, seldom)).toEqual([]);
+    expect(outside({ rows: 9, customers: 9, columns: { zip } }, few)).toEqual(['column "email", empty']);
   });
 
   test("is not misled by columns called like what objects have", () => {

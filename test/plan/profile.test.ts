@@ -62,6 +62,14 @@ describe("makeProfiler", () => {
     });
   });
 
+  test("a column that is left out, and that a function of the job names, is looked at, and no other one", () => {
+    const columns = ["customerId", "Town (old)", "note", "city"];
+    const job = jobOf({ columns: { firstName: (record) => record["Town (old)"] ?? null } });
+    const plan = planOf({ columns, job, ignore: columns.slice(1) });
+    const { findings } = profileOf([["c1", "#N/A", "#N/A", "#N/A"]], plan);
+    expect(findings).toMatchObject([{ column: "Town (old)", damage: "formula-error", count: 1 }]);
+  });
+
   test("looks at texts and numbers of NDJSON, whatever its keys are called", () => {
     const plan = planOf({ columns: ["customerId", "firstName"], format: "ndjson" });
     const profiler = makeProfiler(plan.mapping, plan.customerId);

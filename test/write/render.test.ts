@@ -73,6 +73,13 @@ describe("renderSummary", () => {
     expect(rendered({ state: "blocked", counts })).toContain("CONNECTFI_LOGIN");
   });
 
+  it("says with which flags a report is given back: without them its rows would become other updates", () => {
+    const flags = ["--set", "countryCodeA3=…", "--ignore-column", "Driver's note", "--strict"];
+    expect(rendered({ job: "sync", flags })).toContain(
+      "give it back: updraft run /data/runs/nightly-4f2a90c1/errors.csv --job sync --set 'countryCodeA3=…' --ignore-column 'Driver'\\''s note' --strict\n",
+    );
+  });
+
   it("says which rule stopped a run, by which rows, and how to go on", () => {
     const text = rendered(stoppedBy("stop-after"));
     expect(text).toContain(

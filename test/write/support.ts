@@ -107,6 +107,7 @@ export function summaryInput(given: Partial<SummaryInput> = {}): SummaryInput {
     run: "nightly-4f2a90c1",
     retryOf: null,
     job: null,
+    flags: [],
     epochs: ["nightly-4f2a90c1-1"],
     resumes: 0,
     file: { name: "customers.csv", bytes: 12_345_678, sha256: "ab".repeat(32), format: "csv" },

@@ -106,6 +106,7 @@ async function makeRun(
     baseUrl,
     run: "id",
     job: "default",
+    mapping,
     dir,
     ledger,
     source,
@@ -155,6 +156,14 @@ const placesOf = ({ differences }: Verdict) =>
 function edit(dir: string, name: string, change: (text: string) => string): void {
   writeFileSync(join(dir, name), change(readFileSync(join(dir, name), "utf8")));
 }
+
+test.each([";", "\t", "|"])(
+  "a run of a file with %j between its cells, one of them with a NUL, agrees with itself",
+  async (end) => {
+    const { verify } = await makeRun("csv", "complete", 10, CSV.replaceAll(",", end));
+    expect(placesOf(await verify())).toEqual([]);
+  },
+);
 
 describe.each<Format>(["csv", "ndjson"])("a run of a file as %s, with rows of every kind,", (format) => {
   test.each(["complete", "cancelled", "stopped", "interrupted"] as const)(
