@@ -37,7 +37,7 @@ const WEIGHT = 10;
 const HARDLY = 0.01;
 
 /** Whether all of it is UTF-8, and more than ASCII. */
-export function isWholeUtf8({ mark, wide, multibyte, stray }: Evidence): boolean {
+function isWholeUtf8({ mark, wide, multibyte, stray }: Evidence): boolean {
   return (mark === null || mark === "utf-8") && wide === null && stray === 0 && multibyte > 0;
 }
 

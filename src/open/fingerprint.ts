@@ -1,7 +1,7 @@
 // Decompressed bytes in; their length, hash, line ends, encoding and format out, or the reason why they hold no rows.
 import { createHash, type Hash } from "node:crypto";
 import { UpdraftError } from "../errors.ts";
-import { type Encoding, type EncodingName, isWholeUtf8, recogniseEncoding, toldEncoding } from "./encoding.ts";
+import { type Encoding, type EncodingName, recogniseEncoding, toldEncoding } from "./encoding.ts";
 import { type Evidence, markOfEncoding, takeEvidence, wideByNuls } from "./evidence.ts";
 import { recogniseFormat, refuseOthers } from "./format.ts";
 import type { Format } from "./source.ts";
@@ -43,13 +43,18 @@ export async function fingerprint(
   let lines = 0;
   let start = Buffer.alloc(0);
   let text = "";
+  let report = false;
   for await (const chunk of chunks) {
     if (start.length < 8) {
       start = Buffer.concat([start, chunk.subarray(0, 8)]);
       refuseOthers(start, file);
     }
     evidence.push(chunk);
-    if (marks.length === 0) decode = decoderOf(told ?? markOfEncoding(chunk) ?? wideByNuls(chunk)?.name ?? "utf-8");
+    if (marks.length === 0) {
+      report = REPORT.test(chunk.toString("latin1"));
+      const meant = report ? null : told;
+      decode = decoderOf(meant ?? markOfEncoding(chunk) ?? wideByNuls(chunk)?.name ?? "utf-8");
+    }
     if (text.length < HEAD) text = (text + decode(chunk)).replace(/^\xef\xbb\xbf/, "").trimStart();
     hash.update(chunk);
     marks.push(markOf(hash));
@@ -57,13 +62,13 @@ export async function fingerprint(
     for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) lines++;
   }
   if (text === "") throw new UpdraftError("file-empty", { file });
-  const encoding = encodingOf(evidence.end(), told, REPORT.test(text), file);
+  const encoding = encodingOf(evidence.end(), told, report, file);
   return { bytes, sha256: hash.digest("hex"), lines, format: recogniseFormat(text, name), encoding, marks };
 }
 
 function encodingOf(evidence: Evidence, told: EncodingName | null, report: boolean, file: string): Encoding {
-  const { mark } = evidence;
-  if (told === null || (report && isWholeUtf8(evidence))) return recogniseEncoding(evidence);
+  const { mark, stray } = evidence;
+  if (told === null || (report && stray === 0)) return recogniseEncoding(evidence);
   if (mark !== null && mark !== told) throw new UpdraftError("encoding-contradicted", { file, mark, told });
   return toldEncoding(told, evidence);
 }
