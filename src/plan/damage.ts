@@ -54,8 +54,10 @@ const SHORT_ZIP = /^\d{3,4}(?:\.0+)?$/;
 /** A first byte of UTF-8, and one that goes on, each read as a character of Latin-1 or Windows-1252. */
 const TWICE =
   /[\u00C2-\u00F4][\u0080-\u00BF\u20AC\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\u017D\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\u017E\u0178]/;
+/** What Windows-1252's quotes and dashes become where it is taken for Latin-1. */
+const CONTROL = /[\u0080-\u009F]/;
 /** One test that nearly every value fails. */
-const SUSPECT = new RegExp(`^ *#|\\dE\\+?\\d\\d *$|${TWICE.source}`, "i");
+const SUSPECT = new RegExp(`^ *#|\\dE\\+?\\d\\d *$|${TWICE.source}|${CONTROL.source}`, "i");
 
 /** The characters that Windows-1252 has where Latin-1 has control characters, in the order of its bytes from 0x80 on; 0 where it has none. */
 const WINDOWS_1252 = [
@@ -99,8 +101,9 @@ function isTurnedIso(text: string): boolean {
   return month > 12 && month <= 31 && day >= 1 && day <= 12;
 }
 
-/** Whether the text, written in Windows-1252 (or Latin-1), is UTF-8 that says something else. */
+/** Whether the text, written in Windows-1252 (or Latin-1), is UTF-8 that says something else, or has what no text has. */
 function isTwiceEncoded(text: string): boolean {
+  if (CONTROL.test(text)) return true;
   if (!TWICE.test(text)) return false;
   const bytes = Buffer.allocUnsafe(text.length);
   for (let at = 0; at < text.length; at++) {

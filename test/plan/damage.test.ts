@@ -23,6 +23,7 @@ describe("damageOf", () => {
     [twice("Zürich – Öst"), "any", "double-encoded"],
     [twice("O’Neill"), "any", "double-encoded"],
     [twice("ÅSA"), "any", "double-encoded"],
+    ["O\u0092Neill", "any", "double-encoded"],
   ])("finds in %j, in a column of kind %s, %s", (text, role, damage) => {
     expect(damageOf(text, role)).toBe(damage);
   });
