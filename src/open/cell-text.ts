@@ -4,9 +4,15 @@ import { format, getFormatDateInfo, getFormatFromId, getFormatInfo, isDateFormat
 /** How numbers of one style are shown. */
 export type Shown = (written: string) => string;
 
+/** Of the formats that every workbook has. */
+const LAST_ID = 58;
+/** From here on a number may have more digits than the 15 that a sheet keeps. */
+const MANY_DIGITS = 1e15;
+
 /** Of the number format with this id: one of the workbook's own, or one that every workbook has. */
 export function shownBy(id: number, own: ReadonlyMap<number, string>, date1904: boolean): Shown {
-  const pattern = own.get(id) ?? getFormatFromId(id);
+  // A number that is none of either is General; numfmt begins anew behind its last one.
+  const pattern = own.get(id) ?? (id <= LAST_ID ? getFormatFromId(id) : "General");
   if (!isValidFormat(pattern)) return general;
   if (!isDateFormat(pattern)) return asNumber(pattern);
   return (written) => asDate(written, pattern, date1904) ?? general(written);
@@ -14,24 +20,21 @@ export function shownBy(id: number, own: ReadonlyMap<number, string>, date1904: 
 
 /**
  * As the sheet holds it: all of its 15 digits, and none of what is beyond them (0.1+0.2 is 0.3). A whole number stays as it is
- * written, however long; there is never an exponent.
+ * written, however long. One that has an exponent because it has more digits keeps it: the others are lost, and that must be seen.
  */
 export function general(written: string): string {
   if (/^-?\d+$/.test(written)) return written;
   const value = Number(written);
   if (written.trim() === "" || !Number.isFinite(value)) return written;
-  return plain(Number(value.toPrecision(15)));
+  const kept = Number(value.toPrecision(15));
+  return Math.abs(kept) >= MANY_DIGITS ? kept.toExponential().toUpperCase() : plain(kept);
 }
 
-/** Without an exponent. */
+/** Without an exponent, which only the smallest have here. */
 function plain(value: number): string {
   const text = String(value);
-  const [, sign = "", first = "", rest = "", power = ""] = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text) ?? [];
-  if (first === "") return text;
-  const digits = first + rest;
-  const point = 1 + Number(power);
-  if (point <= 0) return `${sign}0.${"0".repeat(-point)}${digits}`;
-  return `${sign}${digits.padEnd(point, "0")}`;
+  const [, sign = "", first = "", rest = "", power = ""] = /^(-?)(\d)(?:\.(\d+))?e-(\d+)$/.exec(text) ?? [];
+  return first === "" ? text : `${sign}0.${"0".repeat(Number(power) - 1)}${first}${rest}`;
 }
 
 /** What only helps the eye is left out: separators of thousands, and blanks at the ends. What would lose digits is not done. */
@@ -44,7 +47,7 @@ function asNumber(pattern: string): Shown {
   );
   return (written) => {
     const value = Number(written);
-    if (!Number.isFinite(value) || Math.abs(value) >= 1e15) return general(written);
+    if (!Number.isFinite(value) || Math.abs(value) >= MANY_DIGITS) return general(written);
     const text = format(ungrouped, value, { throws: false }).trim();
     return /\dE[+-]?\d|^#+$/.test(text) ? general(written) : text;
   };

@@ -19,6 +19,8 @@ export type Compression = keyof typeof DECODERS;
 const MAGIC = [
   { magic: [0x1f, 0x8b], compression: "gzip" },
   { magic: [0x28, 0xb5, 0x2f, 0xfd], compression: "zstd" },
+  // A frame that holds no content: pzstd begins with one.
+  { magic: [0x50, 0x2a, 0x4d, 0x18], compression: "zstd" },
 ] as const;
 
 /** By what the first bytes say, whatever the file's name; null for what is not compressed. */

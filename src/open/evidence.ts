@@ -133,12 +133,13 @@ export function takeEvidence(): EvidenceTaker {
 /**
  * Of a stretch of characters beyond ASCII, with the character before and behind it: whether a text in a western language has it;
  * null where that is open. Cyrillic, Greek, Chinese, Mac and DOS encodings taken for Windows-1252 give long stretches, capital
- * letters behind small ones, and signs within words.
+ * letters behind small ones, signs within words, and at their ends signs that only stand before one: `Jos‚`.
  */
 function looksLikeText(text: string): boolean | null {
   if (text.includes("\uFFFD")) return false;
   if (/^.[äöüßÄÖÜ]+.$/s.test(text)) return true;
   if (/[À-ÖØ-öø-ÿŠŒŽšœžŸƒ]{5}|[a-zß-öø-ÿšœž][À-ÖØ-ÞŠŒŽŸ]/.test(text)) return false;
+  if (/\p{L}[‚„ˆ‹]/u.test(text)) return false;
   if (/\p{L}[^\p{L}’‘´–—·°\u00A0\u00AD]+\p{L}/u.test(text)) return false;
   return /^\P{L}\p{L}{2,}\P{L}$/u.test(text) ? null : true;
 }

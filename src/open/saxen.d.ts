@@ -1,14 +1,10 @@
 // What is used of saxen, which has no types of its own.
 declare module "saxen" {
-  type Decode = (text: string) => string;
-
   export class Parser {
-    on(
-      event: "openTag",
-      listener: (name: string, attributes: () => Readonly<Record<string, string>>, decode: Decode) => void,
-    ): this;
+    on(event: "openTag", listener: (name: string, attributes: () => Readonly<Record<string, string>>) => void): this;
     on(event: "closeTag", listener: (name: string) => void): this;
-    on(event: "text", listener: (text: string, decode: Decode) => void): this;
+    /** Text as it is written: `&amp;`. */
+    on(event: "text", listener: (text: string) => void): this;
     on(event: "cdata", listener: (text: string) => void): this;
     on(event: "attention", listener: (text: string) => void): this;
     on(event: "error" | "warn", listener: (cause: Error) => void): this;

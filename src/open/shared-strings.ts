@@ -23,10 +23,11 @@ export async function readSharedStrings(
   let ends = new Uint32Array(4096);
   let count = 0;
   let end = 0;
+  const tooLong = () => damaged("it has a text of more than 1 MiB");
   const add = (text: string) => {
     if (count === MOST_TEXTS) throw new UpdraftError("workbook-strings", { file, limit: "16 million" });
     const length = Buffer.byteLength(text);
-    if (length > SLAB) throw damaged("it has a text of more than 1 MiB");
+    if (length > SLAB) throw tooLong();
     // No text stands in two slabs.
     if (length > slabs.length * SLAB - end) {
       end = slabs.length * SLAB;
@@ -42,7 +43,7 @@ export async function readSharedStrings(
     }
     ends[count++] = end;
   };
-  const text = listenForText("si", add);
+  const text = listenForText("si", add, tooLong);
   for await (const _ of hearXml(chunks, text, damaged));
   return {
     get(index) {
@@ -56,7 +57,7 @@ export async function readSharedStrings(
 }
 
 /** The texts within each element `name`, joined: of rich text its runs, and nothing of how it is pronounced. */
-function listenForText(name: string, found: (text: string) => void) {
+function listenForText(name: string, found: (text: string) => void, tooLong: () => Error) {
   let collected = "";
   let within = false;
   let spoken = false;
@@ -72,7 +73,10 @@ function listenForText(name: string, found: (text: string) => void) {
       else if (element === "t") within = false;
     },
     text(text: string) {
-      if (within) collected += text;
+      if (!within) return;
+      collected += text;
+      // However many runs it has: none of them is long.
+      if (collected.length > SLAB) throw tooLong();
     },
   };
 }

@@ -17,6 +17,8 @@ export interface SheetContext {
   readonly strings: SharedStrings;
   /** By the number of the style. */
   readonly styles: readonly Shown[];
+  /** The program that wrote the workbook left its formulas to be worked out by whoever opens it: a 0 may stand for any result. */
+  readonly unsettled: boolean;
   damaged(reason: string, cause?: unknown): UpdraftError;
 }
 
@@ -24,6 +26,8 @@ const MOST_ROWS = 1_048_576;
 const MOST_COLUMNS = 16_384;
 /** Characters made of one chunk of XML: a few bytes can name a text of a megabyte. Of a real sheet it is a tenth of a megabyte. */
 const MOST_HELD = 32 * 1024 ** 2;
+/** Characters of one row: a few of them are held at a time, and one of more than half as many is refused further on anyway. */
+const LONGEST_ROW = 2 * 1024 ** 2;
 
 /** In blocks, as they come. */
 export async function* readSheet(
@@ -42,6 +46,10 @@ export async function* readSheet(
   let spoken = false;
   let inData = false;
   let held = 0;
+  /** The same of one row, in however many chunks it comes. */
+  let heldOfRow = 0;
+
+  const tooMuch = () => damaged(`row ${row} and those before it have too much text`);
 
   const listener = {
     open(name: string, attributes: () => Readonly<Record<string, string>>) {
@@ -54,6 +62,7 @@ export async function* readSheet(
           row = next;
           cells = [];
           column = -1;
+          heldOfRow = 0;
           return;
         }
         case "c":
@@ -77,7 +86,9 @@ export async function* readSheet(
       }
     },
     text(text: string) {
-      if (collecting) value += text;
+      if (!collecting) return;
+      value = (value ?? "") + text;
+      if (value.length > LONGEST_ROW) throw tooMuch();
     },
     close(name: string) {
       if (!inData) return;
@@ -89,14 +100,15 @@ export async function* readSheet(
           rows.push({ number: row, cells });
           return;
         case "c": {
-          if (value === null && formula) {
+          if (formula && isOpen(cell, value, context)) {
             const { file, sheet } = context;
             throw new UpdraftError("sheet-formula", { file, sheet, cell: `${letters(column)}${row}` });
           }
           const text = value === null ? "" : textOf(cell, value, context);
           if (text === "") return;
           held += text.length;
-          if (held > MOST_HELD) throw damaged(`row ${row} and those before it have too much text`);
+          heldOfRow += text.length;
+          if (held > MOST_HELD || heldOfRow > LONGEST_ROW) throw tooMuch();
           while (cells.length < column) cells.push("");
           cells[column] = text;
           return;
@@ -119,11 +131,17 @@ export async function* readSheet(
   }
 }
 
+/** Whether nobody has worked out a formula: openpyxl leaves its value empty, and XlsxWriter puts a 0 there. An empty text is one. */
+function isOpen(cell: Readonly<Record<string, string>>, value: string | null, { unsettled }: SheetContext): boolean {
+  return value === null || (value === "" && cell.t !== "str") || (value === "0" && unsettled && cell.t !== "b");
+}
+
 function textOf(
   cell: Readonly<Record<string, string>>,
   value: string,
   { strings, styles, damaged }: SheetContext,
 ): string {
+  if (value === "") return "";
   switch (cell.t) {
     case "s": {
       const text = strings.get(Number(value));

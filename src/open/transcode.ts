@@ -15,6 +15,9 @@ export const WINDOWS_1252: readonly (string | undefined)[] = Array.from({ length
   return sign === " " ? undefined : sign;
 });
 
+/** The bytes from 0x80 to 0x9F are control characters, which no text has: they are there where it is Windows-1252. */
+const ISO_8859_1 = WINDOWS_1252.map((character, byte) => (byte < 0x80 || byte > 0x9f ? character : undefined));
+
 /** Chunks may be cut anywhere. UTF-8 passes as it is. */
 export function transcode(chunks: AsyncIterable<Buffer>, encoding: EncodingName): AsyncIterable<Buffer> {
   switch (encoding) {
@@ -24,9 +27,9 @@ export function transcode(chunks: AsyncIterable<Buffer>, encoding: EncodingName)
     case "utf-16be":
       return fromWide(chunks, encoding === "utf-16be");
     case "windows-1252":
-      return fromBytes(chunks, windows1252);
+      return fromBytes(chunks, WINDOWS_1252);
     case "iso-8859-1":
-      return fromBytes(chunks, (chunk) => Buffer.from(chunk.toString("latin1")));
+      return fromBytes(chunks, ISO_8859_1);
     default:
       return encoding satisfies never;
   }
@@ -34,19 +37,18 @@ export function transcode(chunks: AsyncIterable<Buffer>, encoding: EncodingName)
 
 async function* fromBytes(
   chunks: AsyncIterable<Buffer>,
-  decode: (chunk: Buffer) => Buffer,
+  characters: readonly (string | undefined)[],
 ): AsyncGenerator<Buffer, void, undefined> {
-  for await (const chunk of chunks) yield isAscii(chunk) ? chunk : decode(chunk);
+  const utf8 = characters.map((character) => (character === undefined ? INVALID : Buffer.from(character)));
+  for await (const chunk of chunks) yield isAscii(chunk) ? chunk : withEach(chunk, utf8);
 }
 
-const AS_UTF8 = WINDOWS_1252.map((character) => (character === undefined ? INVALID : Buffer.from(character)));
-
-function windows1252(chunk: Buffer): Buffer {
+function withEach(chunk: Buffer, utf8: readonly Buffer[]): Buffer {
   const out = Buffer.allocUnsafeSlow(chunk.length * 3);
   let length = 0;
   for (const byte of chunk) {
     if (byte < 0x80) out[length++] = byte;
-    else for (const one of AS_UTF8[byte] ?? INVALID) out[length++] = one;
+    else for (const one of utf8[byte] ?? INVALID) out[length++] = one;
   }
   return out.subarray(0, length);
 }

@@ -36,10 +36,11 @@ export async function openWorkbook(entries: readonly ZipEntry[], file: string): 
   const linked = (type: string) => links.find((link) => link.type === type)?.path;
 
   const stylesPart = linked("styles");
-  const date1904 = /^(?:1|true)$/.test(
-    book.find(({ path }) => path === "workbook/workbookPr")?.attributes.get("date1904") ?? "",
-  );
+  const says = (element: string, attribute: string) =>
+    /^(?:1|true)$/.test(book.find(({ path }) => path === `workbook/${element}`)?.attributes.get(attribute) ?? "");
+  const date1904 = says("workbookPr", "date1904");
   const styles = stylesPart === undefined ? [] : stylesOf(await read(stylesPart).elements(), date1904);
+  const unsettled = says("calcPr", "fullCalcOnLoad");
   const sheet = read(chosen);
   const stringsPart = linked("sharedStrings");
 
@@ -56,7 +57,8 @@ export async function openWorkbook(entries: readonly ZipEntry[], file: string): 
 
   async function* csv(): AsyncGenerator<Buffer, void, undefined> {
     const strings = await stringsOf();
-    const rows = readSheet(sheet.bytes(), { file, sheet: named, strings, styles, damaged: sheet.damaged });
+    const context = { file, sheet: named, strings, styles, unsettled, damaged: sheet.damaged };
+    const rows = readSheet(sheet.bytes(), context);
     const empty = () =>
       new UpdraftError("sheet-empty", { file, sheet: named, others: about === "" ? "" : ` (${about})` });
     let made = 0;

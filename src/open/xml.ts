@@ -3,8 +3,8 @@ import { Parser } from "saxen";
 import { UpdraftError } from "../errors.ts";
 
 export interface XmlListener {
-  /** Names are without their prefix; attributes as they are written, until `decode` has made texts of their values. */
-  open(name: string, attributes: () => Readonly<Record<string, string>>, decode: (value: string) => string): void;
+  /** Names are without their prefix; attributes as they are written: `decoded` makes texts of their values. */
+  open(name: string, attributes: () => Readonly<Record<string, string>>): void;
   close(name: string): void;
   text?(text: string): void;
 }
@@ -13,6 +13,8 @@ export interface XmlListener {
 const LONGEST = 4 * 1024 ** 2;
 /** A cell of rich text is at eight; what encloses is kept in memory, too. */
 const DEEPEST = 100;
+/** In characters, with what is kept of it for each element within. */
+const LONGEST_NAME = 256;
 
 /** Yields after each chunk of the part, so that what was made of it can be taken. */
 export async function* hearXml(
@@ -23,17 +25,18 @@ export async function* hearXml(
   const parser = new Parser();
   let silent = 0;
   let depth = 0;
-  parser.on("openTag", (name, attributes, decode) => {
+  parser.on("openTag", (name, attributes) => {
     silent = 0;
     if (++depth > DEEPEST) throw damaged("its elements are nested too deeply");
-    listener.open(local(name), attributes, decode);
+    if (name.length > LONGEST_NAME) throw damaged("it has a name that is too long");
+    listener.open(local(name), attributes);
   });
   parser.on("closeTag", (name) => {
     silent = 0;
     depth--;
     listener.close(local(name));
   });
-  parser.on("text", (text, decode) => listener.text?.(decode(text)));
+  parser.on("text", (text) => listener.text?.(decoded(text)));
   parser.on("cdata", (text) => listener.text?.(text));
   // A definition of entities has no place in a workbook, and is how a few bytes become many.
   parser.on("attention", () => {
@@ -58,6 +61,22 @@ export async function* hearXml(
     if (cause instanceof UpdraftError) throw cause;
     throw damaged("it is not well-formed XML", cause);
   }
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: "&", apos: "'", gt: ">", lt: "<", quot: '"' };
+
+/** saxen's own cuts characters beyond U+FFFF down to 16 bits: `&#128512;` would be another character. */
+function decoded(text: string): string {
+  if (!text.includes("&")) return text;
+  return text.replace(/&(?:#x([\da-f]{1,6});|#(\d{1,7});|(\w+);)?/gi, (_, hex?: string, digits?: string, name = "") => {
+    const character = hex || digits ? characterOf(hex ? Number.parseInt(hex, 16) : Number(digits)) : ENTITIES[name];
+    if (character === undefined) throw new Error("a reference to no character");
+    return character;
+  });
+}
+
+function characterOf(code: number): string | undefined {
+  return code > 0x10ffff ? undefined : String.fromCodePoint(code);
 }
 
 function local(name: string): string {
@@ -93,9 +112,9 @@ export async function elementsOf(
   const heard = hearXml(
     bounded(),
     {
-      open(name, attributes, decode) {
+      open(name, attributes) {
         path.push(name);
-        const named = Object.entries(attributes()).map(([key, value]) => [local(key), decode(value)] as const);
+        const named = Object.entries(attributes()).map(([key, value]) => [local(key), decoded(value)] as const);
         found.push({ path: path.join("/"), attributes: new Map(named) });
         if (found.length > MOST_ELEMENTS) throw damaged("it is too large");
       },

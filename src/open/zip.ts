@@ -1,4 +1,5 @@
 // A zip archive that can be read at any place in; its entries, and the bytes of each with their checksum verified, out.
+import { isUtf8 } from "node:buffer";
 import { crc32 } from "node:zlib";
 import {
   type Entry,
@@ -83,7 +84,7 @@ export async function openZip(input: Input, file: string): Promise<readonly ZipE
     const entries: ZipEntry[] = [];
     for await (const entry of zip.eachEntry()) {
       entries.push({
-        name: getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, false),
+        name: getFileNameLowLevel(nameFlags(entry), entry.fileNameRaw, entry.extraFields, false),
         packed: entry.compressedSize,
         size: entry.uncompressedSize,
         read: () => readEntry(zip, entry, input, file),
@@ -93,6 +94,11 @@ export async function openZip(input: Input, file: string): Promise<readonly ZipE
   } catch (cause) {
     throw asDamaged(cause, file);
   }
+}
+
+/** Many programs write UTF-8, and do not say so. */
+function nameFlags({ generalPurposeBitFlag, fileNameRaw }: Entry): number {
+  return isUtf8(fileNameRaw) ? generalPurposeBitFlag | 0x800 : generalPurposeBitFlag;
 }
 
 async function* readEntry(

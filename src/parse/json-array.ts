@@ -12,6 +12,8 @@ import { textChunks } from "./text-chunks.ts";
 
 /** A scan that ended so near to the end of the text may have ended because of it: `tru`, `\u00`, `-`. */
 const NEAR = 6;
+/** An indent is held: one of more characters tells nothing of where the next element begins. */
+const WIDEST = 1_000;
 
 type State =
   | "before" // the opening bracket is still to come
@@ -56,6 +58,7 @@ export async function* arrayRows(source: Source): AsyncGenerator<Row[], void, un
     const last = space.lastIndexOf("\n");
     if (last !== -1) indent = space.slice(last + 1);
     else if (indent !== null) indent += space;
+    if (indent !== null && indent.length > WIDEST) indent = null;
     moveTo(end);
   }
 
@@ -118,8 +121,9 @@ export async function* arrayRows(source: Source): AsyncGenerator<Row[], void, un
     } else if (final && hard && broken === -1) {
       // Nothing behind it can be told apart any more; the array's own bracket is the last of it.
       const rest = text.slice(at).trimEnd();
+      const isWhole = rest.endsWith("]") && fault.at < at + rest.length;
       give(badJson(rest, place, { ...fault, at: fault.at - at }), text.length);
-      if (rest.endsWith("]")) state = "over";
+      if (isWhole) state = "over";
     } else {
       rows.push(badLength(place.row, place.line));
       place = { ...place, row: place.row + 1 };

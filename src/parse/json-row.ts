@@ -50,7 +50,9 @@ export function jsonRow(text: string, place: Place, suspect: EncodingName | null
 
 /** Of an element of an array, whose line ends are no part of its texts: JSON has none there. */
 export function onOneLine(text: string): string {
-  return text.includes("\n") ? text.replace(/\s*\n\s*/g, " ") : text;
+  if (!text.includes("\n")) return text;
+  const lines = text.split("\n").map((line) => line.trim());
+  return lines.filter((line) => line !== "").join(" ");
 }
 
 /** `at` counts UTF-16 units of `raw`, which begins at `place`. */

@@ -30,6 +30,13 @@ export function makeSkipper(): Skipper {
   };
 }
 
+/** Where what is before `next`, and neither white space nor a comma, ends: not by a pattern, which would try each run of spaces at each of them. */
+function behindValue(text: string, start: number, next: number): number {
+  let at = next;
+  while (at > start && " \t\r\n,".includes(text[at - 1] ?? "x")) at--;
+  return at;
+}
+
 const NEXT = /\}(?=\s*,\s*\{\s*")/g;
 
 /**
@@ -39,9 +46,8 @@ const NEXT = /\}(?=\s*,\s*\{\s*")/g;
  */
 export function endOfBroken(text: string, start: number, fault: number, indent: string | null, held: boolean): number {
   const next = indent === null ? -1 : text.indexOf(`\n${indent}{`, start + 1);
-  const end = makeSkipper().push(text, start);
-  if (next !== -1 && (end === -1 || next < end))
-    return start + text.slice(start, next).replace(/[ \t\r\n,]+$/, "").length;
+  const end = makeSkipper().push(next === -1 ? text : text.slice(0, next), start);
+  if (next !== -1 && end === -1) return behindValue(text, start, next);
   // What is no value at all: nothing before a comma, or a bracket that closes nothing.
   if (end === start) return text[start] === "," ? start : start + 1;
   if (end !== -1 || !held) return end;

@@ -74,14 +74,14 @@ function refuseOthers([first, second]: readonly Row[], file: string): void {
 /** A first line that ends within its object, and a second that is no object either: they are parts of one. */
 function refuseIndented(first: Row | undefined, second: Row, file: string): void {
   if (first?.kind !== "bad" || second.kind !== "bad" || first.code !== "not-json" || first.raw === "") return;
-  const begins = /^\s*\{/.test(first.raw) && !isBroken(first.raw);
+  const begins = /^\s*\{/.test(first.raw) && endsTooSoon(first.raw);
   if (begins && /^\s*["{}[\]]/.test(second.raw)) throw new UpdraftError("json-indented", { file, line: first.line });
 }
 
-/** Whether something else is wrong with a text than that it ends too soon. */
-function isBroken(text: string): boolean {
+/** Whether nothing else is wrong with a text. */
+function endsTooSoon(text: string): boolean {
   const { fault } = scanJson(text);
-  return fault !== null && fault.at < text.trimEnd().length;
+  return fault !== null && fault.at >= text.trimEnd().length;
 }
 
 /** What may be shown, and put into a command. */

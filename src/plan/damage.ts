@@ -61,8 +61,10 @@ const TWICE =
  */
 const MEANT =
   /[\u0080-\u017F\u01A0\u01A1\u01AF\u01B0\u0218-\u021B\u1EA0-\u1EF9\u2010-\u203A\u20AC\u2122\u{10000}-\u{10FFFF}]|[\u0080-\u{10FFFF}]{2}/u;
+/** What Windows-1252's quotes and dashes become where it is taken for Latin-1. */
+const CONTROL = /[\u0080-\u009F]/;
 /** One test that nearly every value fails. */
-const SUSPECT = new RegExp(`^ *#|\\dE\\+?\\d\\d *$|${TWICE.source}`, "i");
+const SUSPECT = new RegExp(`^ *#|\\dE\\+?\\d\\d *$|${TWICE.source}|${CONTROL.source}`, "i");
 
 /** The characters that Windows-1252 has where Latin-1 has control characters, in the order of its bytes from 0x80 on; 0 where it has none. */
 const WINDOWS_1252 = [
@@ -106,8 +108,9 @@ function isTurnedIso(text: string): boolean {
   return month > 12 && month <= 31 && day >= 1 && day <= 12;
 }
 
-/** Whether the text, written in Windows-1252 (or Latin-1), is UTF-8 that says something else. */
+/** Whether the text, written in Windows-1252 (or Latin-1), is UTF-8 that says something else, or has what no text has. */
 function isTwiceEncoded(text: string): boolean {
+  if (CONTROL.test(text)) return true;
   if (!TWICE.test(text)) return false;
   const bytes = Buffer.allocUnsafe(text.length);
   for (let at = 0; at < text.length; at++) {

@@ -46,14 +46,11 @@ export function makePlan(input: PlanInput): MappedPlan {
     draft.fill(row);
     if (draft.given > 0 && draft.problems.length === 0) {
       const { body } = draft;
-      if (accept(body) || schema.safeParse(body).success)
-        return {
-          kind: "update",
-          row: row.row,
-          line: row.line,
-          customerId: String(body[identity]),
-          body: JSON.stringify(body),
-        };
+      if (accept(body) || schema.safeParse(body).success) {
+        const written = JSON.stringify(body);
+        if (written.includes(LOST)) return rejection(row, lostIn(row, mapping));
+        return { kind: "update", row: row.row, line: row.line, customerId: String(body[identity]), body: written };
+      }
     }
     return rejection(row, problems(row));
   }
@@ -129,10 +126,7 @@ const NONE: readonly Problem[] = [];
 function damageFinder(mapping: Mapping, refuse: readonly Damage[]): (row: CellsRow | ObjectRow) => readonly Problem[] {
   if (refuse.length === 0) return () => NONE;
   const refused = new Set<Damage>(refuse);
-  const columns = mapping.columns.flatMap((name, index) => {
-    const role = roleOf(mapping, index);
-    return role === null ? [] : [{ name, index, role }];
-  });
+  const columns = columnsOf(mapping);
   return (row) => {
     let found: Problem[] | null = null;
     for (const column of columns) {
@@ -144,6 +138,23 @@ function damageFinder(mapping: Mapping, refuse: readonly Damage[]): (row: CellsR
     }
     return found ?? NONE;
   };
+}
+
+function columnsOf(mapping: Mapping) {
+  return mapping.columns.flatMap((name, index) => {
+    const role = roleOf(mapping, index);
+    return role === null ? [] : [{ name, index, role }];
+  });
+}
+
+/** What programs write in the place of a character that they could not read. Sent, it would put their damage where the character still is. */
+const LOST = "\uFFFD";
+
+function lostIn(row: CellsRow | ObjectRow, mapping: Mapping): readonly Problem[] {
+  const found = columnsOf(mapping).filter((column) => textIn(row, column).includes(LOST));
+  const message = `expected text, got ${LOST}, which stands for a character that was lost before`;
+  const names = found.length === 0 ? [null] : found.map(({ name }) => name);
+  return names.map((column) => ({ column, path: null, code: "encoding", message }));
 }
 
 function fingerprintOf(mapping: Mapping, refuse: readonly Damage[], dialect: Reading | null): string {

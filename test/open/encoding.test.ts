@@ -42,7 +42,7 @@ const texts: Record<EncodingName, fc.Arbitrary<string>> = {
   "utf-16le": fc.string({ unit: "binary" }),
   "utf-16be": fc.string({ unit: "binary" }),
   "windows-1252": fc.string({ unit: fc.constantFrom(...characters) }),
-  "iso-8859-1": fc.string({ unit: fc.nat(255).map((code) => String.fromCharCode(code)) }),
+  "iso-8859-1": fc.string({ unit: fc.constantFrom(...characters.filter((character) => character <= "\u00FF")) }),
 };
 
 describe("transcode", () => {
@@ -123,6 +123,7 @@ describe("openSource: an encoding is recognised", () => {
     ["KOI8-R", [0xe9, 0xd7, 0xc1, 0xce, 0xcf, 0xd7, 0x3b, 0xed, 0xcf, 0xd3, 0xcb, 0xd7, 0xc1]],
     ["Shift-JIS", [0x8e, 0x52, 0x93, 0x63, 0x91, 0xbe, 0x98, 0x59, 0x3b, 0x93, 0x8c, 0x8b, 0x9e]],
     ["Mac Roman", [0x4d, 0x9f, 0x6c, 0x6c, 0x65, 0x72, 0x3b, 0x4a, 0x6f, 0x73, 0x8e]],
+    ["code page 850 with one letter, at the end", [0x4a, 0x6f, 0x73, 0x82]],
     ["code page 850", [0x4d, 0x81, 0x6c, 0x6c, 0x65, 0x72, 0x3b, 0x4b, 0x94, 0x6c, 0x6e]],
   ])("%s is not taken for Windows-1252: its rows are rejected, not sent as other letters", async (_name, bytes) => {
     const source = await opened(Buffer.concat([Buffer.from(`${HEAD}1;`), Buffer.from(bytes), Buffer.from("\r\n")]));
@@ -174,6 +175,16 @@ describe("openSource: an encoding that is told", () => {
     expect((await opened(ascii.subarray(3), "utf-16le")).encoding.name).toBe("utf-8");
   });
 
+  test.each([
+    ["CSV", "customerId;lastName;updraft_row\r\n1;Miller;7\r\n"],
+    ["NDJSON", '{"customerId":"1","lastName":"Müller","updraft_row":7}\n'],
+  ])("is not that of our own reports, whatever was told: %s", async (_name, report) => {
+    for (const encoding of ENCODINGS) {
+      const source = await opened(Buffer.from(report), encoding, "errors.txt");
+      expect(source).toMatchObject({ format: report.startsWith("{") ? "ndjson" : "csv", encoding: { name: "utf-8" } });
+    }
+  });
+
   test("NDJSON may have any of them", async () => {
     const text = '{"customerId":"1","lastName":"Müller"}\r\n';
     for (const encoding of ENCODINGS) {
@@ -212,6 +223,17 @@ describe("a row whose bytes its encoding does not have is rejected, with line an
       });
       expect(third).toMatchObject({ cells: ["3", "José", "x"] });
     }
+  });
+
+  test("what ISO-8859-1 has no letters for: it would be sent as control characters", async () => {
+    const bytes = Buffer.concat([
+      Buffer.from(HEAD),
+      rows(Buffer.from("O\x92Brien", "latin1"), encode("Müller", "iso-8859-1")),
+    ]);
+    expect(await rowsOf(await opened(bytes, "iso-8859-1"))).toMatchObject([
+      { code: "encoding", line: 2, column: 4, detail: expect.stringContaining("at byte 4 of line 2") },
+      { cells: ["2", "Müller", "x"] },
+    ]);
   });
 
   test.each(["utf-16le", "utf-16be"] as const)("%s: half a pair, and half a character at the end", async (encoding) => {

@@ -45,6 +45,10 @@ describe("openSource: what is read", () => {
       (rows: string) => Buffer.concat([rows.slice(0, 99), rows.slice(99)].map((part) => zstdCompressSync(part))),
     ],
     ["misnamed.csv", (rows: string) => zstdCompressSync(rows)],
+    [
+      "rows.csv.zst",
+      (rows: string) => Buffer.concat([Buffer.from("502a4d180400000007000000", "hex"), zstdCompressSync(rows)]),
+    ],
   ])("%s has the fingerprint of its content, however it is compressed", async (name, pack) => {
     const source = await opened(file(name, pack(ROWS)));
     const plain = await opened(file("plain.csv", ROWS));

@@ -44,7 +44,8 @@ describe("openSource of a workbook: cells as the text a person sees", () => {
     ["a whole number of 15 digits", "<c><v>123456789012345</v></c>", "123456789012345"],
     ["a whole number of more", "<c><v>12345678901234567890</v></c>", "12345678901234567890"],
     ["a phone number that was saved with an exponent", "<c><v>1.5551234567E10</v></c>", "15551234567"],
-    ["a large number with an exponent", "<c><v>1.5E+22</v></c>", "15000000000000000000000"],
+    ["an id of 19 digits, of which a sheet keeps 15", "<c><v>1.2345678901234567E+18</v></c>", "1.23456789012346E+18"],
+    ["a card's number, as Java writes it", '<c s="1"><v>4.111111111111111E15</v></c>', "4.11111111111111E+15", "0"],
     ["a small number with an exponent", "<c><v>-1.5E-9</v></c>", "-0.0000000015"],
     ["0.1+0.2", "<c><v>0.30000000000000004</v></c>", "0.3"],
     ["a ZIP code that is a number", "<c><v>1234</v></c>", "1234"],
@@ -60,6 +61,7 @@ describe("openSource of a workbook: cells as the text a person sees", () => {
     ["a number shown in millions", '<c s="1"><v>5551234567</v></c>', "5551234567", '0.0,,"M"'],
     ["a number in an accountant's format", '<c s="1"><v>1234.5</v></c>', "1234.50", 43],
     ["a number in a format that is none", '<c s="1"><v>7</v></c>', "7", "[0?!;"],
+    ["a number in a format that the workbook does not hold", '<c s="1"><v>45000</v></c>', "45000", 172],
     ["a number in a text format", '<c s="1"><v>7</v></c>', "7", "@"],
     ["a date", '<c s="1"><v>46353</v></c>', "2026-11-27", 14],
     ["a date in a format of the workbook's own", '<c s="1"><v>46353.9</v></c>', "2026-11-27", "[$-407]dd. mmm yy;@"],
@@ -81,6 +83,10 @@ describe("openSource of a workbook: cells as the text a person sees", () => {
     ["a formula that came to nothing", '<c t="str"><f>""</f><v></v></c>', ""],
     ["a text that looks like a number", '<c t="inlineStr"><is><t>00123</t></is></c>', "00123"],
     ["a cell without a value", '<c s="1"/>', "", 14],
+    ["an empty value in a format", '<c s="1"><v></v></c>', "", "00000"],
+    ["an empty value in a format of times", '<c s="1"><v/></c>', "", "h:mm"],
+    ["an empty value that should be the number of a text", '<c t="s"><v></v></c>', ""],
+    ["characters by their numbers", '<c t="str"><v>&#128512;&#x1F600;&#xD83D;&#xDE00;&#233;</v></c>', "😀😀😀é"],
     [
       "a text with markup, a comma and quotes",
       '<c t="str"><v>&lt;a&gt;, &quot;b&quot; &#252;</v></c>',
@@ -263,6 +269,45 @@ describe("openSource of a workbook that is refused, with exit code 2", () => {
       () => sheet('<row r="3"><c r="AB3"><f>1+1</f></c></row>'),
       "sheet-formula",
       /cell AB3 of sheet "Sheet1"/,
+    ],
+    [
+      "with a formula whose value is empty, as openpyxl leaves it",
+      () => sheet('<row r="2"><c r="B2" s="1"><f>1+1</f><v></v></c></row>', { formats: ["00000"] }),
+      "sheet-formula",
+      /cell B2 /,
+    ],
+    [
+      "with a formula whose value is a 0 that nobody worked out, as XlsxWriter leaves it",
+      () => sheet('<row r="2"><c r="B2"><f>1+1</f><v>0</v></c></row>', { unsettled: true }),
+      "sheet-formula",
+      /cell B2 /,
+    ],
+    [
+      "with an entity that nothing defines",
+      () => sheet('<row><c t="str"><v>a&nbsp;b</v></c></row>'),
+      "workbook-damaged",
+      /well-formed/,
+    ],
+    [
+      "with a text of more runs than memory has room for",
+      () => sheet('<row><c t="s"><v>0</v></c></row>', { strings: ["<r><t>abcdefgh</t></r>".repeat(150_000)] }),
+      "workbook-damaged",
+      /more than 1 MiB/,
+    ],
+    [
+      "with a cell of more runs than memory has room for",
+      () => sheet(`<row><c t="inlineStr"><is>${"<t>abcdefgh</t>".repeat(300_000)}</is></c></row>`),
+      "workbook-damaged",
+      /row 1 and those before it/,
+    ],
+    [
+      "with a name that is kept for each of many elements",
+      () => {
+        const name = "a".repeat(10_000);
+        return sheet("", { more: [{ name: "xl/styles.xml", data: `<${name}>${"<b/>".repeat(10)}</${name}>` }] });
+      },
+      "workbook-damaged",
+      /name that is too long/,
     ],
     [
       "with a text that is not there",

@@ -1,6 +1,7 @@
 // JSON arrays in, cut anywhere, whole, broken or without end; each element is one row with the place where it begins.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { onOneLine } from "../../src/parse/json-row.ts";
 import { openReader } from "../../src/parse/reader.ts";
 import type { Row } from "../../src/parse/row.ts";
 import { sourceOf } from "../support/source.ts";
@@ -125,6 +126,7 @@ describe("openReader of a JSON array", () => {
 
   test.each([
     ["ends within an element", '[{"a":1},{"a":', "json-array-open"],
+    ["ends behind a list within an element", '[{"a":1},{"a":[2]\n', "json-array-open"],
     ["ends behind an element", '[{"a":1},\n{"a":2}\n', "json-array-open"],
     ["ends behind a comma", '[{"a":1},\n', "json-array-open"],
     ["goes on with another array", '[{"a":1}]\n[{"a":2}]', "json-array-goes-on"],
@@ -171,6 +173,19 @@ describe("openReader of a JSON array", () => {
         { code: "encoding", line: 2, column: 7, detail: expect.stringContaining("at byte 7 of line 2") },
         { object: { a: "é" } },
       ]);
+  });
+
+  test("white space without end is neither held nor looked at again and again", async () => {
+    const wide = " ".repeat(MIB / 4);
+    const started = process.cpuUsage();
+    const rows = await rowsOf(`[\n${wide}${wide}${wide}\n{"a":1${wide}x,\n{"a":${wide}\n${wide}2}\n]`);
+    expect(shown(rows)).toMatchObject([
+      ["not-json", 3],
+      [{ a: 2 }, 4],
+    ]);
+    const [, second] = rows;
+    expect(second?.kind === "object" && onOneLine(second.text)).toBe('{"a": 2}');
+    expect(process.cpuUsage(started).user / 1e6).toBeLessThan(20);
   });
 
   test("any text behind a bracket ends, as rows or as one error", async () => {

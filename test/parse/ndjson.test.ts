@@ -96,6 +96,15 @@ describe("openReader of NDJSON", () => {
     await expect(openReader(sourceOf(text, "ndjson"))).rejects.toMatchObject({ code, exit: 2 });
   });
 
+  test("lines that end with a comma are bad rows, not objects of several lines", async () => {
+    const rows = await rowsOf('{"a":1},\n{"a":2},\n{"a":3}\n', "ndjson");
+    expect(rows).toMatchObject([
+      { code: "not-json", column: 8 },
+      { code: "not-json", column: 8 },
+      { object: { a: 3 } },
+    ]);
+  });
+
   test("a first line that ends too soon is one bad row where the others are whole", async () => {
     const rows = await rowsOf('{"a":1,\n{"a":2}\n', "ndjson");
     expect(rows).toMatchObject([{ kind: "bad", code: "not-json" }, { object: { a: 2 } }]);

@@ -26,6 +26,7 @@ describe("damageOf", () => {
     [twice("Đặng"), "any", "double-encoded"],
     [twice("Иван"), "any", "double-encoded"],
     [twice("👍"), "any", "double-encoded"],
+    ["O\u0092Neill", "any", "double-encoded"],
   ])("finds in %j, in a column of kind %s, %s", (text, role, damage) => {
     expect(damageOf(text, role)).toBe(damage);
   });

@@ -47,6 +47,24 @@ describe("a row of CSV", () => {
     expect(bodyOfCells(record)).toEqual({ customerId: "csta_1", firstName: "Zoë  Ann", lastName: 'O\'Brien, "Jr"' });
   });
 
+  it("is refused where a character was lost before: the sign in its place is never sent", () => {
+    const record = { customerId: "c", firstName: "M\uFFFDller", lastName: "Müller", email: "a@b" };
+    const problem = {
+      column: "firstName",
+      path: null,
+      code: "encoding",
+      message: expect.stringContaining("lost before"),
+    };
+    expect(problemsOfCells(record)).toEqual([problem]);
+    expect(bodyOfCells(record, { ignore: ["firstName"] })).toEqual({
+      customerId: "c",
+      lastName: "Müller",
+      email: "a@b",
+    });
+    const named = planOf({ columns: ["customerId", "firstName"], format: "ndjson" });
+    expect(named.plan(objectRow({ customerId: "c", firstName: "\uFFFD" })).kind).toBe("rejection");
+  });
+
   it("gives the same bytes after a row that was refused", () => {
     const plan = planOf({ columns: ["customerId", "email", "city"], format: "csv" });
     const row = cellsRow(["c", "a@b", ""]);

@@ -6,7 +6,8 @@ import { cellsRow, objectRow, planOf, TODAY } from "./support.ts";
 const text = fc
   .string({ minLength: 1, maxLength: 20, unit: "grapheme" })
   .map((value) => value.trim())
-  .filter((value) => value !== "");
+  // The sign of a character that was lost is refused.
+  .filter((value) => value !== "" && !value.includes("\uFFFD"));
 const digits = (minLength: number, maxLength: number) =>
   fc.string({ minLength, maxLength, unit: fc.constantFrom(..."0123456789") });
 const line = text.filter((value) => !/[\n\r\u2028\u2029]/.test(value));

@@ -11,6 +11,8 @@ export interface WorkbookParts {
   /** The content of `si`, each. */
   readonly strings?: readonly string[];
   readonly date1904?: boolean;
+  /** Its formulas are to be worked out by whoever opens it. */
+  readonly unsettled?: boolean;
   /** Put before every element's name, as some programs write it: `x:`. */
   readonly prefix?: string;
   readonly more?: readonly ZippedEntry[];
@@ -23,6 +25,7 @@ const PACKAGE = "http://schemas.openxmlformats.org/package/2006";
 
 export function workbookOf(parts: WorkbookParts): Buffer {
   const { sheets, states = {}, formats = [], strings = [], date1904 = false, prefix = "", more = [] } = parts;
+  const calc = parts.unsettled === true ? '<calcPr calcId="124519" fullCalcOnLoad="1"/>' : "";
   const root = (name: string, inner: string) =>
     `${HEAD}<${name} xmlns${prefix && `:${prefix.slice(0, -1)}`}="${MAIN}" xmlns:r="${OFFICE}">${inner}</${name}>`.replace(
       /<(\/?)(?!\?)/g,
@@ -48,7 +51,7 @@ export function workbookOf(parts: WorkbookParts): Buffer {
             const state = states[name] === undefined ? "" : ` state="${states[name]}"`;
             return `<sheet name="${escaped(name)}" sheetId="${at + 7}"${state} r:id="rId${at + 10}"/>`;
           })
-          .join("")}</sheets>`,
+          .join("")}</sheets>${calc}`,
       ),
     },
     {
