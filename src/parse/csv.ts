@@ -17,14 +17,16 @@ const HEAD = 64 * 1024;
 /** As many records, to learn whether each line ends with a delimiter. */
 const LOOKED_AT = 100;
 /** What Excel reads as "the delimiter of this file", and leaves out. */
-const SEP = /^"?sep=([^\r\n])"?(?:\r\n?|\n|$)/i;
+const SEP = /^"?sep=([^\r\n])"?(?:\r*\n|\r|$)/i;
 
-export async function openCsv(source: Source, { told = {}, lenient = false }: ReadOptions): Promise<Reader> {
+export async function openCsv(source: Source, { told: given = {}, lenient = false }: ReadOptions): Promise<Reader> {
   const file = titleOf(source);
-  if (told.columns !== undefined && told.headerLines === undefined) throw new UpdraftError("columns-or-header");
   const { text, final } = await headOf(source);
+  // What was told is of the file that a report is on, and not of the report.
+  const told = dialectOfReport(text) ?? given;
+  if (told.columns !== undefined && told.headerLines === undefined) throw new UpdraftError("columns-or-header");
   const sep = SEP.exec(text);
-  const said = sep?.[1] === undefined ? { ...dialectOfReport(text), ...told } : { delimiter: sep[1], ...told };
+  const said = sep?.[1] === undefined ? told : { delimiter: sep[1], ...told };
   const found = recognise(text.slice(sep?.[0].length ?? 0), final, said);
   const { confidence, eol } = found;
   if (!lenient) refuseUnsure(file, found);

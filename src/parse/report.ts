@@ -20,10 +20,10 @@ export function unguarded(text: string): string {
 /** Two columns of ours stand side by side in each report, and tell what is between all others. */
 const OURS = /updraft_row"?([^\w"])"?updraft_line/;
 
-/** The dialect of one of our reports; nothing is told of any other file. `head` begins with the header. */
-export function dialectOfReport(head: string): Told {
+/** The dialect of one of our reports; null for any other file. `head` begins with the header. */
+export function dialectOfReport(head: string): Told | null {
   const delimiter = OURS.exec(head.slice(0, head.search(/[\r\n]|$/)))?.[1];
-  return delimiter === undefined ? {} : { ...RFC_4180, delimiter };
+  return delimiter === undefined ? null : { ...RFC_4180, delimiter };
 }
 
 /** A report given back holds what the file had, so what guards its cells is taken off again; any other file is left alone. */
