@@ -39,11 +39,11 @@ export function columnsOf(head: HeadRecords): NamedColumns {
   const names = columns ?? (headerLines === 0 ? unnamed(usual, lenient, file) : lenient ? uniqueNames(own) : own);
   const width = names.length;
   const trailing = ending || (headerLines === 0 && usual === width + 1 && endsEmpty(body, usual));
-  const found = headerLines === 0 ? usual : own.length;
-  if (found !== width && !trailing) throw new UpdraftError("columns-count", { file, named: width, got: found });
+  const found = headerLines > 0 ? own.length : trailing ? width : usual;
+  if (found !== width) throw new UpdraftError("columns-count", { file, named: width, got: found });
   if (!lenient) {
-    refuseNames(headerLines === 0 ? names : own, file);
-    if (columns !== undefined) refuseNames(columns, file);
+    for (const some of [own, names]) refuseData(some, file);
+    refuseNames(names, file);
     for (let at = certain ? headerLines : 1; at <= headerLines; at++) {
       const [above, below] = [first[at - 1], first[at]];
       if (above?.kind === "cells" && below !== undefined) refuseRepeated(above, below, file);
@@ -111,10 +111,14 @@ function uniqueNames(cells: readonly string[]): readonly string[] {
   });
 }
 
-/** Each must be there, and once. */
-function refuseNames(names: readonly string[], file: string): void {
+/** A header that is told of may be a record all the same. */
+function refuseData(names: readonly string[], file: string): void {
   const data = names.findIndex((name) => DATA.test(name));
   if (data !== -1) throw new UpdraftError("header-looks-like-data", { file, column: data + 1 });
+}
+
+/** Each must be there, and once. */
+function refuseNames(names: readonly string[], file: string): void {
   const unnamedAt = names.indexOf("");
   if (unnamedAt !== -1) throw new UpdraftError("header-unnamed", { file, column: unnamedAt + 1 });
   const first = new Map<string, number>();
