@@ -54,6 +54,19 @@ describe("openReader of CSV: lines that are no records", () => {
     ]);
   });
 
+  test("where lines end with a delimiter, it stands for no cell that a record lacks", async () => {
+    const { rows, cells } = await read("id,last,city,\n1,Lee,Oslo,\n2,Troy,\n3,Lee,\n4,Lee,Rome\n5,Lee,,\n");
+    expect(bad(rows)).toMatchObject([
+      { line: 3, code: "column-count", detail: "expected 3 cells, got 2" },
+      { line: 4, code: "column-count" },
+    ]);
+    expect(cells.map(([id, , city]) => [id, city])).toEqual([
+      ["1", "Oslo"],
+      ["4", "Rome"],
+      ["5", ""],
+    ]);
+  });
+
   test("where lines end with a delimiter, a line within a cell may look like a record without one", async () => {
     const { cells, rows } = await read('a,b,c,\n1,"x\nFloor 2, Door 3, left\ny",3,\n4,5,6,\n');
     expect(bad(rows)).toEqual([]);
