@@ -91,6 +91,8 @@ describe("quote and escape", () => {
       expect(dialect, some).toMatchObject({ delimiter: ",", quote: '"', escape: '"' });
       expect(confidence, some).toBeGreaterThan(0.9);
     }
+    expect(of(`id,a,b,c\n${`1,"x ""y"" z",'n','n'\n`.repeat(20)}`).dialect).toMatchObject({ quote: '"' });
+    expect(of(`id,a,b,c\n1,"x ""y""",b,c\n2,"x ""y""",'Umar,Shafi',c\n`).dialect).toMatchObject({ quote: '"' });
   });
 
   test("are apostrophes where only what needs quotes has them", () => {
