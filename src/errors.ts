@@ -135,6 +135,11 @@ export const ERRORS = {
     message: "{path}, where the last files of the job are described, cannot be read",
     next: "remove it: what the files were like is then learned anew; or run with --health off",
   },
+  "not-begun": {
+    exit: EXIT.interrupted,
+    message: "stopped while {file} was looked through: nothing of it was sent",
+    next: "run the same command again",
+  },
   "not-confirmed": {
     exit: EXIT.interrupted,
     message: "nothing was sent",

@@ -48,7 +48,7 @@ export function profilerOf({ plan }: Pick<Input, "plan">, request: HealthRequest
   return makeProfiler(plan.mapping, looksBack(request) ? plan.customerId : () => "");
 }
 
-/** Reads the file once, for a run. Throws `not-confirmed` once `stop` fires, `file-unhealthy` and `health-broken`. */
+/** Reads the file once, for a run. Throws `not-begun` once `stop` fires, `file-unhealthy` and `health-broken`. */
 export async function examineFile(
   input: Input,
   request: HealthRequest,
@@ -58,7 +58,7 @@ export async function examineFile(
   const profiler = profilerOf(input, request);
   for await (const block of input.reader.blocks()) {
     for (const row of block) profiler.add(row);
-    if (stop.aborted) throw new UpdraftError("not-confirmed");
+    if (stop.aborted) throw new UpdraftError("not-begun", { file: input.source.name });
     // A signal and the worker's beginning want their turn.
     await setImmediate();
   }

@@ -51,7 +51,10 @@ export async function* rowLines(
 
 function headOf({ format, encoding }: Source, { dialect, confidence, columns }: Reader): object {
   const { name, confidence: sure } = encoding;
-  return { dialect: { format, encoding: name, encodingConfidence: sure, ...dialect, confidence }, columns };
+  return {
+    dialect: { format, encoding: name, encodingConfidence: Math.round(sure * 100) / 100, ...dialect, confidence },
+    columns,
+  };
 }
 
 /** Written by hand, so that columns keep their order: an object would put names that are numbers first. */

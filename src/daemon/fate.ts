@@ -86,6 +86,7 @@ function afterError(error: unknown, began: string | null, changed: boolean, name
   }
   if (code === "file-changed" && began === null) return { kind: "settle" };
   if (code === "file-missing") return { kind: "gone" };
+  if (code === "not-begun") return { kind: "leave" };
   if (isHeld(code)) return { kind: "wait", error };
   if (isOfFile(code) || code.startsWith("ledger-"))
     return { kind: "refuse", error: about(error, name), run: began, dir: null };

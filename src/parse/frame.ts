@@ -49,6 +49,8 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
   // Where two files were joined, the second one's header may have a byte order mark.
   const firstNames = new Set([...names, ...shape.header.flatMap(([name = ""]) => [name, `\uFEFF${name}`])]);
   const ends = makeQuoteEnds(shape);
+  // Hardly a cell is as long as a name: so its text need not be hashed to know that it is none.
+  const lengths = new Set([...firstNames].map((name) => name.length));
   const footnote = makeFootnote(width);
   const blank = { count: 0, first: 0 };
   const comments = { count: 0, first: 0 };
@@ -177,7 +179,8 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
     // Also of a record that lacks a cell: with the empty one in its place, values would stand in columns that are not theirs.
     if (trailing && cells.length > 1 && cells.at(-1) === "") cells.pop();
     if (width !== null && cells.length !== width) return misfit(raw, cells, width);
-    if (other === null && !firstNames.has(cells[0] ?? "")) return null;
+    const first = cells[0] ?? "";
+    if (other === null && (!lengths.has(first.length) || !firstNames.has(first))) return null;
     if (shape.header.some((header) => isSame(cells, header))) {
       other = null;
       return badHeaderAgain(row, line, raw, cells);

@@ -122,7 +122,7 @@ function escapes(text: string, quote: string | null): (string | null)[] {
  */
 function usesApostrophes(text: string, delimiter: string): boolean {
   if (delimiter.includes("'")) return false;
-  const edge = delimiter.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  const edge = RegExp.escape(delimiter);
   const cell = "'(?:[^'\\r\\n]|'')*'";
   const needed = `'(?=[^'\\r\\n]*${edge})(?:[^'\\r\\n]|'')*'`;
   return new RegExp(`(?:^|${edge})(?:${needed}|${cell}${edge}${cell})(?:${edge}|\\r?$)`, "m").test(text);

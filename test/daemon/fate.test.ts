@@ -58,6 +58,10 @@ describe("fateOf", () => {
     expect(failing("ledger-broken", { file: "/data/ledger.db", why: "torn" }).kind).toBe("refuse");
   });
 
+  it("leaves a file to the next start that this process was looking through when it was to end", () => {
+    expect(failing("not-begun", { file: "a.csv" })).toEqual({ kind: "leave" });
+  });
+
   it("refuses what a file is packed in where that cannot be opened, and one of which nothing tells how it is meant", () => {
     for (const code of ["zip-several", "file-bomb", "workbook-damaged", "dialect-unsure", "file-unhealthy"] as const)
       expect(failing(code, { file: "/srv/working/x-1/a.zip" }).kind).toBe("refuse");

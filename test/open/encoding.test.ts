@@ -9,29 +9,13 @@ import { openSource, type Source } from "../../src/open/source.ts";
 import { transcode, WINDOWS_1252 } from "../../src/open/transcode.ts";
 import { openReader } from "../../src/parse/reader.ts";
 import type { Row } from "../../src/parse/row.ts";
+import { encode } from "../support/encode.ts";
 
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "updraft-encoding-"));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
-
-function encode(text: string, encoding: EncodingName): Buffer {
-  switch (encoding) {
-    case "utf-8":
-      return Buffer.from(text);
-    case "utf-16le":
-      return Buffer.from(text, "utf16le");
-    case "utf-16be":
-      return Buffer.from(text, "utf16le").swap16();
-    case "windows-1252":
-      return Buffer.from([...text].map((character) => WINDOWS_1252.indexOf(character)));
-    case "iso-8859-1":
-      return Buffer.from(text, "latin1");
-    default:
-      return encoding satisfies never;
-  }
-}
 
 function opened(bytes: Buffer, told: EncodingName | null = null, name = "rows.csv"): Promise<Source> {
   const path = join(folder, name);

@@ -101,6 +101,14 @@ describe("quote and escape", () => {
     expect(dialect).toMatchObject({ quote: "'", escape: "'" });
   });
 
+  test.each([..."^$.*+?()[]{}|-/"])(
+    "are looked for beside a delimiter that was told and means something to a pattern: %j",
+    (delimiter) => {
+      const head = `'id'${delimiter}'note'\n'1'${delimiter}'a ${delimiter} b'\n`;
+      expect(recognise(head, true, { delimiter }).dialect).toMatchObject({ quote: "'", delimiter });
+    },
+  );
+
   test("is a backslash where a quote follows it within a cell", () => {
     expect(of('id,note\n1,"a \\"b\\" c"\n2,d\n').dialect).toMatchObject({ quote: '"', escape: "\\" });
   });
@@ -179,19 +187,16 @@ describe("what was told", () => {
   });
 });
 
-test.each(["*", "+", "?", "(", ")", "[", "]", "{", ".", "^", "$", "\\", "/", "||", "'", "''"])(
-  "a delimiter that was told may be any text, also %s",
-  (delimiter) => {
-    const head = [
-      ["id", "name"],
-      ["1", "'Ann'"],
-      ["2", "O'Neill"],
-    ]
-      .map((row) => row.join(delimiter))
-      .join("\n");
-    expect(of(head, { delimiter }).dialect).toMatchObject({ delimiter, quote: '"' });
-  },
-);
+test.each(["||", "'", "''"])("a delimiter that was told may be any text, also %s", (delimiter) => {
+  const head = [
+    ["id", "name"],
+    ["1", "'Ann'"],
+    ["2", "O'Neill"],
+  ]
+    .map((row) => row.join(delimiter))
+    .join("\n");
+  expect(of(head, { delimiter }).dialect).toMatchObject({ delimiter, quote: '"' });
+});
 
 test("a head that is cut within a record is judged by its whole lines", () => {
   const { dialect, confidence } = recognise('a;b\n1;"x, y"\n2;"z, ', false, {});
