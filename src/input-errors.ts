@@ -42,8 +42,9 @@ export const INPUT_ERRORS = {
   },
   "dialect-contradicts": {
     exit,
-    message: "{file}: the delimiter has the quote or the escape in it, so no cell could be told from the next",
-    next: "correct --delimiter, --quote, --escape or the file of --dialect",
+    message:
+      "{file}: the delimiter has the quote or the escape in it, or comments begin with the delimiter or the quote, so no cell could be told from the next",
+    next: "correct --delimiter, --quote, --escape, --comment or the file of --dialect",
   },
   "dialect-file": {
     exit,

@@ -31,10 +31,7 @@ export async function openCsv(source: Source, { told: given = {}, lenient = fals
   const { confidence, eol } = found;
   if (!lenient) refuseUnsure(file, found);
   const dialect = lenient ? found.dialect : withHeader(found.dialect, told);
-  const { delimiter, quote, escape: escaping } = dialect;
-  if ([quote, escaping].some((mark) => mark !== null && delimiter.includes(mark))) {
-    throw new UpdraftError("dialect-contradicts", { file });
-  }
+  if (contradicts(dialect)) throw new UpdraftError("dialect-contradicts", { file });
   const skip = dialect.preambleLines + (sep === null ? 0 : 1);
   const { footnoteLines = 0 } = told;
   const bare = makeShape(dialect, eol, skip, null);
@@ -64,6 +61,12 @@ export async function openCsv(source: Source, { told: given = {}, lenient = fals
       leftOut = framer.leftOut();
     },
   };
+}
+
+/** One of the marks could be another: no cell could be told from the next, or records that begin with one would be comments. */
+function contradicts({ delimiter, quote, escape: escaping, comment }: Dialect): boolean {
+  const within = [quote, escaping].some((mark) => mark !== null && delimiter.includes(mark));
+  return within || [delimiter, quote].some((mark) => mark !== null && comment?.startsWith(mark) === true);
 }
 
 /** What is to be sent has a header unless a person says that there is none: a guess would send it, or drop the first row. */

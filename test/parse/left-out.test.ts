@@ -222,6 +222,8 @@ describe("openReader of CSV: columns", () => {
     ["fewer names than the header", "x,y,\n1,2,\n", { headerLines: 1, columns: ["a"] }, "columns-count"],
     ["a name twice", "1,2\n", { ...bare, columns: ["a", "a"] }, "header-same-name"],
     ["names, and no word on the header", "1,2\n", { columns: ["a", "b"] }, "columns-or-header"],
+    ["comments that begin as cells do", "a,b\n,2\n", { delimiter: ",", comment: "," }, "dialect-contradicts"],
+    ["a delimiter with the quote in it", "a,b\n1,2\n", { delimiter: ",'", quote: "'" }, "dialect-contradicts"],
     ["a header of more lines than the file has", "a,b\n1,2\n", { headerLines: 3 }, "file-no-records"],
   ])("%s: refused", async (_, content, told, code) => {
     await expect(read(content, told)).rejects.toMatchObject({ code });
