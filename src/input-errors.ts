@@ -42,8 +42,9 @@ export const INPUT_ERRORS = {
   },
   "dialect-contradicts": {
     exit,
-    message: "{file}: the delimiter has the quote or the escape in it, so no cell could be told from the next",
-    next: "correct --delimiter, --quote, --escape or the file of --dialect",
+    message:
+      "{file}: the delimiter has the quote or the escape in it, or comments begin with the delimiter or the quote, so no cell could be told from the next",
+    next: "correct --delimiter, --quote, --escape, --comment or the file of --dialect",
   },
   "dialect-file": {
     exit,
@@ -118,7 +119,8 @@ export const INPUT_ERRORS = {
   },
   "header-looks-like-data": {
     exit,
-    message: "{file} has no header: column {column} of its first record looks like data, not like a name",
+    message:
+      "{file} has no header: column {column} of its first record, on line {line}, looks like data, not like a name",
     next: "put a first line before it that names the columns, or name them: --no-header --columns customerId,email,…",
   },
   "header-repeated": {
@@ -128,7 +130,7 @@ export const INPUT_ERRORS = {
   },
   "header-same-name": {
     exit,
-    message: '{file} has two columns named "{column}": {first} and {second}',
+    message: '{file} has two columns named "{column}"{where}: {first} and {second}',
     next: "give each column a name of its own",
   },
   "header-unknown": {
@@ -138,12 +140,12 @@ export const INPUT_ERRORS = {
   },
   "header-unnamed": {
     exit,
-    message: "{file} has no name for column {column} of its header",
+    message: "{file} has no name for column {column} of its header{where}",
     next: "name it, or delete the column",
   },
   "header-unreadable": {
     exit,
-    message: "{file}: the header on line {line} cannot be read ({detail})",
+    message: "{file}: the header on {where} cannot be read ({detail})",
     next: "correct that line",
   },
   "ignore-column-unknown": {

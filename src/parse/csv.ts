@@ -17,24 +17,21 @@ const HEAD = 64 * 1024;
 /** As many records, to learn whether each line ends with a delimiter. */
 const LOOKED_AT = 100;
 /** What Excel reads as "the delimiter of this file", and leaves out. */
-const SEP = /^"?sep=([^\r\n])"?(?:\r\n?|\n|$)/i;
+const SEP = /^"?sep=([^\r\n])"?(?:\r*\n|\r|$)/i;
 
 export async function openCsv(source: Source, { told: given = {}, lenient = false }: ReadOptions): Promise<Reader> {
   const file = titleOf(source);
-  if (given.columns !== undefined && given.headerLines === undefined) throw new UpdraftError("columns-or-header");
   const { text, final } = await headOf(source);
   const sep = SEP.exec(text);
   const head = text.slice(sep?.[0].length ?? 0);
   // What a job or flags tell is of the file that a report is on: the report itself is always written in the same way.
   const told: Told = dialectOfReport(head) ?? (sep?.[1] === undefined ? given : { delimiter: sep[1], ...given });
+  if (told.columns !== undefined && told.headerLines === undefined) throw new UpdraftError("columns-or-header");
   const found = recognise(head, final, told);
   const { confidence, eol } = found;
   if (!lenient) refuseUnsure(file, found);
   const dialect = lenient ? found.dialect : withHeader(found.dialect, told);
-  const { delimiter, quote, escape: escaping } = dialect;
-  if ([quote, escaping].some((mark) => mark !== null && delimiter.includes(mark))) {
-    throw new UpdraftError("dialect-contradicts", { file });
-  }
+  if (contradicts(dialect)) throw new UpdraftError("dialect-contradicts", { file });
   const skip = dialect.preambleLines + (sep === null ? 0 : 1);
   const { footnoteLines = 0 } = told;
   const bare = makeShape(dialect, eol, skip, null);
@@ -64,6 +61,12 @@ export async function openCsv(source: Source, { told: given = {}, lenient = fals
       leftOut = framer.leftOut();
     },
   };
+}
+
+/** One of the marks could be another: no cell could be told from the next, or records that begin with one would be comments. */
+function contradicts({ delimiter, quote, escape: escaping, comment }: Dialect): boolean {
+  const within = [quote, escaping].some((mark) => mark !== null && delimiter.includes(mark));
+  return within || [delimiter, quote].some((mark) => mark !== null && comment?.startsWith(mark) === true);
 }
 
 /** What is to be sent has a header unless a person says that there is none: a guess would send it, or drop the first row. */

@@ -176,10 +176,9 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
 
   /** Why a record is no row of the table; null if it is one. Drops the empty cell behind the delimiter that ends a line. */
   function notOurs(raw: string, cells: string[]): BadRow | null {
-    if (width !== null && cells.length !== width) {
-      if (!trailing || cells.length !== width + 1 || cells[width] !== "") return misfit(raw, cells, width);
-      cells.pop();
-    }
+    // Also of a record that lacks a cell: with the empty one in its place, values would stand in columns that are not theirs.
+    if (trailing && cells.length > 1 && cells.at(-1) === "") cells.pop();
+    if (width !== null && cells.length !== width) return misfit(raw, cells, width);
     const first = cells[0] ?? "";
     if (other === null && (!lengths.has(first.length) || !firstNames.has(first))) return null;
     if (shape.header.some((header) => isSame(cells, header))) {

@@ -39,11 +39,12 @@ export function columnsOf(head: HeadRecords): NamedColumns {
   const names = columns ?? (headerLines === 0 ? unnamed(usual, lenient, file) : lenient ? uniqueNames(own) : own);
   const width = names.length;
   const trailing = ending || (headerLines === 0 && usual === width + 1 && endsEmpty(body, usual));
-  const found = headerLines === 0 ? usual : own.length;
-  if (found !== width && !trailing) throw new UpdraftError("columns-count", { file, named: width, got: found });
+  const found = headerLines > 0 ? own.length : trailing ? width : usual;
+  if (found !== width) throw new UpdraftError("columns-count", { file, named: width, got: found });
   if (!lenient) {
-    refuseNames(headerLines === 0 ? names : own, file);
-    if (columns !== undefined) refuseNames(columns, file);
+    const line = first[headerLines - 1]?.line;
+    if (line !== undefined) refuseData(own, line, file);
+    refuseNames(names, columns === undefined && line !== undefined ? ` on line ${line}` : "", file);
     for (let at = certain ? headerLines : 1; at <= headerLines; at++) {
       const [above, below] = [first[at - 1], first[at]];
       if (above?.kind === "cells" && below !== undefined) refuseRepeated(above, below, file);
@@ -63,8 +64,9 @@ function headerCells(
   file: string,
 ): readonly string[] {
   if (record.kind === "cells") return record.cells;
-  const { line, detail, raw } = record;
-  if (!lenient || raw === "") throw new UpdraftError("header-unreadable", { file, line, detail });
+  const { line, column, detail, raw } = record;
+  const where = column === null ? `line ${line}` : `line ${line}, character ${column},`;
+  if (!lenient || raw === "") throw new UpdraftError("header-unreadable", { file, where, detail });
   return cutAnyway(raw, { ...shape, width: width === 0 ? null : width });
 }
 
@@ -111,17 +113,21 @@ function uniqueNames(cells: readonly string[]): readonly string[] {
   });
 }
 
-/** Each must be there, and once. */
-function refuseNames(names: readonly string[], file: string): void {
+/** A header that is told of may be a record all the same. */
+function refuseData(names: readonly string[], line: number, file: string): void {
   const data = names.findIndex((name) => DATA.test(name));
-  if (data !== -1) throw new UpdraftError("header-looks-like-data", { file, column: data + 1 });
+  if (data !== -1) throw new UpdraftError("header-looks-like-data", { file, line, column: data + 1 });
+}
+
+/** Each must be there, and once. */
+function refuseNames(names: readonly string[], where: string, file: string): void {
   const unnamedAt = names.indexOf("");
-  if (unnamedAt !== -1) throw new UpdraftError("header-unnamed", { file, column: unnamedAt + 1 });
+  if (unnamedAt !== -1) throw new UpdraftError("header-unnamed", { file, where, column: unnamedAt + 1 });
   const first = new Map<string, number>();
   for (const [at, column] of names.entries()) {
     const earlier = first.get(column);
     if (earlier !== undefined) {
-      throw new UpdraftError("header-same-name", { file, column, first: earlier + 1, second: at + 1 });
+      throw new UpdraftError("header-same-name", { file, where, column, first: earlier + 1, second: at + 1 });
     }
     first.set(column, at);
   }

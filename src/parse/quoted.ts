@@ -125,8 +125,9 @@ export function makeQuoteEnds({ delimiter, quote }: Shape): QuoteEnds {
 }
 
 function isLineEnd(text: string, at: number): boolean {
-  if (at === text.length || text[at] === "\n") return true;
-  return text[at] === "\r" && (at + 1 === text.length || text[at + 1] === "\n");
+  let end = at;
+  while (text[end] === "\r") end++;
+  return end === text.length || text[end] === "\n";
 }
 
 /** A cell of several lines is what an unclosed quote looks like, so it is the one to blame for what does not fit later. */
@@ -135,8 +136,9 @@ function fault(code: QuotingCode, at: number, opened: number): Walked {
 }
 
 /** Whether, in a record with a wrong number of cells, a line within has the right one: a quote that was not closed swallowed it. */
-function swallowsRow(text: string, firstEnd: number, end: number, cells: number, { delimiter, width }: Shape): boolean {
-  if (width === null || width < 2 || cells === width) return false;
+function swallowsRow(text: string, firstEnd: number, end: number, cells: number, shape: Shape): boolean {
+  const { delimiter, width, trailing } = shape;
+  if (width === null || width < 2 || cells === width || (trailing && cells === width + 1)) return false;
   const inside = text.slice(firstEnd + 1, text.lastIndexOf("\n", end - 1));
   return inside.split("\n").some((line) => line.split(delimiter).length === width);
 }

@@ -73,23 +73,42 @@ function readings(text: string, eol: Eol, told: Told): Reading[] {
   );
   const free = there.filter((one) => one !== told.quote && one !== told.escape && one !== told.comment);
   const delimiters = told.delimiter === undefined ? free : [told.delimiter];
-  const single = told.quote === undefined ? delimiters.filter((one) => usesApostrophes(text, one)) : [];
-  const found: Reading[] = [];
-  for (const delimiter of delimiters) {
-    const quotes = told.quote !== undefined ? [told.quote] : single.includes(delimiter) ? ['"', "'"] : ['"'];
-    for (const quote of quotes) {
-      for (const escaping of told.escape !== undefined ? [told.escape] : escapes(text, quote)) {
-        const quoting = { delimiter, quote, escape: escaping };
-        const records = recordsOf(text, quoting, eol, told.comment ?? null);
-        if (records.length === 0) return [];
-        const faults = records.filter(({ fault }) => fault).length;
-        const left = single.length > 0 && quote === '"' && !records.some((record) => record.quoted.includes(true));
-        const likely = (delimiter === " " ? SPACE : 1) * (left ? UNLIKELY : 1);
-        found.push({ quoting, records, faults, score: score(records, delimiter) * likely });
-      }
-    }
-  }
-  return found.sort((one, other) => other.score - one.score);
+  const readAs = (delimiter: string, quote: string | null): Reading[] =>
+    (told.escape !== undefined ? [told.escape] : escapes(text, quote)).map((escaping) => {
+      const quoting = { delimiter, quote, escape: escaping };
+      const records = recordsOf(text, quoting, eol, told.comment ?? null);
+      const faults = records.filter(({ fault }) => fault).length;
+      return { quoting, records, faults, score: score(records, delimiter) * (delimiter === " " ? SPACE : 1) };
+    });
+  const plain = delimiters.flatMap((one) => readAs(one, told.quote === undefined ? '"' : told.quote));
+  if (plain.some(({ records }) => records.length === 0)) return [];
+  const withApostrophes = told.quote === undefined ? delimiters.filter((one) => usesApostrophes(text, one)) : [];
+  const single = withApostrophes
+    .flatMap((one) => readAs(one, "'"))
+    .filter((one) => plain.every((other) => other.quoting.delimiter !== one.quoting.delimiter || isMeant(one, other)));
+  const left = ({ quoting, records }: Reading) =>
+    single.some((one) => one.quoting.delimiter === quoting.delimiter) && quotedIn(records) === 0;
+  const judged = plain.map((one) => (left(one) ? { ...one, score: one.score * UNLIKELY } : one));
+  return [...judged, ...single].sort((one, other) => other.score - one.score);
+}
+
+/**
+ * Whether apostrophes are quotes and not letters, as in 'Umar: they stand in more records than double quotes do, and make more of
+ * them fit than they break, or stand in half of them.
+ */
+function isMeant({ records, faults }: Reading, without: Reading): boolean {
+  const [misfits, others] = [misfitsOf(records), misfitsOf(without.records)];
+  const [used, usual] = [quotedIn(records), quotedIn(without.records)];
+  return used > usual && (misfits + faults < others || (misfits <= others && used * 2 >= records.length));
+}
+
+function quotedIn(records: readonly SampleRecord[]): number {
+  return records.filter(({ quoted }) => quoted.includes(true)).length;
+}
+
+function misfitsOf(records: readonly SampleRecord[]): number {
+  const width = tableWidth(records);
+  return records.filter(({ cells }) => cells.length !== width).length;
 }
 
 function escapes(text: string, quote: string | null): (string | null)[] {
@@ -102,9 +121,10 @@ function escapes(text: string, quote: string | null): (string | null)[] {
  * other. Around one cell alone they may as well belong to it.
  */
 function usesApostrophes(text: string, delimiter: string): boolean {
+  if (delimiter.includes("'")) return false;
   const edge = RegExp.escape(delimiter);
   const cell = "'(?:[^'\\r\\n]|'')*'";
-  const needed = `'[^'\\r\\n]*${edge}(?:[^'\\r\\n]|'')*'`;
+  const needed = `'(?=[^'\\r\\n]*${edge})(?:[^'\\r\\n]|'')*'`;
   return new RegExp(`(?:^|${edge})(?:${needed}|${cell}${edge}${cell})(?:${edge}|\\r?$)`, "m").test(text);
 }
 
@@ -155,7 +175,7 @@ function eolOf(head: string, { quote = '"', escape: escaping = quote }: Told): E
     if (inside && char === escaping && escaping !== quote) at++;
     else if (char === quote) inside = !inside && !/[\p{L}\p{N} ]/u.test(head[at - 1] ?? "");
     else if (!inside && char === "\n") return "\n";
-    else if (!inside && char === "\r") return head[at + 1] === "\n" ? "\r\n" : "\r";
+    else if (!inside && char === "\r") return /\r*(\n?)/y.exec(head.slice(at))?.[1] === "\n" ? "\r\n" : "\r";
   }
   return head.includes("\n") || !head.includes("\r") ? "\n" : "\r";
 }

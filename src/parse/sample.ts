@@ -72,9 +72,7 @@ function closing(
     if (char === escaping && escaping !== quote && (next === quote || next === escaping)) at++;
     else if (char === quote) {
       if (escaping === quote && next === quote) at++;
-      else if (next === undefined || next === lineFeed || (next === "\r" && text[at + 2] === lineFeed))
-        return { at, stray };
-      else if (text.startsWith(delimiter, at + 1)) return { at, stray };
+      else if (isLineEnd(text, at + 1, lineFeed) || text.startsWith(delimiter, at + 1)) return { at, stray };
       else if (escaping !== null) stray = true;
     }
   }
@@ -99,5 +97,13 @@ function endOf(text: string, lineFeed: string, from: number): number {
 }
 
 function contentEnd(text: string, start: number, end: number, lineFeed: string): number {
-  return lineFeed === "\n" && end > start && text[end - 1] === "\r" ? end - 1 : end;
+  let content = end;
+  while (lineFeed === "\n" && content > start && text[content - 1] === "\r") content--;
+  return content;
+}
+
+function isLineEnd(text: string, at: number, lineFeed: string): boolean {
+  let end = at;
+  while (lineFeed === "\n" && text[end] === "\r") end++;
+  return end === text.length || text[end] === lineFeed;
 }

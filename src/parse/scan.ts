@@ -14,9 +14,11 @@ export function lineEnd(text: string, from: number): number {
   return Math.min(find(text, "\n", from), text.length);
 }
 
-/** `end` without the CR of a CRLF. */
+/** `end` without the CR of a CRLF; there are two where a program that writes CRLF wrote to a file that makes CRLF of each LF. */
 export function contentEnd(text: string, start: number, end: number): number {
-  return end > start && text.charCodeAt(end - 1) === CR ? end - 1 : end;
+  let content = end;
+  while (content > start && text.charCodeAt(content - 1) === CR) content--;
+  return content;
 }
 
 /** Whether text[start, end) takes more than MAX_ROW bytes as UTF-8, where a character takes at most three a unit. */

@@ -14,9 +14,17 @@ const COMPARED = 100;
 
 export function tableStart(records: readonly SampleRecord[], width: number): TableStart {
   const found = records.slice(0, MAX_PREAMBLE).findIndex((record, at) => !isAbove(record, width, records[at + 1]));
-  const start = found === -1 ? 0 : found;
+  const start = ownTable(records.slice(0, Math.max(0, found)), records[found]) ?? Math.max(0, found);
   const preambleLines = start === 0 ? 0 : (records[start]?.line ?? 0);
   return { preambleLines, headerLines: headerLines(records.slice(start, start + COMPARED), width) };
+}
+
+/** Where a line above a table has a name of its header beside others, a table begins that has rows of its own: none of them may be lost. */
+function ownTable(above: readonly SampleRecord[], header: SampleRecord | undefined): number | null {
+  const filled = ({ cells }: SampleRecord) => cells.map((cell) => cell.trim()).filter((cell) => cell !== "");
+  const names = new Set(header === undefined ? [] : filled(header));
+  const at = above.map(filled).findIndex((cells) => cells.length > 1 && cells.some((cell) => names.has(cell)));
+  return at === -1 ? null : at;
 }
 
 /** A line of a preamble has far fewer cells than the table, or as many of which all or all but one are empty. */

@@ -51,6 +51,15 @@ describe("openReader of CSV: records that are whole", () => {
     ]);
   });
 
+  test("lines may end with CR CR LF, as where CRLF was written to a file that makes CRLF of each LF", async () => {
+    const rows = await rowsOf('a,b\r\r\n"1","x"\r\r\n\r\r\n2,"y\r\r\nz"\r\r\n3,w\r\r\n', "csv", 3);
+    expect(rows).toMatchObject([
+      { line: 2, cells: ["1", "x"] },
+      { line: 4, cells: ["2", "y\r\r\nz"] },
+      { line: 6, cells: ["3", "w"] },
+    ]);
+  });
+
   test("a reader reads the file from its start as often as asked", async () => {
     const reader = await openReader(sourceOf("a,b\n1,2\n3,4\n5\n"));
     expect(await countRows(reader)).toBe(3);

@@ -39,6 +39,8 @@ describe("openReader of CSV: the header", () => {
 
   test("a refusal of data in the header does not repeat the data", async () => {
     const error = await refusal("c1,ann@example.com\nc2,bob@example.com\n");
-    expect(error.message).toBe("rows.csv has no header: column 2 of its first record looks like data, not like a name");
+    expect(error.message).toBe(
+      "rows.csv has no header: column 2 of its first record, on line 1, looks like data, not like a name",
+    );
   });
 });

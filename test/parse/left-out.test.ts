@@ -54,6 +54,28 @@ describe("openReader of CSV: lines that are no records", () => {
     ]);
   });
 
+  test("where lines end with a delimiter, it stands for no cell that a record lacks", async () => {
+    const { rows, cells } = await read("id,last,city,\n1,Lee,Oslo,\n2,Troy,\n3,Lee,\n4,Lee,Rome\n5,Lee,,\n");
+    expect(bad(rows)).toMatchObject([
+      { line: 3, code: "column-count", detail: "expected 3 cells, got 2" },
+      { line: 4, code: "column-count" },
+    ]);
+    expect(cells.map(([id, , city]) => [id, city])).toEqual([
+      ["1", "Oslo"],
+      ["4", "Rome"],
+      ["5", ""],
+    ]);
+  });
+
+  test("where lines end with a delimiter, a line within a cell may look like a record without one", async () => {
+    const { cells, rows } = await read('a,b,c,\n1,"x\nFloor 2, Door 3, left\ny",3,\n4,5,6,\n');
+    expect(bad(rows)).toEqual([]);
+    expect(cells).toEqual([
+      ["1", "x\nFloor 2, Door 3, left\ny", "3"],
+      ["4", "5", "6"],
+    ]);
+  });
+
   test("a last column without a name that holds values is refused, not dropped", async () => {
     await expect(read("a,b,\n1,2,\n3,4,5\n")).rejects.toMatchObject({ code: "header-unnamed" });
   });
@@ -122,6 +144,14 @@ describe("openReader of CSV: a second table", () => {
     expect(about).toEqual(["another table begins on line 4: it is not read, and its 3 records rejected"]);
   });
 
+  test("with more columns and far more records is rejected all the same, and the first table is read", async () => {
+    const wide = Array.from({ length: 40 }, (_, at) => `${at},Ann,Lee,Oslo,x@b.c\n`).join("");
+    const { cells, rows, about } = await read(`id,email\n1,a@b.c\n2,b@b.c\nid,first,last,city,email\n${wide}`);
+    expect(cells).toHaveLength(2);
+    expect(bad(rows)).toHaveLength(41);
+    expect(about.at(-1)).toBe("another table begins on line 4: it is not read, and its 41 records rejected");
+  });
+
   test("broken records of it are its own, and our own header ends it", async () => {
     const { rows, cells } = await read('a,b,c\n1,2,3\nb,a\n"x,1\na,b,c\n4,5,6\n');
     expect(bad(rows).map(({ line, code }) => [line, code])).toEqual([
@@ -172,6 +202,14 @@ describe("openReader of CSV: columns", () => {
     expect(rows).toMatchObject([{ row: 1, line: 2, cells: ["3", "4"] }]);
   });
 
+  test("names that were told may stand in place of some that are missing, or there twice", async () => {
+    const { columns, cells } = await read("x,x,\n3,4,5\n", { headerLines: 1, columns: ["a", "b", "c"] });
+    expect(columns).toEqual(["a", "b", "c"]);
+    expect(cells).toEqual([["3", "4", "5"]]);
+    const data = read("c1,ann@example.com\nc2,x\n", { headerLines: 1, columns: ["a", "b"] });
+    await expect(data).rejects.toMatchObject({ code: "header-looks-like-data" });
+  });
+
   test("a header of several lines joins the names of a column", async () => {
     const { columns, rows } = await read(",mobile,mobile,\nid,code,number,city\n1,2,3,4\n", { headerLines: 2 });
     expect(columns).toEqual(["id", "mobile code", "mobile number", "city"]);
@@ -181,8 +219,11 @@ describe("openReader of CSV: columns", () => {
   test.each<[string, string, Told, string]>([
     ["no names, and no header", "1,2\n", bare, "columns-missing"],
     ["more names than columns", "1,2\n", { ...bare, columns: ["a", "b", "c"] }, "columns-count"],
+    ["fewer names than the header", "x,y,\n1,2,\n", { headerLines: 1, columns: ["a"] }, "columns-count"],
     ["a name twice", "1,2\n", { ...bare, columns: ["a", "a"] }, "header-same-name"],
     ["names, and no word on the header", "1,2\n", { columns: ["a", "b"] }, "columns-or-header"],
+    ["comments that begin as cells do", "a,b\n,2\n", { delimiter: ",", comment: "," }, "dialect-contradicts"],
+    ["a delimiter with the quote in it", "a,b\n1,2\n", { delimiter: ",'", quote: "'" }, "dialect-contradicts"],
     ["a header of more lines than the file has", "a,b\n1,2\n", { headerLines: 3 }, "file-no-records"],
   ])("%s: refused", async (_, content, told, code) => {
     await expect(read(content, told)).rejects.toMatchObject({ code });

@@ -77,6 +77,30 @@ describe("quote and escape", () => {
     expect(of("'id','note'\n'1','hel,lo'\n'2','it''s'\n").dialect).toMatchObject({ quote: "'", escape: "'" });
   });
 
+  test("are no apostrophes where these are letters at the edges of names, in a row or two", () => {
+    const plain = Array.from({ length: 20 }, (_, at) => `csta_${at},Ann,O'Neill,Oslo\n`).join("");
+    for (const some of [
+      "csta_x,'Umar,Shafi',Oslo\n",
+      "csta_x,'Umar,Shafi',Oslo\ncsta_y,'Ali,Hasan,'Ewa Beach\n",
+      "csta_x,'Abd al-Rafi','Ain,Oslo\n",
+      "csta_x,'n','n',Oslo\n",
+      "csta_x,Ann,Lee,'Ewa\ncsta_y,'Umar,Shafi',Sana'\n",
+      "csta_x,Ann,see the 'Main Street' sign,Oslo\n",
+    ]) {
+      const { dialect, confidence } = of(`customerId,first,last,city\n${plain}${some}${plain}`);
+      expect(dialect, some).toMatchObject({ delimiter: ",", quote: '"', escape: '"' });
+      expect(confidence, some).toBeGreaterThan(0.9);
+    }
+    expect(of(`id,a,b,c\n${`1,"x ""y"" z",'n','n'\n`.repeat(20)}`).dialect).toMatchObject({ quote: '"' });
+    expect(of(`id,a,b,c\n1,"x ""y""",b,c\n2,"x ""y""",'Umar,Shafi',c\n`).dialect).toMatchObject({ quote: '"' });
+  });
+
+  test("are apostrophes where only what needs quotes has them", () => {
+    const rows = Array.from({ length: 20 }, (_, at) => `${at},O'Neill,Oslo\n`).join("");
+    const { dialect } = of(`id,name,street\n${rows}1,Ann,'Main St, 5'\n2,Bob,'Elm, 6'\n`);
+    expect(dialect).toMatchObject({ quote: "'", escape: "'" });
+  });
+
   test.each([..."^$.*+?()[]{}|-/"])(
     "are looked for beside a delimiter that was told and means something to a pattern: %j",
     (delimiter) => {
@@ -119,6 +143,14 @@ describe("the lines above the table and those of its header", () => {
     expect(of(head, { headerLines: 0 }).dialect).toMatchObject({ preambleLines: 0, headerLines: 0 });
   });
 
+  test("are none where a table with a column of the next one stands above it: it has rows of its own", () => {
+    const wide = Array.from({ length: 40 }, (_, at) => `${at},Ann,Lee,Oslo,NY\n`).join("");
+    for (const gap of ["", "\n"]) {
+      const head = `id,email\n1,a@b.c\n2,b@b.c\n${gap}id,first,last,city,state\n${wide}`;
+      expect(of(head).dialect).toMatchObject({ delimiter: ",", preambleLines: 0, headerLines: 1 });
+    }
+  });
+
   test("are those of the first table where there are two", () => {
     const rows = (count: number, cells: string) =>
       Array.from({ length: count }, (_, at) => `${at},${cells}`).join("\n");
@@ -134,6 +166,8 @@ describe("line ends", () => {
     ["\r", "a,b\r1,2\r"],
     ["\r", 'a,b\r1,"x\ny\nz"\r'],
     ["\n", 'a,b\n1,"x\r\ny\r\nz"\n'],
+    ["\r\n", "a,b\r\r\n1,2\r\r\n"],
+    ["\r", "a,b\r\r1,2\r"],
   ])("are recognised outside quotes: %j", (eol, head) => {
     expect(of(head).eol).toBe(eol);
   });
@@ -151,6 +185,17 @@ describe("what was told", () => {
       quote: null,
     });
   });
+});
+
+test.each(["||", "'", "''"])("a delimiter that was told may be any text, also %s", (delimiter) => {
+  const head = [
+    ["id", "name"],
+    ["1", "'Ann'"],
+    ["2", "O'Neill"],
+  ]
+    .map((row) => row.join(delimiter))
+    .join("\n");
+  expect(of(head, { delimiter }).dialect).toMatchObject({ delimiter, quote: '"' });
 });
 
 test("a head that is cut within a record is judged by its whole lines", () => {

@@ -42,6 +42,15 @@ describe("dialectOfReport", () => {
 });
 
 describe("openReader of a report", () => {
+  test("reads it as reports are written, whatever was told of the file that it is on", async () => {
+    const told = { delimiter: "|", headerLines: 2, preambleLines: 3, footnoteLines: 1, columns: ["x"], comment: "1" };
+    const rows = await rowsOf("a;b;updraft_row;updraft_line\n1;2;3;4\n5;6;7;8\n", "csv", 100, { told });
+    expect(rows).toMatchObject([
+      { line: 2, cells: ["1", "2", "3", "4"] },
+      { line: 3, cells: ["5", "6", "7", "8"] },
+    ]);
+  });
+
   test("takes the guards off its cells, and off those of no other file", async () => {
     const record = "'=1,'Jo,''+2";
     const cells = async (header: string, line: string) => {
