@@ -52,7 +52,7 @@ export function makeRefine(mapping: Mapping, format: "csv" | "ndjson", target: T
       return;
     }
     try {
-      target.values[slot.index] = textOf(atOnce(maker(of)));
+      target.values[slot.index] = textOf(given(maker(of)));
     } catch (error) {
       target.values[slot.index] = "";
       const why = error instanceof Told ? error.message : `it failed (${nameOf(error)})`;
@@ -73,7 +73,7 @@ export function makeRefine(mapping: Mapping, format: "csv" | "ndjson", target: T
     for (const transform of list) {
       if (typeof after !== "string" || after === "") break;
       try {
-        const next: unknown = textOf(atOnce(transform.apply(after)));
+        const next: unknown = textOf(given(transform.apply(after)));
         if (next !== after) by.push(transform.name);
         after = next;
       } catch (error) {
@@ -115,10 +115,14 @@ export function makeRefine(mapping: Mapping, format: "csv" | "ndjson", target: T
   };
 }
 
-/** A promise is no text. What it is rejected with, which may be a value, must not end the process either. */
-function atOnce(given: unknown): unknown {
-  if (!(given instanceof Promise)) return given;
-  given.catch(() => {});
+/**
+ * One that forgets its `return` would have a property left out of every row, in silence. A promise is no text, and what it is rejected
+ * with, which may be a value, must not end the process either.
+ */
+function given(result: unknown): unknown {
+  if (result === undefined) throw new Told("it gives nothing, expected a text or null");
+  if (!(result instanceof Promise)) return result;
+  result.catch(() => {});
   throw new Told("it gives a promise, expected a text at once");
 }
 

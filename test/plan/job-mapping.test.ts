@@ -156,6 +156,19 @@ describe("a job's mapping", () => {
     await new Promise(setImmediate);
   });
 
+  it("a function or transform that gives nothing, as without its return, rejects the row; null leaves the property as it is", () => {
+    const job = (value: null | undefined) => {
+      const nothing = () => value as null;
+      return { columns: { firstName: nothing }, transforms: { lastName: [{ name: "mine", apply: nothing }] } };
+    };
+    const row = { customerId: "c", lastName: "Lee", email: "a@b" };
+    expect(problems(row, job(undefined))).toMatchObject([
+      { message: "the function of the job that gives it: it gives nothing, expected a text or null" },
+      { message: 'transform "mine" cannot be used: it gives nothing, expected a text or null' },
+    ]);
+    expect(problems(row, job(null))).toEqual([]);
+  });
+
   it("a function that throws, or asks for a column that is not there, rejects the row", () => {
     const throwing = { city: () => String(JSON.parse("{")) };
     expect(problems({ customerId: "c", email: "a@b" }, { columns: throwing })).toMatchObject([
