@@ -294,15 +294,16 @@ describe("any sensible table", () => {
         // Lines of words under a title of words are a table with spaces between its cells to nobody.
         const above = title && delimiter !== " " ? `${written("All customers")}${eol}${eol}` : "";
         const recognised = of(above + lines.join(""));
+        // Written in a way that is hardly ever met, a table may be refused as unsure; it is never read wrongly.
+        const usual = quote === '"' && [",", ";", "\t", "|"].includes(delimiter);
+        if (!usual && recognised.confidence < 0.6) return;
+        expect(recognised.confidence).toBeGreaterThanOrEqual(0.6);
         expect({ ...recognised.dialect, eol: recognised.eol }).toMatchObject({
           headerLines: 1,
           preambleLines: above === "" ? 0 : 2,
           eol,
         });
         expect(read(lines.join(""), recognised)).toEqual([names, ...rows]);
-        // Written in a way that is hardly ever met, a table may be refused as unsure; it is never read wrongly.
-        if (quote === '"' && [",", ";", "\t", "|"].includes(delimiter))
-          expect(recognised.confidence).toBeGreaterThanOrEqual(0.6);
       }),
       { numRuns: 500 },
     );
