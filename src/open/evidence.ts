@@ -140,6 +140,8 @@ function looksLikeText(text: string): boolean | null {
   if (/^.[äöüßÄÖÜ]+.$/s.test(text)) return true;
   if (/[À-ÖØ-öø-ÿŠŒŽšœžŸƒ]{5}|[a-zß-öø-ÿšœž][À-ÖØ-ÞŠŒŽŸ]/.test(text)) return false;
   if (/\p{L}[‚„ˆ‹]/u.test(text)) return false;
+  // Half of a pair, as some databases write it in UTF-8 of their own (CESU-8).
+  if (/í[\u00A0-\u00BF][^\p{ASCII}]/u.test(text)) return false;
   if (/\p{L}[^\p{L}’‘´–—·°\u00A0\u00AD]+\p{L}/u.test(text)) return false;
   return /^\P{L}\p{L}{2,}\P{L}$/u.test(text) ? null : true;
 }
