@@ -3,10 +3,11 @@ import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
 import { UpdraftError } from "./errors.ts";
 import type { Input } from "./input.ts";
+import { isReport } from "./parse/report.ts";
 import { type Compared, compareHealth, type Health, healthOf, healthTable } from "./plan/health.ts";
 import { makeProfiler, type Profiler, sentenceOf } from "./plan/profile.ts";
 import type { LocalSettings } from "./settings.ts";
-import { addHealth, readHealth } from "./settle/health-file.ts";
+import { addHealth, healthSchema, readHealth } from "./settle/health-file.ts";
 import type { Peeked } from "./settle/peek.ts";
 import { printable } from "./write/explain.ts";
 import type { Summary } from "./write/summary.ts";
@@ -26,14 +27,7 @@ export interface HealthRequest {
 
 const noted = z.object({
   warnings: z.array(z.string()),
-  health: z
-    .object({
-      rows: z.number(),
-      customers: z.number(),
-      columns: z.record(z.string(), z.object({ empty: z.number(), length: z.number() })),
-      damages: z.record(z.string(), z.number()),
-    })
-    .nullable(),
+  health: healthSchema.nullable(),
 });
 
 /** In a run's ledger. */
@@ -41,7 +35,7 @@ const NOTE = "examined";
 
 /** Without a job the files have nothing in common. A report given back is what is left of one, and no measure for others. */
 function looksBack({ plan }: Pick<Input, "plan">, { job, settings }: HealthRequest): boolean {
-  return job !== "default" && settings.health !== "off" && !plan.mapping.columns.includes("updraft_row");
+  return job !== "default" && settings.health !== "off" && !isReport(plan.mapping.columns);
 }
 
 /** Looks at each row as it is read. */

@@ -27,9 +27,13 @@ export function dialectOfReport(head: string): Dialect | null {
   return delimiter === undefined ? null : { ...RFC_4180, delimiter };
 }
 
+export function isReport(columns: readonly string[]): boolean {
+  return columns.includes("updraft_row");
+}
+
 /** A report given back holds what the file had, so what guards its cells is taken off again; any other file is left alone. */
 export function asGiven(reader: Reader): Reader {
-  if (reader.dialect === null || !reader.columns.includes("updraft_row")) return reader;
+  if (reader.dialect === null || !isReport(reader.columns)) return reader;
   const restored = (row: Row): Row => {
     if (row.kind !== "cells" || !row.cells.some((cell) => GUARDED.test(cell))) return row;
     return { ...row, cells: row.cells.map(unguarded) };

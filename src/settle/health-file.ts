@@ -5,19 +5,19 @@ import * as z from "zod";
 import { UpdraftError } from "../errors.ts";
 import { type Health, LOOK_BACK } from "../plan/health.ts";
 
-const share = z.number();
+const figure = z.number();
+/** As it is kept, here and in a run's ledger. */
+export const healthSchema = z.object({
+  rows: figure,
+  customers: figure,
+  columns: z.record(z.string(), z.object({ empty: figure, length: figure })),
+  damages: z.record(z.string(), figure),
+}) satisfies z.ZodType<Health>;
+
 const kept = z.object({
   v: z.literal(1),
   /** The oldest first. */
-  files: z.array(
-    z.object({
-      run: z.string(),
-      rows: z.number(),
-      customers: z.number(),
-      columns: z.record(z.string(), z.object({ empty: share, length: z.number() })),
-      damages: z.record(z.string(), share),
-    }),
-  ),
+  files: z.array(healthSchema.extend({ run: z.string() })),
 });
 
 function pathOf(dataDir: string, job: string): string {
