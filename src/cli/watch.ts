@@ -4,7 +4,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { parseDuration } from "../amounts.ts";
 import { loadSettings } from "../config.ts";
-import { besides, type WatchOptions } from "../daemon/watch-folders.ts";
+import { besides } from "../daemon/watch-folders.ts";
 import { UpdraftError } from "../errors.ts";
 import type { Watch } from "../plan/job.ts";
 import { addJob, choose } from "./job-option.ts";
@@ -71,7 +71,7 @@ export function watchCommand(shell: Shell): Command {
 }
 
 /** What the flags say, then the job, where it watches this folder; the job's other folders are not those of another inbox. */
-function foldersOf(cwd: string, folder: string | undefined, ofJob: Watch | null, said: Flags): WatchOptions {
+function foldersOf(cwd: string, folder: string | undefined, ofJob: Watch | null, said: Flags): Watch {
   const { done, poll, settle, ...others } = said;
   const inbox = folder === undefined ? ofJob?.inbox : resolve(cwd, folder);
   if (inbox === undefined)

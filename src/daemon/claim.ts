@@ -1,15 +1,17 @@
 // A complete file of an inbox in; the same file where no other process takes it, out: by one rename, and a lock that dies with its process.
+
 import { createHash, randomBytes } from "node:crypto";
 import { type BigIntStats, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import * as z from "zod";
 import type { Clock } from "../clock.ts";
+import type { Watch } from "../plan/job.ts";
 import { type Release, tryLock } from "../queue/file-lock.ts";
 import { putIn } from "./deliver.ts";
 import { MARKER } from "./names.ts";
 import type { Sight } from "./ripe.ts";
-import { codeOf, type WatchOptions } from "./watch-folders.ts";
+import { codeOf } from "./watch-folders.ts";
 
 /** A file that this process has, alone: in a folder of its own, so that files of one name can be there at once. */
 export interface Claimed {
@@ -50,7 +52,7 @@ export async function sightOf(path: string, name: string, marked: boolean | null
  * Names an inbox in its `working`, which others may have, too: by its place, seen from there. Its inode would be another when
  * somebody makes the folder anew, or brings all of it back from a copy, and could be that of another inbox by then.
  */
-export async function markOf({ inbox, working }: WatchOptions): Promise<string> {
+export async function markOf({ inbox, working }: Watch): Promise<string> {
   const place = relative(await realpath(working), await realpath(inbox));
   return createHash("sha256").update(place).digest("hex").slice(0, 12);
 }
@@ -63,7 +65,7 @@ function printOf({ ino, size, mtimeNs }: BigIntStats): string {
  * Null where another process was quicker, or it is not there any more. Throws what the file system says where it cannot be moved.
  * @param mark of its inbox: other inboxes may have the same `working`
  */
-export async function claimFile(watch: WatchOptions, mark: string, sight: Sight): Promise<Claimed | null> {
+export async function claimFile(watch: Watch, mark: string, sight: Sight): Promise<Claimed | null> {
   const { name } = sight;
   const { dir, id, release } = await makeDesk(watch.working, mark);
   const path = join(dir, name);
@@ -143,7 +145,7 @@ function readNote(dir: string): Note | null {
  * machine or in another data folder: begun anew here, all of it would be sent again.
  */
 export async function adoptLeft(
-  watch: WatchOptions,
+  watch: Watch,
   mark: string,
   mine: ReadonlySet<string>,
   clock: Clock,
@@ -184,7 +186,7 @@ async function lockLeft(dir: string): Promise<Release | null> {
 }
 
 /** The file in the folder. A marker without its file goes back to it: its process died between the two. */
-async function takeStock(watch: WatchOptions, dir: string): Promise<string | null> {
+async function takeStock(watch: Watch, dir: string): Promise<string | null> {
   const entries = await readdir(dir).catch((error: unknown) => {
     // Its process has just ended with it.
     if (codeOf(error) === "ENOENT") return [];
@@ -203,7 +205,7 @@ function isLone(name: string, names: readonly string[]): boolean {
   return names.length === 1 && name.endsWith(MARKER);
 }
 
-async function putMarkerBack({ inbox }: WatchOptions, dir: string, marker: string): Promise<void> {
+async function putMarkerBack({ inbox }: Watch, dir: string, marker: string): Promise<void> {
   try {
     await putIn(join(dir, marker), inbox, () => marker, 1);
   } catch (error) {

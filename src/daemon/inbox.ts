@@ -1,9 +1,11 @@
 // A watched folder and a way to run a file in; each file in it taken once, when it is complete, and brought to where it belongs, out.
+
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
+import type { Watch } from "../plan/job.ts";
 import type { RunFolder } from "../settle/run-folder.ts";
 import type { Summary } from "../write/summary.ts";
 import { adoptLeft, type Claimed, claimFile, markOf, sightOf } from "./claim.ts";
@@ -12,7 +14,7 @@ import { type Fate, fateOf, restAfter } from "./fate.ts";
 import { listen } from "./hints.ts";
 import { isMeant, MARKER, nthName } from "./names.ts";
 import { lookAgain, olderFirst, type Rested, type Sight } from "./ripe.ts";
-import { makeFolders, prepareFolders, systemFault, type WatchOptions } from "./watch-folders.ts";
+import { makeFolders, prepareFolders, systemFault } from "./watch-folders.ts";
 
 /** Words are missed, files are left by processes that died, network file systems say nothing: looked at anyway. */
 const LOOK_MS = 10_000;
@@ -40,7 +42,7 @@ export type Told =
   | { readonly kind: "left"; readonly file: string };
 
 export interface InboxContext {
-  readonly watch: WatchOptions;
+  readonly watch: Watch;
   /**
    * Runs the file at this path; `began` before a row of it is sent. Null where its turn did not come because all is to end.
    * Files are given one after the other, in their order.
@@ -252,10 +254,7 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
 }
 
 /** What may be taken from the inbox, ripe or not. */
-async function sightsIn(
-  { inbox, done }: WatchOptions,
-  complain: (about: string, message: string) => void,
-): Promise<Sight[]> {
+async function sightsIn({ inbox, done }: Watch, complain: (about: string, message: string) => void): Promise<Sight[]> {
   const entries = await readdir(inbox, { withFileTypes: true });
   const markers = new Set(entries.flatMap(({ name }) => (done && name.endsWith(MARKER) ? [name] : [])));
   const meant = entries.filter((entry) => !entry.isDirectory() && isMeant(entry.name, done));

@@ -1,15 +1,17 @@
 // The folders that a job watches in; what would keep a file from going its way through them, out. Nothing is made or moved.
+
 import type { Stats } from "node:fs";
 import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UpdraftError } from "../errors.ts";
-import { codeOf, OTHERS, unusable, type WatchOptions } from "./watch-folders.ts";
+import type { Watch } from "../plan/job.ts";
+import { codeOf, OTHERS, unusable } from "./watch-folders.ts";
 
 /**
  * What prepareFolders would make is looked for where it would be made.
  * @throws UpdraftError `watch-folder-missing`, `watch-folder-unusable`, `watch-folders-apart`
  */
-export async function lookAtFolders(watch: WatchOptions): Promise<void> {
+export async function lookAtFolders(watch: Watch): Promise<void> {
   const { inbox } = watch;
   const { dev } = await lookAt(inbox, inbox).catch((cause: unknown) => {
     if (codeOf(cause) === "ENOENT") throw new UpdraftError("watch-folder-missing", { folder: inbox }, { cause });

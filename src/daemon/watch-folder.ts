@@ -1,8 +1,10 @@
 // One folder and the settings of `run` in; its files run by one worker process and one Redis until it is stopped, a line for each, out.
+
 import type { Logger } from "pino";
 import { systemClock as clock } from "../clock.ts";
 import { condor as contract } from "../endpoint/condor.ts";
 import { runFile } from "../pipeline.ts";
+import type { Watch } from "../plan/job.ts";
 import { makePlan } from "../plan/make-plan.ts";
 import type { MappingSettings } from "../plan/plan.ts";
 import { openRedis } from "../queue/embedded.ts";
@@ -11,10 +13,9 @@ import type { SpawnedWorker } from "../send/spawn.ts";
 import { watchInbox } from "./inbox.ts";
 import type { JobRequest } from "./runner.ts";
 import { lineOf } from "./told.ts";
-import type { WatchOptions } from "./watch-folders.ts";
 
 export interface WatchRequest {
-  readonly watch: WatchOptions;
+  readonly watch: Watch;
   readonly request: JobRequest;
   /** Started ahead, while this process read its libraries; ended with it. */
   readonly worker: SpawnedWorker;

@@ -1,32 +1,15 @@
 // The folders of a watched folder in; all of them there and fit for it, or the reason why one is not, out.
+
 import { randomBytes } from "node:crypto";
 import { mkdir, realpath, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UpdraftError } from "../errors.ts";
-
-export interface WatchOptions {
-  /** Absolute, as the others: where files are dropped. */
-  readonly inbox: string;
-  /** A file that was taken, as long as it is worked on. */
-  readonly working: string;
-  /** For each file a folder with its reports. */
-  readonly outbox: string;
-  /** Files whose run is over. */
-  readonly archive: string;
-  /** Files that cannot be a run, each with its reason beside it. */
-  readonly refused: string;
-  /** For network file systems, which tell of no changes: looks by itself. */
-  readonly poll: boolean;
-  /** A file is complete when `<file>.done` is there, and not before. */
-  readonly done: boolean;
-  /** Milliseconds for which size and time of change of a file must have stayed as they are; of no matter with `done`. */
-  readonly settle: number;
-}
+import type { Watch } from "../plan/job.ts";
 
 export const OTHERS = ["working", "outbox", "archive", "refused"] as const;
 
 /** Where the other folders are unless they are named: beside the inbox. */
-export function besides(inbox: string): Pick<WatchOptions, (typeof OTHERS)[number]> {
+export function besides(inbox: string): Pick<Watch, (typeof OTHERS)[number]> {
   const at = (name: string) => join(dirname(inbox), name);
   return { working: at("working"), outbox: at("outbox"), archive: at("archive"), refused: at("refused") };
 }
@@ -39,7 +22,7 @@ export const hiddenName = (id: string) => `.updraft-${id}`;
  * another file system, is found before the first file is in its way.
  * @throws UpdraftError `watch-folder-missing`, `watch-folder-unusable`, `watch-folders-apart`, `watch-folders-same`
  */
-export async function prepareFolders(watch: WatchOptions): Promise<void> {
+export async function prepareFolders(watch: Watch): Promise<void> {
   const { inbox } = watch;
   const found = await stat(inbox).catch((cause: unknown) => {
     if (codeOf(cause) === "ENOENT") throw new UpdraftError("watch-folder-missing", { folder: inbox }, { cause });
@@ -53,7 +36,7 @@ export async function prepareFolders(watch: WatchOptions): Promise<void> {
 }
 
 /** All but the inbox. Throws `watch-folder-unusable`. */
-export async function makeFolders(watch: WatchOptions): Promise<void> {
+export async function makeFolders(watch: Watch): Promise<void> {
   for (const name of OTHERS) {
     await make(watch[name]).catch((cause: unknown) => {
       throw unusable(watch[name], cause);
@@ -73,7 +56,7 @@ async function make(folder: string): Promise<void> {
   });
 }
 
-async function refuseSame(watch: WatchOptions): Promise<void> {
+async function refuseSame(watch: Watch): Promise<void> {
   const known = new Map<string, string>();
   for (const folder of [watch.inbox, ...OTHERS.map((name) => watch[name])]) {
     const real = await realpath(folder);
@@ -84,7 +67,7 @@ async function refuseSame(watch: WatchOptions): Promise<void> {
 }
 
 /** The way of a file, with one of no content: from the inbox through all folders that files are moved to. */
-async function tryWay({ inbox, working, outbox, archive, refused }: WatchOptions): Promise<void> {
+async function tryWay({ inbox, working, outbox, archive, refused }: Watch): Promise<void> {
   const name = hiddenName(randomBytes(8).toString("hex"));
   let at = join(inbox, name);
   await writeFile(at, "", { flag: "wx", mode: 0o600 }).catch((cause: unknown) => {

@@ -23,13 +23,21 @@ export interface Job {
 }
 
 export interface Watch {
+  /** Absolute, as the others: where files are dropped. */
   readonly inbox: string;
+  /** A file that was taken, as long as it is worked on. */
   readonly working: string;
+  /** For each file a folder with its reports. */
   readonly outbox: string;
+  /** Files whose run is over. */
   readonly archive: string;
+  /** Files that cannot be a run, each with its reason beside it. */
   readonly refused: string;
+  /** For network file systems, which tell of no changes: looks by itself. */
   readonly poll: boolean;
+  /** A file is complete when `<file>.done` is there, and not before. */
   readonly done: boolean;
+  /** Milliseconds for which size and time of change of a file must have stayed as they are; of no matter with `done`. */
   readonly settle: number;
 }
 

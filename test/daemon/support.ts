@@ -1,4 +1,5 @@
 // What the tests of a watched folder share: its folders, a watcher with runs that are only given, and what became of the files.
+
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,8 @@ import { afterEach, beforeEach } from "vitest";
 import * as z from "zod";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { type InboxContext, type Told, watchInbox } from "../../src/daemon/inbox.ts";
-import { besides, type WatchOptions } from "../../src/daemon/watch-folders.ts";
+import { besides } from "../../src/daemon/watch-folders.ts";
+import type { Watch } from "../../src/plan/job.ts";
 import { makeSummary, type State, type Summary } from "../../src/write/summary.ts";
 import { summaryInput } from "../write/support.ts";
 
@@ -23,7 +25,7 @@ export interface Watcher {
 
 export interface Place {
   readonly root: string;
-  readonly watch: WatchOptions;
+  readonly watch: Watch;
   drop(name: string, content?: string): string;
   /** Names in one of its folders, sorted; hidden ones too. */
   list(folder: "inbox" | "working" | "outbox" | "archive" | "refused"): string[];
@@ -35,7 +37,7 @@ export interface Place {
 }
 
 interface Given {
-  readonly watch?: Partial<WatchOptions>;
+  readonly watch?: Partial<Watch>;
   readonly run?: InboxContext["run"];
   readonly clock?: Clock;
 }
@@ -55,7 +57,7 @@ export function usePlace(): Place {
     running = [];
     rmSync(root, { recursive: true, force: true });
   });
-  const options = (given: Partial<WatchOptions> = {}): WatchOptions => {
+  const options = (given: Partial<Watch> = {}): Watch => {
     const inbox = join(root, "inbox");
     return { inbox, ...besides(inbox), poll: false, done: false, settle: 100, ...given };
   };
