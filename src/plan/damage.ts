@@ -1,6 +1,5 @@
 // A value as the file has it in; what a spreadsheet or a wrong encoding has done to it, if anything, out.
 import { isUtf8 } from "node:buffer";
-import { WINDOWS_1252 } from "../open/transcode.ts";
 
 /** What damage is looked for, each with what a person reads of it. Reports keep the codes: they do not change. */
 export const DAMAGES = {
@@ -67,12 +66,12 @@ const CONTROL = /[\u0080-\u009F]/;
 /** One test that nearly every value fails. */
 const SUSPECT = new RegExp(`^ *#|\\dE\\+?\\d\\d *$|${TWICE.source}|${CONTROL.source}`, "i");
 
-/** Of the characters of Windows-1252. */
-const BYTES = new Map(
-  WINDOWS_1252.flatMap((character, byte) =>
-    character === undefined ? [] : [[character.charCodeAt(0), byte] as const],
-  ),
-);
+/** The characters that Windows-1252 has where Latin-1 has control characters, in the order of its bytes from 0x80 on; 0 where it has none. */
+const WINDOWS_1252 = [
+  0x20ac, 0, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0, 0x17d, 0, 0, 0x2018,
+  0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0, 0x17e, 0x178,
+];
+const BYTES = new Map(WINDOWS_1252.flatMap((code, at) => (code === 0 ? [] : [[code, 0x80 + at] as const])));
 
 /** Dates that show by a part above 12 which of the two parts is the day; one of each in a column cannot both be right. */
 export type Order = "day-first" | "month-first";
