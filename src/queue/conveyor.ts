@@ -118,12 +118,14 @@ export function makeConveyor(
     },
     async open() {
       newest++;
-      epoch = `${record.run}-${newest}`;
+      const next = `${record.run}-${newest}`;
       ledger.write([], [], { epoch: String(newest) });
+      await announceEpoch(redis, context.holder, { ...epochRecord(), epoch: next });
+      epoch = next;
       sealer = makeSealer(context.key, epoch);
+      // Not before it is announced: BullMQ writes what it knows of a queue at once.
       queue = makeBatchQueue(redis, epoch);
       epochs.push(epoch);
-      await announceEpoch(redis, context.holder, epochRecord());
       log.info({ epoch }, "epoch opened");
       lost = false;
     },

@@ -119,6 +119,11 @@ export async function epochsOf(redis: Redis, run: string): Promise<Set<number>> 
   return new Set(names.map((name) => Number(name.slice(run.length + 1))).filter(Number.isSafeInteger));
 }
 
+/** Nobody has ended it. */
+export async function isOpen(redis: Redis, epoch: string): Promise<boolean> {
+  return (await redis.sismember(EPOCHS, epoch)) === 1;
+}
+
 export async function readEpoch(redis: Redis, epoch: string): Promise<EpochRecord | null> {
   const text = await redis.get(epochKeys(epoch).record);
   return text === null ? null : epochRecord.parse(JSON.parse(text));

@@ -2,10 +2,11 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
 import { collect } from "../settle/collect.ts";
 import type { Ledger, Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
-import { changeEpoch, closeEpoch, endEpoch, epochsOf, readEpoch } from "./epoch.ts";
+import { changeEpoch, closeEpoch, endEpoch, epochsOf, isOpen, readEpoch } from "./epoch.ts";
 import type { Hold } from "./fence.ts";
 import type { Holder } from "./holder.ts";
 import { unpackBatch } from "./payload.ts";
@@ -33,6 +34,25 @@ export interface RetireContext {
  * what is in Redis is another's by then, and is left to it.
  */
 export async function retireEpoch(context: RetireContext, epoch: string): Promise<void> {
+  try {
+    await retire(context, epoch);
+  } catch (error) {
+    if (error instanceof UpdraftError && error.code === "run-taken-over") await removeLate(context.redis, epoch);
+    throw error;
+  }
+}
+
+/**
+ * BullMQ asks nobody whose the run is: what this process was about to write to the queue when it fell asleep makes the queue
+ * anew where the other one has removed it. Where the epoch has not ended yet, the other one removes the queue after it.
+ */
+async function removeLate(redis: Redis, epoch: string): Promise<void> {
+  if (await isOpen(redis, epoch)) return;
+  const queue = makeBatchQueue(redis, epoch);
+  await queue.destroy().finally(() => queue.close());
+}
+
+async function retire(context: RetireContext, epoch: string): Promise<void> {
   const { redis, holder, key, ledger, clock, log, patience } = context;
   await holder.check();
   const sealer = makeSealer(key, epoch);

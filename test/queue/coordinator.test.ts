@@ -7,7 +7,8 @@ import { UpdraftError } from "../../src/errors.ts";
 import { makeConveyor } from "../../src/queue/conveyor.ts";
 import { announceEpoch, epochKeys, NEWS, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
 import { holdKey } from "../../src/queue/fence.ts";
-import { holdRun } from "../../src/queue/holder.ts";
+import { type Holder, holdRun } from "../../src/queue/holder.ts";
+import { retireEpoch } from "../../src/queue/retire.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import { makeWindow } from "../../src/queue/window.ts";
 import type { Accepted } from "../../src/settle/accepted.ts";
@@ -225,6 +226,32 @@ describe("openCoordinator", () => {
     conveyor.send(true);
     await conveyor.added();
     await conveyor.queue.close();
+    expect(await ours(client)).toEqual([holdKey(RUN)]);
+  });
+
+  test("leaves no key of a queue that it made anew, because it slept through a takeover between asking and adding", async () => {
+    const client = redis.connect();
+    const holder = await holdRun(client, RUN, systemClock);
+    let takenOver = false;
+    const asleep: Holder = {
+      ...holder,
+      async check() {
+        await holder.check();
+        if (takenOver) return;
+        takenOver = true;
+        await holder.release();
+        await client.set(holdKey(RUN), "another");
+        const other = { run: RUN, token: "another", check: async () => {} };
+        const patience = 0;
+        const ledger = await newLedger();
+        const context = { redis: client, holder: other, key: KEY, ledger, clock: systemClock, log: silent, patience };
+        await retireEpoch({ ...context, answered() {} }, `${RUN}-1`);
+      },
+    };
+    const { coordinator } = await setUp({ redis: client, holder: asleep, clock: systemClock });
+    coordinator.put(update(1));
+    await expect(coordinator.drain()).rejects.toMatchObject({ code: "run-taken-over" });
+    await coordinator.end();
     expect(await ours(client)).toEqual([holdKey(RUN)]);
   });
 

@@ -47,7 +47,7 @@ export function useCoordinators(redis: TestRedis) {
     const fast = fasterClock(40);
     // What ends a coordinator whose Redis hangs is not for a machine that is busy: the longest waits are not quite so short.
     const clock: Clock = { ...fast, sleep: (ms, signal) => fast.sleep(ms < PATIENT_MS ? ms : ms * 10, signal) };
-    const holder = await holdRun(client, RUN, clock);
+    const holder = given.holder ?? (await holdRun(client, RUN, clock));
     holders.push(holder);
     const stop = new AbortController();
     const coordinator = await openCoordinator({

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { epochKeys, NEWS, readEpoch } from "../../src/queue/epoch.ts";
+import { EPOCHS, epochKeys, NEWS, readEpoch } from "../../src/queue/epoch.ts";
 import { holdKey } from "../../src/queue/fence.ts";
 import { holdRun } from "../../src/queue/holder.ts";
 import { retireEpoch } from "../../src/queue/retire.ts";
@@ -212,6 +212,22 @@ describe("retireEpoch", () => {
     expect(ledger.size()).toBe(0);
     await client.del(holdKey(RUN));
     expect(await retire(client, ledger)).toEqual([outcome(1)]);
+  });
+
+  test("removes what it has added to a queue that the other one had removed, and nothing of one that is still in use", async () => {
+    const { client, ledger } = await setUp();
+    await openEpoch(client, EPOCH, [[queued(1)]]);
+    const holder = await holdRun(client, RUN, systemClock);
+    onTestFinished(() => holder.release());
+    await client.set(holdKey(RUN), "another");
+    const inUse = await ours(client);
+    await expect(retire(client, ledger, patientClock(), holder)).rejects.toMatchObject({ code: "run-taken-over" });
+    expect((await ours(client)).toSorted()).toEqual(inUse.toSorted());
+    // The other one has ended it when the batch arrives.
+    await client.srem(EPOCHS, EPOCH);
+    await client.del(epochKeys(EPOCH).record);
+    await expect(retire(client, ledger, patientClock(), holder)).rejects.toMatchObject({ code: "run-taken-over" });
+    expect(await ours(client)).toEqual([holdKey(RUN)]);
   });
 
   test("can be done again after a crash in its midst", async () => {
