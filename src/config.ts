@@ -6,7 +6,14 @@ import type * as z from "zod";
 import { UpdraftError } from "./errors.ts";
 import type { JobSettings } from "./plan/job-field.ts";
 import { nearest, normalise } from "./plan/nearest.ts";
-import { type LocalSettings, SCHEMAS, SETTINGS, type Setting, type SettingName, type Settings } from "./settings.ts";
+import {
+  type LocalSettings,
+  SCHEMAS,
+  SETTINGS,
+  type Setting,
+  type SettingName,
+  type Settings,
+} from "./settings/settings.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

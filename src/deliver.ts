@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import type { Clock } from "./clock.ts";
 import { signalGroup } from "./process-group.ts";
 import { Aborter, makeHttpClient, type Reply } from "./send/http.ts";
-import { SETTINGS } from "./settings.ts";
+import { SETTINGS } from "./settings/settings.ts";
 import { backoff } from "./settle/backoff.ts";
 import { faultName } from "./write/explain.ts";
 

@@ -1,8 +1,8 @@
 // Every error a person can cause or meet: code in, one sentence with its exit code and what to do now out.
 
-import { CONTAINER_ERRORS } from "./container-errors.ts";
-import { INPUT_ERRORS } from "./input-errors.ts";
-import { JOB_ERRORS } from "./job-errors.ts";
+import { CONTAINER_ERRORS } from "./open/errors.ts";
+import { INPUT_ERRORS } from "./parse/errors.ts";
+import { JOB_ERRORS } from "./plan/errors.ts";
 
 /** Exit codes of the program: README, "Exit codes". */
 export const EXIT = {

@@ -6,7 +6,7 @@ import type { Input } from "./input.ts";
 import { isReport } from "./parse/report.ts";
 import { type Compared, compareHealth, type Health, healthOf, healthTable } from "./plan/health.ts";
 import { makeProfiler, type Profiler, sentenceOf } from "./plan/profile.ts";
-import type { LocalSettings } from "./settings.ts";
+import type { LocalSettings } from "./settings/settings.ts";
 import { addHealth, healthSchema, readHealth } from "./settle/health-file.ts";
 import type { Peeked } from "./settle/peek.ts";
 import { printable } from "./write/explain.ts";

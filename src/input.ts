@@ -8,7 +8,7 @@ import { openReader } from "./parse/reader.ts";
 import type { Reader } from "./parse/row.ts";
 import { type MappedPlan, makePlan } from "./plan/make-plan.ts";
 import type { MappingSettings } from "./plan/plan.ts";
-import { encodingBy, type ReadingSettings, toldBy } from "./reading-settings.ts";
+import { encodingBy, type ReadingSettings, toldBy } from "./settings/reading.ts";
 
 export interface InputRequest {
   /** A path; `-` for standard input. */

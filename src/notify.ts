@@ -16,7 +16,7 @@ import {
   toldAfter,
 } from "./notices.ts";
 import type { LiveState } from "./queue/status.ts";
-import type { LocalSettings } from "./settings.ts";
+import type { LocalSettings } from "./settings/settings.ts";
 import type { Ledger } from "./settle/ledger.ts";
 import { type Summary, writeSummary } from "./write/summary.ts";
 

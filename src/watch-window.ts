@@ -1,7 +1,7 @@
 // A time window in; the run paused while it is closed and let go on when it opens, what people are told, and the summary's word of it, out.
 import type { Clock } from "./clock.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
-import { isOpen, nextChange, type TimeWindow, windowText } from "./time-window.ts";
+import { isOpen, nextChange, type TimeWindow, windowText } from "./settings/time-window.ts";
 import type { Watch } from "./watch.ts";
 import { duration } from "./write/render.ts";
 

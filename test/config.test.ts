@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { paceText } from "../src/amounts.ts";
 import { type Given, loadLocalSettings, loadSettings } from "../src/config.ts";
 import { UpdraftError } from "../src/errors.ts";
-import { SETTINGS, type SettingName } from "../src/settings.ts";
+import { paceText } from "../src/settings/amounts.ts";
+import { SETTINGS, type SettingName } from "../src/settings/settings.ts";
 
 let folder: string;
 beforeEach(() => {

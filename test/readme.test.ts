@@ -7,7 +7,7 @@ import { startSimulator } from "../src/endpoint/simulator.ts";
 import { SIMULATOR_OPTIONS } from "../src/endpoint/simulator-options.ts";
 import { ERRORS, EXIT } from "../src/errors.ts";
 import { FIELDS } from "../src/plan/job-schema.ts";
-import { SETTINGS } from "../src/settings.ts";
+import { SETTINGS } from "../src/settings/settings.ts";
 import { useCli } from "./cli/support.ts";
 
 const ROOT = join(import.meta.dirname, "..");

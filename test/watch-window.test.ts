@@ -1,6 +1,6 @@
 // A run's time window watched with a clock that only moves when told: paused at its end, let go on at its next beginning.
 import { describe, expect, test } from "vitest";
-import type { TimeWindow } from "../src/time-window.ts";
+import type { TimeWindow } from "../src/settings/time-window.ts";
 import { watchWindow } from "../src/watch-window.ts";
 import { makeFakeClock } from "./queue/support.ts";
 

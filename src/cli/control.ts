@@ -1,11 +1,11 @@
 // `updraft pause`, `resume`, `cancel <run>` and `rate <run> <pace>`: a run's name in; the run as it was asked for, out.
 import { Command } from "commander";
 import * as z from "zod";
-import { PACE, paceText, parsePace } from "../amounts.ts";
 import { loadLocalSettings } from "../config.ts";
-import type { Answer } from "../control.ts";
 import { EXIT, UpdraftError } from "../errors.ts";
 import type { Wish } from "../queue/status.ts";
+import type { Answer } from "../runs/control.ts";
+import { PACE, paceText, parsePace } from "../settings/amounts.ts";
 import { addSettings, given } from "./options.ts";
 import { printSummary, withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";
@@ -91,7 +91,7 @@ function newCommand(name: Wish["kind"]): Command {
 async function ask(shell: Shell, command: Command, run: string, wish: Wish): Promise<void> {
   const { file = null } = flags.parse(command.opts());
   const settings = loadLocalSettings(given(command, shell));
-  const { askRun } = await import("../control.ts");
+  const { askRun } = await import("../runs/control.ts");
   await withSession(shell, settings, false, async ({ log, screen }) => {
     const { progress, notice } = screen;
     const answer = await askRun({ run, wish, file, settings }, { log, progress, notice });

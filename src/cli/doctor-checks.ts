@@ -9,7 +9,7 @@ import { openRedis, type RedisHome } from "../queue/embedded.ts";
 import { loadKey } from "../queue/seal.ts";
 import { makeHttpClient } from "../send/http.ts";
 import { makeTokens } from "../send/token.ts";
-import type { LocalSettings, Settings } from "../settings.ts";
+import type { LocalSettings, Settings } from "../settings/settings.ts";
 
 export interface Check {
   readonly name: string;

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { type Given, loadLocalSettings, loadSettings } from "../config.ts";
 import { EXIT } from "../errors.ts";
-import type { LocalSettings } from "../settings.ts";
+import type { LocalSettings } from "../settings/settings.ts";
 import type { Check } from "./doctor-checks.ts";
 import { addSettings, given } from "./options.ts";
 import type { Shell } from "./shell.ts";

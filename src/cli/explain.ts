@@ -3,7 +3,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import { EXIT } from "../errors.ts";
-import type { RowStory } from "../inspect.ts";
+import type { RowStory } from "../runs/inspect.ts";
 import type { Status } from "../settle/outcome.ts";
 import { printable } from "../write/explain.ts";
 import { duration } from "../write/render.ts";
@@ -43,7 +43,7 @@ export function explainCommand(shell: Shell): Command {
     const { file = null, json } = flags.parse(command.opts());
     const row = countOf("<row>", text) ?? 0;
     const settings = loadLocalSettings(given(command, shell));
-    const { explainRow } = await import("../inspect.ts");
+    const { explainRow } = await import("../runs/inspect.ts");
     const story = await explainRow({ run, file, settings }, row);
     shell.stdout.write(json ? `${JSON.stringify(story)}\n` : rendered(story));
     shell.exitCode = EXIT.ok;

@@ -4,7 +4,7 @@ import * as z from "zod";
 import type { Given } from "../config.ts";
 import { UpdraftError } from "../errors.ts";
 import type { MappingSettings } from "../plan/plan.ts";
-import { SETTINGS, type Setting, type SettingName } from "../settings.ts";
+import { SETTINGS, type Setting, type SettingName } from "../settings/settings.ts";
 import type { Shell } from "./shell.ts";
 
 const HEADING = "Settings:";

@@ -1,10 +1,10 @@
 // `updraft prune --older-than 30d`: an age in; finished runs and checks of that age removed, and what was freed, out.
 import { Command } from "commander";
 import * as z from "zod";
-import { AGE, parseAge } from "../amounts.ts";
 import { loadLocalSettings } from "../config.ts";
 import { EXIT, UpdraftError } from "../errors.ts";
-import type { Pruned, PrunedRun } from "../prune.ts";
+import type { Pruned, PrunedRun } from "../runs/prune.ts";
+import { AGE, parseAge } from "../settings/amounts.ts";
 import { printable } from "../write/explain.ts";
 import { addSettings, given } from "./options.ts";
 import type { Shell } from "./shell.ts";
@@ -32,7 +32,7 @@ export function pruneCommand(shell: Shell): Command {
     if (olderThan === undefined)
       throw new UpdraftError("flag-invalid", { flag: "--older-than", expected: AGE, got: text.slice(0, 40) });
     const { dataDir } = loadLocalSettings(given(command, shell));
-    const { prune } = await import("../prune.ts");
+    const { prune } = await import("../runs/prune.ts");
     shell.stdout.write(rendered(await prune({ dataDir, olderThan, dryRun }, shell.clock), dryRun));
     shell.exitCode = EXIT.ok;
   });

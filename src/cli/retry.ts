@@ -4,7 +4,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { loadSettings } from "../config.ts";
 import { EXIT, UpdraftError } from "../errors.ts";
-import type { Retry } from "../retry.ts";
+import type { Retry } from "../runs/retry.ts";
 import { RETRIABLE, type Retriable } from "../settle/retry.ts";
 import { thousands } from "../write/render.ts";
 import { confirm, confirmRest } from "./confirm.ts";
@@ -49,7 +49,7 @@ export function retryCommand(shell: Shell): Command {
     const wanted = only.map(outcomeOf);
     const settings = loadSettings(await givenOfRun(command, shell, run));
     shell.exitCode = await withSession(shell, settings, json, async ({ log, screen, stop }) => {
-      const { openRetry } = await import("../retry.ts");
+      const { openRetry } = await import("../runs/retry.ts");
       await using closing = new AsyncDisposableStack();
       const asked = { run, only: wanted, superseded, file, settings };
       const retry = closing.adopt(await openRetry(asked), (opened) => opened.close());

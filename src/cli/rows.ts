@@ -3,7 +3,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import { EXIT } from "../errors.ts";
-import { encodingBy, toldBy } from "../reading-settings.ts";
+import { encodingBy, toldBy } from "../settings/reading.ts";
 import { addSettings, countOf, given, READING } from "./options.ts";
 import type { Shell } from "./shell.ts";
 

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import type { UpdraftError } from "../errors.ts";
-import type { KnownRun } from "../runs.ts";
+import type { KnownRun } from "../runs/list.ts";
 import { STATUSES } from "../settle/outcome.ts";
 import { printable } from "../write/explain.ts";
 import { thousands } from "../write/render.ts";
@@ -30,7 +30,7 @@ export function runsCommand(shell: Shell): Command {
   addSettings(command, ["dataDir", "redisUrl"]);
   return command.addHelpText("after", EXAMPLES).action(async () => {
     const { json } = flags.parse(command.opts());
-    const { knownRuns } = await import("../runs.ts");
+    const { knownRuns } = await import("../runs/list.ts");
     const settings = loadLocalSettings(given(command, shell));
     const { runs, trouble } = await knownRuns(settings);
     warn(shell, trouble);

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { type Environment, loadLocalSettings, loadSettings } from "../config.ts";
 import { UpdraftError } from "../errors.ts";
 import type { Jobs } from "../plan/load-jobs.ts";
-import { SETTINGS } from "../settings.ts";
+import { SETTINGS } from "../settings/settings.ts";
 import { addSettings, collect, given } from "./options.ts";
 import { withSession } from "./session.ts";
 import type { Shell } from "./shell.ts";

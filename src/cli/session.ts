@@ -1,6 +1,6 @@
 // Settings in; the log, the screen and the signals of one command out, and its summary printed at the end.
 import { type Logger, makeLogger } from "../log.ts";
-import type { LocalSettings } from "../settings.ts";
+import type { LocalSettings } from "../settings/settings.ts";
 import { renderSummary } from "../write/render.ts";
 import { exitCodeOf, type Summary } from "../write/summary.ts";
 import { makeScreen, type Screen, screenMode } from "./screen.ts";

@@ -1,9 +1,9 @@
 // `updraft status <run>`: a run's name in; all that is known of it, and what can be done with it, out.
 import { Command } from "commander";
 import * as z from "zod";
-import { paceText } from "../amounts.ts";
 import { loadLocalSettings } from "../config.ts";
-import type { KnownRun } from "../runs.ts";
+import type { KnownRun } from "../runs/list.ts";
+import { paceText } from "../settings/amounts.ts";
 import { STATUSES } from "../settle/outcome.ts";
 import { printable } from "../write/explain.ts";
 import { thousands } from "../write/render.ts";
@@ -31,7 +31,7 @@ export function statusCommand(shell: Shell): Command {
   addSettings(command, ["dataDir", "redisUrl"]);
   return command.addHelpText("after", EXAMPLES).action(async (name: string) => {
     const { json } = flags.parse(command.opts());
-    const { knownRun } = await import("../runs.ts");
+    const { knownRun } = await import("../runs/list.ts");
     const { run, trouble } = await knownRun(loadLocalSettings(given(command, shell)), name);
     warn(shell, trouble);
     shell.stdout.write(json ? `${JSON.stringify(run)}\n` : rendered(run));

@@ -28,7 +28,7 @@ export function verifyCommand(shell: Shell): Command {
   return command.addHelpText("after", EXAMPLES).action(async (run: string) => {
     const { file = null, json } = flags.parse(command.opts());
     const settings = loadLocalSettings(given(command, shell));
-    const { verify } = await import("../inspect.ts");
+    const { verify } = await import("../runs/inspect.ts");
     const verdict = await verify({ run, file, settings });
     shell.stdout.write(json ? `${JSON.stringify(verdict)}\n` : rendered(verdict));
     shell.exitCode = verdict.agrees ? EXIT.ok : EXIT.rowsFailed;

@@ -2,11 +2,11 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import * as z from "zod";
-import { parseDuration } from "../amounts.ts";
 import { loadSettings } from "../config.ts";
 import { besides } from "../daemon/watch-folders.ts";
 import { UpdraftError } from "../errors.ts";
 import type { Watch } from "../plan/job.ts";
+import { parseDuration } from "../settings/amounts.ts";
 import { addJob, choose } from "./job-option.ts";
 import { addMapping, addSettings, JUDGING, READING, SENDING } from "./options.ts";
 import { withSession } from "./session.ts";

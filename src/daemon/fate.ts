@@ -1,8 +1,8 @@
 // How the run of a taken file ended in; what becomes of the file, out.
 
-import { CONTAINER_ERRORS } from "../container-errors.ts";
 import { type ErrorFields, EXIT, UpdraftError } from "../errors.ts";
-import { INPUT_ERRORS } from "../input-errors.ts";
+import { CONTAINER_ERRORS } from "../open/errors.ts";
+import { INPUT_ERRORS } from "../parse/errors.ts";
 import { REFUSED } from "../write/conclude.ts";
 import type { Summary } from "../write/summary.ts";
 

@@ -1,7 +1,7 @@
 // An address and what is known of this process in; GET /healthz, /readyz and /metrics answered there, out.
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { ListenAt } from "../addresses.ts";
 import { UpdraftError } from "../errors.ts";
+import type { ListenAt } from "../settings/addresses.ts";
 
 export interface Told {
   /** Null when it is ready; else why not, in a word or two. */

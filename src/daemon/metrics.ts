@@ -2,8 +2,8 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { RunObserver } from "../begin.ts";
 import type { Clock } from "../clock.ts";
+import { isOpen, type TimeWindow } from "../settings/time-window.ts";
 import { STATUSES } from "../settle/outcome.ts";
-import { isOpen, type TimeWindow } from "../time-window.ts";
 import { STATES, type State } from "../write/summary.ts";
 
 /** Seconds. */

@@ -10,7 +10,7 @@ import { openRedis, type RedisHome } from "../queue/embedded.ts";
 import { tryLock } from "../queue/file-lock.ts";
 import { type SharedWorker, shareWorker } from "../send/share.ts";
 import type { SpawnedWorker, spawnWorker } from "../send/spawn.ts";
-import type { LocalSettings, Settings } from "../settings.ts";
+import type { LocalSettings, Settings } from "../settings/settings.ts";
 import { guard } from "../settle/ledger-file.ts";
 import { watchInbox } from "./inbox.ts";
 import { listen } from "./listen.ts";

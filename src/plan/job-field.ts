@@ -1,6 +1,6 @@
 // What the fields of a job are made of: how a value is checked, and what people are told of it.
 import * as z from "zod";
-import { SCHEMAS, SETTINGS, type SettingName } from "../settings.ts";
+import { SCHEMAS, SETTINGS, type SettingName } from "../settings/settings.ts";
 
 /** What people are told of a field: a line of the README's table. */
 export interface FieldDoc {

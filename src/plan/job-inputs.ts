@@ -1,7 +1,7 @@
 // The fields of a job that say which files `serve` runs, and when: a watched folder, a schedule.
 import * as z from "zod";
-import { parseDuration } from "../amounts.ts";
-import { isZone } from "../time-window.ts";
+import { parseDuration } from "../settings/amounts.ts";
+import { isZone } from "../settings/time-window.ts";
 import { command, field, read, text } from "./job-field.ts";
 import { firesEver } from "./job-times.ts";
 

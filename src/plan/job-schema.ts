@@ -1,8 +1,8 @@
 // Every field of a job, declared once: what a job file may say, how it is checked, and what people are told of it.
 import * as z from "zod";
-import { parseWebhook } from "../addresses.ts";
 import type { Told } from "../parse/dialect.ts";
-import { SCHEMAS } from "../settings.ts";
+import { parseWebhook } from "../settings/addresses.ts";
+import { SCHEMAS } from "../settings/settings.ts";
 import {
   command,
   declared,

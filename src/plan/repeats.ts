@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers/promises";
 import { UpdraftError } from "../errors.ts";
 import type { Reader, Row } from "../parse/row.ts";
-import type { Duplicates } from "../settings.ts";
+import type { Duplicates } from "../settings/settings.ts";
 import { makeHmac } from "./keyed-hash.ts";
 import type { Plan, Planned, Problem } from "./plan.ts";
 

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import * as z from "zod";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import { type Hold, makeFenced } from "./fence.ts";
 import { PREFIX } from "./script.ts";
 import { keyFingerprint } from "./seal.ts";

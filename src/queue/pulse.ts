@@ -2,9 +2,9 @@
 import { hostname } from "node:os";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
-import { paceText } from "../amounts.ts";
 import type { Clock } from "../clock.ts";
 import type { Progress } from "../events.ts";
+import { paceText } from "../settings/amounts.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { runClock } from "./epoch.ts";
 import { forgetStatus, isGranted, type LiveState, tellStatus, type Wish } from "./status.ts";

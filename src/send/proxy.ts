@@ -1,7 +1,7 @@
 // The endpoint's address in; whether the environment has it reached through a proxy, checked, out.
 
-import { isLoopback } from "../addresses.ts";
 import { UpdraftError } from "../errors.ts";
+import { isLoopback } from "../settings/addresses.ts";
 
 /**
  * Whether the environment names a proxy for this endpoint; what runs on this machine (the simulator) is never reached

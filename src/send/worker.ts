@@ -7,7 +7,7 @@ import type { RedisHome } from "../queue/embedded.ts";
 import { EPOCHS, type EpochRecord, endpointFingerprint, NEWS, readEpoch } from "../queue/epoch.ts";
 import { HOLDS, makeHolds } from "../queue/holds.ts";
 import { keyFingerprint, makeSealer } from "../queue/seal.ts";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import { MOST } from "./adapt.ts";
 import { makeCondition } from "./condition.ts";
 import { makeFlight, type Wish } from "./flight.ts";

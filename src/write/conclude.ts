@@ -1,12 +1,12 @@
 // A run that has ended, or a check, in; its reports and its summary out.
 
-import type { Rate } from "../amounts.ts";
 import type { Clock } from "../clock.ts";
 import type { Progress } from "../events.ts";
 import type { Source } from "../open/source.ts";
 import type { Reader } from "../parse/row.ts";
 import type { MappingSettings, Plan } from "../plan/plan.ts";
-import type { Settings } from "../settings.ts";
+import type { Rate } from "../settings/amounts.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Refusal } from "../settle/entry.ts";
 import { type Ledger, pastByRow } from "../settle/ledger.ts";
 import { codeOf, type Outcome, unsent } from "../settle/outcome.ts";

@@ -1,5 +1,5 @@
 // The counts of a check and the paces that a run would keep in; what the run would take, before anything is sent, out.
-import type { Rate } from "../amounts.ts";
+import type { Rate } from "../settings/amounts.ts";
 
 export interface Forecast {
   /** Requests, if none has to be tried again. */

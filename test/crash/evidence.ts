@@ -6,7 +6,7 @@ import { parse } from "csv-parse/sync";
 import * as z from "zod";
 import { loadLocalSettings } from "../../src/config.ts";
 import type { Simulator } from "../../src/endpoint/simulator.ts";
-import { verify } from "../../src/inspect.ts";
+import { verify } from "../../src/runs/inspect.ts";
 import { STATUSES } from "../../src/settle/outcome.ts";
 import type { Verdict } from "../../src/write/verify.ts";
 import type { Evidence, Outcome, Sent } from "./check.ts";

@@ -1,7 +1,7 @@
 // What operators ask of a process: alive, ready, figures; and an address that another has.
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { ListenAt } from "../../src/addresses.ts";
 import { type Listening, listen, type Told } from "../../src/daemon/listen.ts";
+import type { ListenAt } from "../../src/settings/addresses.ts";
 
 const told: Told = {
   notReady: async () => null,

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { explainRow, verify } from "../../src/inspect.ts";
 import { openRun } from "../../src/queue/open-run.ts";
+import { explainRow, verify } from "../../src/runs/inspect.ts";
 import { useRedis } from "../support/redis.ts";
 import { customersAfter, customersOf, makeRows, summaryOf, toCsv, until, usePipeline } from "./support.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { verify } from "../../src/inspect.ts";
+import { verify } from "../../src/runs/inspect.ts";
 import { useRedis } from "../support/redis.ts";
 import { customersAfter, customersOf, makeRows, recordsOf, summaryOf, toCsv, until, usePipeline } from "./support.ts";
 

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { verify } from "../../src/inspect.ts";
+import { verify } from "../../src/runs/inspect.ts";
 import { openLedger } from "../../src/settle/ledger.ts";
 import { useRedis } from "../support/redis.ts";
 import { customersAfter, customersOf, isAlive, makeRows, recordsOf, toCsv, until, usePipeline } from "./support.ts";

@@ -1,6 +1,6 @@
 // Several processes that start a run of the same file at the same instant: one of them has it, and its report is right.
 import { expect, test } from "vitest";
-import { verify } from "../../src/inspect.ts";
+import { verify } from "../../src/runs/inspect.ts";
 import { useRedis } from "../support/redis.ts";
 import { customersAfter, customersOf, makeRows, recordsOf, summaryOf, toCsv, usePipeline } from "./support.ts";
 

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { verify } from "../../src/inspect.ts";
+import { verify } from "../../src/runs/inspect.ts";
 import { useRedis } from "../support/redis.ts";
 import { childrenOf, isAlive, makeRows, toCsv, until, usePipeline } from "./support.ts";
 

@@ -1,20 +1,20 @@
 // A run and what is wished of it in; the process that goes on with it told, or, where there is none, the run cancelled here, out.
 import { existsSync } from "node:fs";
+import { systemClock as clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
+import { openInput } from "../input.ts";
+import { mappingOfRun } from "../jobs.ts";
+import { makeNotifier, memoryIn } from "../notify.ts";
+import { findRedis, openRedis, type RedisHome } from "../queue/embedded.ts";
+import { isOver, openKnownRun } from "../queue/open-run.ts";
+import { loadKey } from "../queue/seal.ts";
+import { askFor, isGranted, type LiveState, readStatuses, type Wish } from "../queue/status.ts";
+import type { LocalSettings } from "../settings/settings.ts";
+import { readOrigin } from "../settle/origin.ts";
+import { listRuns, pickRun, type RunFolder, runFolder } from "../settle/run-folder.ts";
+import type { Summary } from "../write/summary.ts";
 import { type CancelHooks, endCancelled } from "./cancel.ts";
-import { systemClock as clock } from "./clock.ts";
-import { UpdraftError } from "./errors.ts";
-import { openInput } from "./input.ts";
-import { mappingOfRun } from "./jobs.ts";
-import { makeNotifier, memoryIn } from "./notify.ts";
-import { findRedis, openRedis, type RedisHome } from "./queue/embedded.ts";
-import { isOver, openKnownRun } from "./queue/open-run.ts";
-import { loadKey } from "./queue/seal.ts";
-import { askFor, isGranted, type LiveState, readStatuses, type Wish } from "./queue/status.ts";
-import { type KnownRun, toldBy } from "./runs.ts";
-import type { LocalSettings } from "./settings.ts";
-import { readOrigin } from "./settle/origin.ts";
-import { listRuns, pickRun, type RunFolder, runFolder } from "./settle/run-folder.ts";
-import type { Summary } from "./write/summary.ts";
+import { type KnownRun, toldBy } from "./list.ts";
 
 /** For errors: there is nothing left to … */
 const WORDS = { pause: "pause", resume: "resume", cancel: "cancel", rate: "change the rate of" } as const;

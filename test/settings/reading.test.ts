@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Given, loadLocalSettings } from "../src/config.ts";
-import { UpdraftError } from "../src/errors.ts";
-import { parseJob } from "../src/plan/job.ts";
-import { toldBy } from "../src/reading-settings.ts";
+import { type Given, loadLocalSettings } from "../../src/config.ts";
+import { UpdraftError } from "../../src/errors.ts";
+import { parseJob } from "../../src/plan/job.ts";
+import { toldBy } from "../../src/settings/reading.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -1,8 +1,8 @@
 // What a person says of how a delimited file is written in, as settings; what the reader is told of it out.
 import * as z from "zod";
-import { ENCODINGS, type EncodingName, parseEncoding } from "./open/encoding.ts";
-import type { Told } from "./parse/dialect.ts";
-import { nearest, normalise } from "./plan/nearest.ts";
+import { ENCODINGS, type EncodingName, parseEncoding } from "../open/encoding.ts";
+import type { Told } from "../parse/dialect.ts";
+import { nearest, normalise } from "../plan/nearest.ts";
 import { docs, text } from "./setting.ts";
 
 const CHARACTER = /^[^\r\n]$/;

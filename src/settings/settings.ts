@@ -1,5 +1,6 @@
 // Every setting, declared once: how it is given, what it accepts and does. Validation, `--help` and the README's table are made from it.
 import * as z from "zod";
+import { ENCODINGS, parseEncoding } from "../open/encoding.ts";
 import {
   baseUrl,
   COMMAND,
@@ -11,8 +12,7 @@ import {
   WEBHOOK,
 } from "./addresses.ts";
 import { AGE, PACE, parseAge, parseDuration, parsePace, parseStopAfter } from "./amounts.ts";
-import { ENCODINGS, parseEncoding } from "./open/encoding.ts";
-import { readingSettings } from "./reading-settings.ts";
+import { readingSettings } from "./reading.ts";
 import { docs, type SettingDoc, text, whole, wholeOr } from "./setting.ts";
 import { parseWindow, type TimeWindow } from "./time-window.ts";
 

@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import { STILL_MS } from "../queue/epoch.ts";
+import { isOver, openKnownRun } from "../queue/open-run.ts";
+import { retireLeft } from "../queue/retire.ts";
+import { ledgerPath } from "../settle/ledger-file.ts";
+import { runFolder } from "../settle/run-folder.ts";
 import { timeoutOf } from "./cancel.ts";
-import type { Clock } from "./clock.ts";
-import { STILL_MS } from "./queue/epoch.ts";
-import { isOver, openKnownRun } from "./queue/open-run.ts";
-import { retireLeft } from "./queue/retire.ts";
-import { ledgerPath } from "./settle/ledger-file.ts";
-import { runFolder } from "./settle/run-folder.ts";
 
 export interface TakeBackContext {
   readonly redis: Redis;

@@ -1,7 +1,7 @@
 // Hours of a day in a time zone: what they are written as, and when they open and close, whatever the zone's clock does.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { isOpen, nextChange, parseWindow, type TimeWindow, windowText } from "../src/time-window.ts";
+import { isOpen, nextChange, parseWindow, type TimeWindow, windowText } from "../../src/settings/time-window.ts";
 
 const NEW_YORK: TimeWindow = { from: "01:00", to: "05:00", timeZone: "America/New_York" };
 const at = (text: string) => Date.parse(text);

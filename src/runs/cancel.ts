@@ -2,19 +2,19 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import * as z from "zod";
-import { systemClock as clock } from "./clock.ts";
-import { UpdraftError } from "./errors.ts";
-import type { Progress } from "./events.ts";
-import type { Input } from "./input.ts";
-import { epochsOf, readEpoch, runClock, STILL_MS } from "./queue/epoch.ts";
-import { leaveRows } from "./queue/leave.ts";
-import type { OpenedRun } from "./queue/open-run.ts";
-import { retireLeft } from "./queue/retire.ts";
-import { keyFingerprint } from "./queue/seal.ts";
-import type { Ledger } from "./settle/ledger.ts";
-import type { Origin } from "./settle/origin.ts";
-import { conclude, startReport } from "./write/conclude.ts";
-import type { Summary } from "./write/summary.ts";
+import { systemClock as clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
+import type { Progress } from "../events.ts";
+import type { Input } from "../input.ts";
+import { epochsOf, readEpoch, runClock, STILL_MS } from "../queue/epoch.ts";
+import { leaveRows } from "../queue/leave.ts";
+import type { OpenedRun } from "../queue/open-run.ts";
+import { retireLeft } from "../queue/retire.ts";
+import { keyFingerprint } from "../queue/seal.ts";
+import type { Ledger } from "../settle/ledger.ts";
+import type { Origin } from "../settle/origin.ts";
+import { conclude, startReport } from "../write/conclude.ts";
+import type { Summary } from "../write/summary.ts";
 
 export interface CancelHooks {
   readonly log: Logger;

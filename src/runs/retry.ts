@@ -2,19 +2,19 @@
 import { existsSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { systemClock as clock } from "./clock.ts";
-import { UpdraftError } from "./errors.ts";
-import { type Input, openInput } from "./input.ts";
-import { mappingOfRun } from "./jobs.ts";
-import type { MappingSettings } from "./plan/plan.ts";
-import { type Ledger, makeLedger } from "./settle/ledger.ts";
-import { type LedgerFile, ledgerPath, openLedgerFile } from "./settle/ledger-file.ts";
-import { type Origin, readOrigin } from "./settle/origin.ts";
-import { makeRetryLedger, RETRIABLE, type Retriable, readRetry } from "./settle/retry.ts";
-import { findRetry, findRunByPrefix, type RunFolder } from "./settle/run-folder.ts";
-import { syncFolder } from "./write/file.ts";
-import { findLeftOut, writeLeftOut } from "./write/left-out.ts";
-import { makeFinder, type Superseded } from "./write/superseded.ts";
+import { systemClock as clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
+import { type Input, openInput } from "../input.ts";
+import { mappingOfRun } from "../jobs.ts";
+import type { MappingSettings } from "../plan/plan.ts";
+import { type Ledger, makeLedger } from "../settle/ledger.ts";
+import { type LedgerFile, ledgerPath, openLedgerFile } from "../settle/ledger-file.ts";
+import { type Origin, readOrigin } from "../settle/origin.ts";
+import { makeRetryLedger, RETRIABLE, type Retriable, readRetry } from "../settle/retry.ts";
+import { findRetry, findRunByPrefix, type RunFolder } from "../settle/run-folder.ts";
+import { syncFolder } from "../write/file.ts";
+import { findLeftOut, writeLeftOut } from "../write/left-out.ts";
+import { makeFinder, type Superseded } from "../write/superseded.ts";
 
 export interface RetryRequest {
   /** A run's name, or the beginning of it. */

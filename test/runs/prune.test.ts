@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Pruned, prune } from "../src/prune.ts";
-import { openLedger } from "../src/settle/ledger.ts";
-import { writeOrigin } from "../src/settle/origin.ts";
-import { AT, makeFakeClock, outcome, useFolder } from "./queue/support.ts";
+import { type Pruned, prune } from "../../src/runs/prune.ts";
+import { openLedger } from "../../src/settle/ledger.ts";
+import { writeOrigin } from "../../src/settle/origin.ts";
+import { AT, makeFakeClock, outcome, useFolder } from "../queue/support.ts";
 
 const folder = useFolder();
 const DAY = 86_400_000;

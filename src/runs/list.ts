@@ -1,16 +1,16 @@
 // A data folder and a Redis in; what is known of each of their runs, living or ended, without holding any, out.
-import { systemClock as clock } from "./clock.ts";
-import { UpdraftError } from "./errors.ts";
-import { findRedis, type RedisHome } from "./queue/embedded.ts";
-import { isOver } from "./queue/open-run.ts";
-import { type RunStatus, readStatuses } from "./queue/status.ts";
-import { readOrigin } from "./settle/origin.ts";
-import type { Status } from "./settle/outcome.ts";
-import { notedInput, type Peeked, peekLedger } from "./settle/peek.ts";
-import { listRuns, pickRun, runFolder } from "./settle/run-folder.ts";
-import { readStopped } from "./settle/stop.ts";
-import { readSummary } from "./write/recount.ts";
-import { isState, type State } from "./write/summary.ts";
+import { systemClock as clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
+import { findRedis, type RedisHome } from "../queue/embedded.ts";
+import { isOver } from "../queue/open-run.ts";
+import { type RunStatus, readStatuses } from "../queue/status.ts";
+import { readOrigin } from "../settle/origin.ts";
+import type { Status } from "../settle/outcome.ts";
+import { notedInput, type Peeked, peekLedger } from "../settle/peek.ts";
+import { listRuns, pickRun, runFolder } from "../settle/run-folder.ts";
+import { readStopped } from "../settle/stop.ts";
+import { readSummary } from "../write/recount.ts";
+import { isState, type State } from "../write/summary.ts";
 
 /** What is known of a run; null where it is not. */
 export interface KnownRun {

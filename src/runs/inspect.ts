@@ -1,15 +1,15 @@
 // A run of the data folder in; what can be told of it afterwards, without Redis, key or endpoint, out.
 import { existsSync } from "node:fs";
-import { UpdraftError } from "./errors.ts";
-import { type Input, openInput } from "./input.ts";
-import { mappingOfRun } from "./jobs.ts";
-import { openSource, type Source } from "./open/source.ts";
-import { type Ledger, openLedger } from "./settle/ledger.ts";
-import { type Origin, readOrigin } from "./settle/origin.ts";
-import { findRunByPrefix, type RunFolder } from "./settle/run-folder.ts";
-import { findReported } from "./write/reread.ts";
-import { makeStory, type Story } from "./write/story.ts";
-import { type Verdict, verifyRun } from "./write/verify.ts";
+import { UpdraftError } from "../errors.ts";
+import { type Input, openInput } from "../input.ts";
+import { mappingOfRun } from "../jobs.ts";
+import { openSource, type Source } from "../open/source.ts";
+import { type Ledger, openLedger } from "../settle/ledger.ts";
+import { type Origin, readOrigin } from "../settle/origin.ts";
+import { findRunByPrefix, type RunFolder } from "../settle/run-folder.ts";
+import { findReported } from "../write/reread.ts";
+import { makeStory, type Story } from "../write/story.ts";
+import { type Verdict, verifyRun } from "../write/verify.ts";
 
 export interface InspectRequest {
   /** A run's name, or the beginning of it. */

@@ -4,14 +4,14 @@ import { existsSync } from "node:fs";
 import { lstat, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import type { Clock } from "./clock.ts";
-import { UpdraftError } from "./errors.ts";
-import { isOver } from "./queue/open-run.ts";
-import { type Ledger, openLedger } from "./settle/ledger.ts";
-import { ledgerPath } from "./settle/ledger-file.ts";
-import { type Origin, readOrigin } from "./settle/origin.ts";
-import { listRuns, runFolder } from "./settle/run-folder.ts";
-import { forgetUnfinished } from "./settle/unfinished.ts";
+import type { Clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
+import { isOver } from "../queue/open-run.ts";
+import { type Ledger, openLedger } from "../settle/ledger.ts";
+import { ledgerPath } from "../settle/ledger-file.ts";
+import { type Origin, readOrigin } from "../settle/origin.ts";
+import { listRuns, runFolder } from "../settle/run-folder.ts";
+import { forgetUnfinished } from "../settle/unfinished.ts";
 
 export interface PruneRequest {
   readonly dataDir: string;
