@@ -32,11 +32,12 @@ export function watchWindow({ window, coordinator, clock, notice }: WatchWindowC
   }
 
   function open(): void {
+    // Also where it was never seen shut: it may have opened between the run's beginning and the first look.
+    coordinator.keepTo("open");
     if (shutSince === null) return;
     const waited = clock.now() - shutSince;
     pauses.ms += waited;
     shutSince = null;
-    coordinator.keepTo("open");
     notice(`its window ${text} is open: the run goes on after ${duration(waited)}`);
   }
 

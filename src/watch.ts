@@ -81,8 +81,11 @@ export async function watchEndpoint(context: WatchContext): Promise<Watch> {
     );
     log.warn({ fault, since: new Date(since).toISOString() }, "waiting for the endpoint");
     show();
-    void clock.sleep(giveUpAfter, AbortSignal.any([over.signal, ended.signal])).then(() => {
-      if (over.signal.aborted || ended.signal.aborted) return;
+    const isEnded = () => over.signal.aborted || ended.signal.aborted;
+    void clock.sleep(giveUpAfter, AbortSignal.any([over.signal, ended.signal])).then(async () => {
+      // This process may have slept, and not heard that it answers again.
+      if (!isEnded()) await look().catch(() => {});
+      if (isEnded()) return;
       const message = `${host} did not answer for ${duration(giveUpAfter)} (${reasonOf(fault)})`;
       coordinator.halt({ rule: "give-up-after", message, rows: [] });
     });

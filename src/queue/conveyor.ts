@@ -2,6 +2,7 @@
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { UpdraftError } from "../errors.ts";
 import type { Accepted } from "../settle/accepted.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
@@ -39,6 +40,8 @@ export interface ConveyorContext {
   readonly log: Logger;
   readonly record: RunRecord;
   readonly holder: Holder;
+  /** Told of what waiting does not mend: the disk is full, or the run is another's. */
+  fail(error: UpdraftError): void;
 }
 
 export interface Conveyor {
@@ -159,6 +162,7 @@ export function makeConveyor(
         .then(() => context.holder.check())
         .then(() => target.add(jobs))
         .catch((error: unknown) => {
+          if (error instanceof UpdraftError) return context.fail(error);
           log.warn({ epoch, reason: error instanceof Error ? error.name : "unknown" }, "batches not added");
         });
     },

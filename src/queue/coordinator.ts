@@ -93,7 +93,7 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
   const patience = record.timeout + STILL_MS;
   const retiring = { ...{ redis, ledger, clock, log, patience }, holder: context.holder, key: context.key };
   const newest = await retireLeft({ ...retiring, answered() {} }, record.run);
-  const conveyor = makeConveyor(context, window, newest, ending.signal, state.held);
+  const conveyor = makeConveyor({ ...context, fail: state.fail }, window, newest, ending.signal, state.held);
   await conveyor.open();
   const collecting = startCollecting({ ...context, window, conveyor, state, ending: ending.signal, halt, warn });
   const retirement = { ...retiring, answered: collecting.settle };

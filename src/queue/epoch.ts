@@ -82,6 +82,14 @@ export function epochKeys(epoch: string): EpochKeys {
 /** The clock of a run's own rate, shared by all workers. */
 export const runClock = (run: string) => `${PREFIX}:pace:run:${run}`;
 
+// KEYS: clock.
+const forgetPaceScript = makeFenced("redis.call('DEL', KEYS[2])");
+
+/** The run is over. Throws `run-taken-over`: it keeps the pace of who goes on with it. */
+export function forgetPace(redis: Redis, hold: Hold): Promise<void> {
+  return forgetPaceScript(redis, hold, [runClock(hold.run)], []);
+}
+
 // KEYS: record, epochs. ARGV: record, epoch, channel.
 const announceScript = makeFenced(`
 redis.call('SET', KEYS[2], ARGV[2])

@@ -1,7 +1,7 @@
 // A job, its endpoint and a data folder's file of what was accepted in; which run, of which folder, has sent last, as Redis knows, out.
 import type { Redis } from "ioredis";
 import type { Accepted } from "../settle/accepted.ts";
-import { PREFIX } from "./script.ts";
+import { makeScript, PREFIX } from "./script.ts";
 
 /** Machines that share a Redis may run a job in turn, each with a data folder of its own: what one has noted, the other has overwritten. */
 export interface LastSender {
@@ -23,6 +23,14 @@ export interface Sending {
 const keyOf = ({ job, endpoint }: Sending) => `${PREFIX}:accepted:${endpoint}:${job}`;
 const runKey = (about: Sending) => `${keyOf(about)}:run`;
 
+// In the instant in which it becomes the last: another may have begun, and ended, since it was asked for.
+// KEYS: last, last run. ARGV: file, run. Returns 0 where another was the last, and still is.
+const beginScript = makeScript(`
+local last = redis.call('GET', KEYS[1])
+if last and last ~= ARGV[1] then return 0 end
+redis.call('MSET', KEYS[1], ARGV[1], KEYS[2], ARGV[2])
+return 1`);
+
 /** The run that began last, of whichever folder. Null where that is not known, or another sent beside it. */
 export function lastRun(redis: Redis, about: Sending): Promise<string | null> {
   return redis.get(runKey(about));
@@ -36,15 +44,12 @@ export function makeLastSender(
   const key = keyOf(about);
   return {
     async begin(run) {
-      const last = await redis.get(key);
-      const other = last !== null && last !== accepted.id;
-      if (other) {
-        accepted.forgetAll();
-        // On the disk first: after a crash in between the other one must still be known as the last.
-        await accepted.sync();
-      }
+      if ((await beginScript(redis, [key, runKey(about)], [accepted.id, run])) === 1) return false;
+      accepted.forgetAll();
+      // On the disk first: after a crash in between the other one must still be known as the last.
+      await accepted.sync();
       await redis.mset(key, accepted.id, runKey(about), run);
-      return other;
+      return true;
     },
     async end() {
       if ((await redis.get(key)) === accepted.id) return;

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Progress } from "../events.ts";
 import { paceText } from "../settings/amounts.ts";
 import type { Coordinator } from "./coordinator.ts";
-import { runClock } from "./epoch.ts";
+import { forgetPace } from "./epoch.ts";
 import { forgetStatus, isGranted, type LiveState, tellStatus, type Wish } from "./status.ts";
 
 const BEAT_MS = 1_000;
@@ -120,7 +120,7 @@ export function startPulse(context: PulseContext): () => Promise<void> {
     // One after the other: a status must not be told after it was forgotten.
     const forget = async () => {
       await forgetStatus(redis, run, token);
-      if (context.finished()) await redis.del(runClock(run));
+      if (context.finished()) await forgetPace(redis, { run, token });
     };
     const forgotten = beating.then(forget).catch(() => {});
     await Promise.race([forgotten, clock.sleep(END_MS, enough.signal)]);

@@ -21,6 +21,8 @@ export interface BatchQueue {
   /** An id that exists already is silently ignored by BullMQ: ids are never used twice. */
   add(jobs: readonly BatchJob[]): Promise<void>;
   pause(): Promise<void>;
+  /** False after a pause: Redis has lost the queue since. */
+  isPaused(): Promise<boolean>;
   /** Batches that a worker holds. */
   active(): Promise<number>;
   /** Which of these exist no more, or have failed. */
@@ -54,6 +56,7 @@ export function makeBatchQueue(redis: Redis, epoch: string): BatchQueue {
       await queue.addBulk(jobs.map(({ id, data }) => ({ name: "batch", data, opts: { jobId: id } })));
     },
     pause: () => queue.pause(),
+    isPaused: () => queue.isPaused(),
     active: () => queue.getActiveCount(),
     async lost(ids) {
       const asked = redis.pipeline();

@@ -29,9 +29,9 @@ export interface RetireContext {
 
 /**
  * Holds the epoch for all workers, waits until no batch is in a worker's hands (or its lease must be over), drains the
- * stream into the ledger, keeps what was tried for rows that are left, and deletes the epoch. An epoch whose record is
- * gone leaves every row in doubt that it may have sent, one that another key has sealed leaves all. Throws `run-taken-over`:
- * what is in Redis is another's by then, and is left to it.
+ * stream into the ledger, keeps what was tried for rows that are left, and deletes the epoch. An epoch that Redis has lost,
+ * before or meanwhile, leaves every row in doubt that it may have sent, one that another key has sealed leaves all. Throws
+ * `run-taken-over`: what is in Redis is another's by then, and is left to it.
  */
 export async function retireEpoch(context: RetireContext, epoch: string): Promise<void> {
   try {
@@ -58,13 +58,14 @@ async function retire(context: RetireContext, epoch: string): Promise<void> {
   const sealer = makeSealer(key, epoch);
   const queue = makeBatchQueue(redis, epoch);
   try {
+    await queue.pause();
     const record = await readEpoch(redis, epoch);
     const readable = record === null || record.key === keyFingerprint(key);
-    const known = record !== null && readable;
     if (record !== null) await changeEpoch(redis, holder, { ...record, held: true });
-    await queue.pause();
+    // Redis came back empty since: it knows nothing of what workers have in their hands, and of what they have sent.
+    const emptied = async () => !(await queue.isPaused());
     const deadline = clock.now() + patience;
-    while ((await queue.active()) > 0 && clock.now() < deadline) await clock.sleep(LOOK_MS);
+    while (((await queue.active()) > 0 || (await emptied())) && clock.now() < deadline) await clock.sleep(LOOK_MS);
     // From here on nothing more is settled, so that what the stream and the queue say now is all.
     await closeEpoch(redis, holder, epoch);
     for (;;) {
@@ -73,8 +74,9 @@ async function retire(context: RetireContext, epoch: string): Promise<void> {
       context.answered(found.outcomes);
       if (found.entries === 0) break;
     }
-    if (known) {
-      ledger.writePast((await queue.left()).flatMap((batch) => pastOf(batch, sealer, epoch)));
+    const left = readable ? await queue.left() : [];
+    if (record !== null && readable && !(await emptied())) {
+      ledger.writePast(left.flatMap((batch) => pastOf(batch, sealer, epoch)));
       ledger.write([], [], { highest: "0" });
     } else doubtAll(ledger, readable ? 0 : Number.MAX_SAFE_INTEGER);
     await ledger.sync();

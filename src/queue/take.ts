@@ -19,6 +19,13 @@ const eraseScript = makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('HEXISTS', KEYS[2], 'paused') == 1 then return 0 end
 return redis.call('DEL', KEYS[2], KEYS[3])`);
 
+// BullMQ updates a job whoever asks: one who slept would undo what the batch's next worker has noted of its rows.
+// KEYS: job, lock. ARGV: data, token.
+const leaveScript = makeScript(`
+if redis.call('GET', KEYS[2]) ~= ARGV[2] or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'data', ARGV[1])
+return 1`);
+
 /** What shows in Redis that a batch is still this worker's: a script that settles rows of it asks for that. */
 export interface Claim {
   /** The key of its lock, which holds the token; gone when it has run out. */
@@ -38,7 +45,10 @@ export interface TakenBatch {
   readonly data: unknown;
   /** Nothing of it is left. Rejects when the lock is another's by now. */
   complete(): Promise<void>;
-  /** The one way back: what is left of it is written and comes back after `delay` milliseconds, no attempt counted. */
+  /**
+   * The one way back: what is left of it is written and comes back after `delay` milliseconds, no attempt counted. Rejects,
+   * and writes nothing, when the lock is another's by now.
+   */
   giveBack(data: SealedBatch, delay: number): Promise<void>;
 }
 
@@ -80,17 +90,19 @@ export function makeTaker(
       const job: Job<SealedBatch> | undefined = await worker.getNextJob(token);
       if (!job?.id) return null;
       const stalls = job.stalledCounter;
+      const claim = { lock: worker.toKey(`${job.id}:lock`), token, job: worker.toKey(job.id), stalls };
       return {
         id: job.id,
         token,
-        claim: { lock: worker.toKey(`${job.id}:lock`), token, job: worker.toKey(job.id), stalls },
+        claim,
         stalls,
         data: job.data,
         async complete() {
           await job.moveToCompleted(null, token, false);
         },
         async giveBack(data, delay) {
-          await job.updateData(data);
+          if ((await leaveScript(redis, [claim.job, claim.lock], [JSON.stringify(data), token])) !== 1)
+            throw new Error(`batch ${job.id} is another's by now`);
           await job.moveToDelayed(clock.wall() + delay, token);
         },
       };

@@ -6,7 +6,7 @@ import { systemClock as clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import type { Progress } from "../events.ts";
 import type { Input } from "../input.ts";
-import { epochsOf, readEpoch, runClock, STILL_MS } from "../queue/epoch.ts";
+import { epochsOf, forgetPace, readEpoch, STILL_MS } from "../queue/epoch.ts";
 import { leaveRows } from "../queue/leave.ts";
 import type { OpenedRun } from "../queue/open-run.ts";
 import { retireLeft } from "../queue/retire.ts";
@@ -67,6 +67,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
   const settings = settingsOf(ledger);
   const patience = settings.timeoutMs + STILL_MS;
   await retireLeft({ redis, holder: opened.holder, key, ledger, clock, log, patience, answered: () => {} }, run);
+  await forgetPace(redis, opened.holder);
   const reporting = startReport({ ...opened, ...input, excel, clock, progress }, () => 1);
   try {
     const read = await leaveRows(input.reader, input.plan, ledger, origin.limit, true, clock);
@@ -80,9 +81,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
       answeredBefore: opened.answered,
     };
     const ended = { ...opened, ...input, ...origin, ...how, settings, start, began, clock, progress };
-    const summary = await conclude(ended, reporting);
-    await redis.del(runClock(run));
-    return summary;
+    return await conclude(ended, reporting);
   } catch (error) {
     reporting.follow.fail(error);
     await reporting.written.catch(() => {});

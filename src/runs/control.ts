@@ -62,10 +62,7 @@ export async function askRun(request: AskRequest, hooks: CancelHooks): Promise<A
   }
   const folder = { run, dir: runFolder(dataDir, run) };
   const told = toldBy(folder.dir);
-  if (isOver(told.state)) {
-    const end = told.since ?? "";
-    throw new UpdraftError("run-ended", { run, state: told.state, end, wish: WORDS[wish.kind], dir: folder.dir });
-  }
+  if (isOver(told.state)) throw overBy(folder, told.state, told.since ?? null, wish);
   if (told.state === "running")
     throw new UpdraftError("run-held", { who: "a process that this Redis does not know", dir: folder.dir });
   if (wish.kind !== "cancel") throw new UpdraftError("run-not-live", { run, wish: WORDS[wish.kind] });
@@ -78,11 +75,15 @@ function isLeft(state: KnownRun["state"] | undefined): boolean {
   return state === "interrupted" || state === "stopped";
 }
 
+function overBy({ run, dir }: RunFolder, state: string, end: string | null, wish: Wish): UpdraftError {
+  return new UpdraftError("run-ended", { run, state, end: end ?? "", wish: WORDS[wish.kind], dir });
+}
+
 /** Takes over a run that nobody goes on with, and ends it. */
 async function cancelHere(
   folder: RunFolder,
   home: RedisHome,
-  { file, settings }: AskRequest,
+  { wish, file, settings }: AskRequest,
   hooks: CancelHooks,
 ): Promise<Summary> {
   const start = clock.wall();
@@ -90,6 +91,9 @@ async function cancelHere(
   const redis = home.connect("coordinator");
   const opened = closing.adopt(await openKnownRun(redis, folder, clock), (held) => held.close());
   const { run, ledger } = opened;
+  // Another process went on with it, and to its end, before this one had it.
+  const state = ledger.meta("state");
+  if (isOver(state)) throw overBy(folder, state, ledger.meta("end"), wish);
   const origin = readOrigin(ledger);
   // A process died between making the folder and noting what it is for: nothing was sent.
   if (origin === null) throw new UpdraftError("run-unknown", { run, dir: folder.dir });

@@ -24,17 +24,27 @@ export interface Leases {
 /** Extends the locks of these jobs; returns the ids that could not be. */
 type Extend = (ids: string[], tokens: string[]) => Promise<string[]>;
 
+/** A moment by both clocks. While a machine sleeps its monotonic clock stands still; the other one may be set back. */
+interface Moment {
+  readonly now: number;
+  readonly wall: number;
+}
+
 interface Held {
   readonly token: string;
-  until: number;
+  until: Moment;
   readonly aborter: Aborter;
 }
+
+const NEVER: Moment = { now: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY };
 
 export function makeLeases(extend: Extend, clock: Clock): Leases {
   const held = new Map<string, Held>();
 
+  const end = (): Moment => ({ now: clock.now() + LEASE_MS, wall: clock.wall() + LEASE_MS });
+
   async function renew(): Promise<void> {
-    const from = clock.now();
+    const until = end();
     const ids = [...held.keys()];
     if (ids.length === 0) return;
     const lost = new Set(
@@ -45,26 +55,26 @@ export function makeLeases(extend: Extend, clock: Clock): Leases {
     );
     for (const id of ids) {
       const lease = held.get(id);
-      if (lease && !lost.has(id)) lease.until = Math.max(lease.until, from + LEASE_MS);
-      else if (lease) lease.until = Number.NEGATIVE_INFINITY;
+      if (lease && lost.has(id)) lease.until = NEVER;
+      else if (lease && until.now > lease.until.now) lease.until = until;
     }
   }
 
   // A renewal that fails leaves the leases to run out by themselves.
   const renewal = setInterval(() => void renew().catch(() => {}), RENEW_MS);
   const watch = setInterval(() => {
-    for (const lease of held.values()) if (clock.now() >= lease.until) lease.aborter.abort();
+    for (const lease of held.values()) if (clock.now() >= lease.until.now) lease.aborter.abort();
   }, WATCH_MS);
 
   return {
     async start(id, token) {
-      const from = clock.now();
+      const until = end();
       const lost = await extend([id], [token]);
       if (lost.length > 0) return null;
-      const mine: Held = { token, until: from + LEASE_MS, aborter: new Aborter() };
+      const mine: Held = { token, until, aborter: new Aborter() };
       held.set(id, mine);
       return {
-        valid: () => clock.now() < mine.until,
+        valid: () => clock.now() < mine.until.now && clock.wall() < mine.until.wall,
         aborter: mine.aborter,
         end: () => {
           if (held.get(id) === mine) held.delete(id);

@@ -198,7 +198,10 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
         const one = db.prepare(`SELECT ${COLUMNS} FROM outcomes WHERE row = ?`);
         one.setReturnArrays(true);
         const found = one.get(row);
-        const faults = db.prepare("SELECT at, fault, http, latency, wait FROM faults WHERE row = ? ORDER BY rowid");
+        // A read of the stream that was cut off before it could delete what it wrote is read again: the same fault is one.
+        const faults = db.prepare(
+          "SELECT at, fault, http, latency, wait FROM faults WHERE row = ? GROUP BY 1, 2, 3, 4, 5 ORDER BY min(rowid)",
+        );
         return {
           outcome: found === undefined ? null : outcomeOf(found),
           faults: faults.all(row).map((f) => ({

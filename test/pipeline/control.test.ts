@@ -1,5 +1,5 @@
 // Listing, pausing, resuming and cancelling runs, with real processes: what is asked for in one is done by another.
-import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
@@ -291,6 +291,29 @@ describe("cancel of a run that nobody goes on with", () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain("sealed with another key");
     expect(await runs()).toMatchObject([{ run, state: "interrupted" }]);
+  });
+
+  test("leaves one alone that another process has gone on with and completed meanwhile", async () => {
+    await path.simulate();
+    const { summary } = await path.given([path.file("in.csv", toCsv(makeRows(5, 5)))]);
+    const { run } = summary;
+    rmSync(join(summary.reports.dir, "summary.json"));
+    const { DatabaseSync } = await import("node:sqlite");
+    const note = (state: string) => {
+      const db = new DatabaseSync(join(summary.reports.dir, "ledger.db"));
+      db.prepare("UPDATE meta SET value = ? WHERE key = 'state'").run(state);
+      db.close();
+    };
+    note("interrupted");
+    // It has read how the run stands, and Redis makes it wait for the run.
+    const client = redis.connect();
+    await client.client("PAUSE", 60_000, "WRITE");
+    const asked = ask(["cancel", run]);
+    await until(async () => /^blocked_clients:[1-9]/m.test(await client.info("clients")));
+    note("complete");
+    await client.client("UNPAUSE");
+    expect(await asked).toMatchObject({ code: 2, stderr: expect.stringContaining("nothing left to cancel") });
+    expect(await runs()).toMatchObject([{ run, state: "complete" }]);
   });
 
   test("that dies half way is finished by the same file's next run, which sends nothing", async () => {

@@ -27,7 +27,7 @@ async function newConveyor(client: Redis) {
   onTestFinished(() => holder.release());
   const about = { key: KEY, clock: systemClock, log: silent, record: RECORD, holder };
   const window = makeWindow(0, null, systemClock, () => {});
-  const context = { redis: client, ledger: await newLedger(), accepted: null, ...about };
+  const context = { redis: client, ledger: await newLedger(), accepted: null, fail() {}, ...about };
   return { window, conveyor: makeConveyor(context, window, 8, new AbortController().signal) };
 }
 
@@ -82,6 +82,18 @@ describe("openCoordinator", () => {
     await serve(worker());
     await drained;
     expect(told.slice(3).sort()).toEqual(["updated 1, 2 in the ledger", "updated 2, 2 in the ledger"]);
+    await end();
+  });
+
+  test("fails where the disk does not take what has to be there before a batch is added", async () => {
+    const full = new UpdraftError("disk-full", { dir: "/data" });
+    const accepted: Accepted = {
+      ...{ id: "a", has: () => false, sending() {}, sync: () => Promise.reject(full), settle() {}, forgetAll() {} },
+      ...{ enter: () => [], leave() {}, close() {} },
+    };
+    const { coordinator, end } = await setUp({ accepted });
+    coordinator.put(update(1));
+    await expect(coordinator.drain()).rejects.toBe(full);
     await end();
   });
 

@@ -1,3 +1,4 @@
+import type { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
 import { lastRun, makeLastSender } from "../../src/queue/last-sender.ts";
 import { useRedis } from "../support/redis.ts";
@@ -34,6 +35,25 @@ describe("makeLastSender", () => {
     const accepted = { id: "b", forgetAll: () => void told.push("forgotten"), sync: () => note("synced") };
     await makeLastSender(client, about, accepted).begin("f2");
     expect(told).toEqual(["forgotten", "synced", "a"]);
+  });
+
+  test("forgets where another began and ended while its process slept, between asking who was the last and being it", async () => {
+    const client = redis.connect();
+    const about = { job: "nightly", endpoint: "e" };
+    const sender = (id: string, with_: Redis = client) =>
+      makeLastSender(with_, about, { id, forgetAll() {}, sync: async () => {} });
+    await sender("a").begin("f1");
+    const asleep = new Proxy(client, {
+      get(target, name) {
+        if (name !== "mset" && name !== "callBuffer") return Reflect.get(target, name);
+        return async (...args: string[]) => {
+          await sender("b").begin("f2");
+          await sender("b").end();
+          return Reflect.get(target, name).apply(target, args);
+        };
+      },
+    });
+    expect(await sender("a", asleep).begin("f3")).toBe(true);
   });
 
   test("tells which run was the last, of whichever folder, and none where two sent at the same time", async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Progress } from "../../src/events.ts";
 import type { Coordinator } from "../../src/queue/coordinator.ts";
+import { holdKey } from "../../src/queue/fence.ts";
 import { startPulse } from "../../src/queue/pulse.ts";
 import { GRANTED, readStatus, type Wish } from "../../src/queue/status.ts";
 import { useRedis } from "../support/redis.ts";
@@ -101,6 +102,13 @@ describe("startPulse", () => {
       await stop();
       expect(await client.keys("*")).toEqual(finished ? [] : [`updraft:pace:run:${RUN}`]);
     }
+  });
+
+  test("leaves it for another process that has taken the run over, too", async () => {
+    const { client, stop } = begin(true);
+    await client.mset(`updraft:pace:run:${RUN}`, "1", holdKey(RUN), "another");
+    await stop();
+    expect(await client.exists(`updraft:pace:run:${RUN}`)).toBe(1);
   });
 
   test("does not grant what was wished of an earlier spell", async () => {

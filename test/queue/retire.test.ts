@@ -183,6 +183,32 @@ describe("retireEpoch", () => {
     expect(await ours(client)).toEqual([]);
   });
 
+  test("leaves them in doubt as well where Redis comes back empty while it waits for the workers", async () => {
+    const { client, ledger } = await setUp();
+    await openEpoch(client, EPOCH, [[queued(1), queued(2)], [queued(3)]]);
+    await workerOf(redis, EPOCH).take();
+    await retire(
+      client,
+      ledger,
+      patientClock(async () => void (await client.flushall())),
+    );
+    expect([ledger.meta("highest"), ledger.meta("doubtful")]).toEqual(["0", "40"]);
+    expect(await ours(client)).toEqual([]);
+  });
+
+  test("leaves them in doubt as well where Redis comes back empty before it says what is left", async () => {
+    const { client, ledger } = await setUp();
+    await openEpoch(client, EPOCH, [[queued(1), queued(2)]]);
+    const worker = workerOf(redis, EPOCH);
+    const taken = await worker.take();
+    await worker.settle(1);
+    await worker.giveBack(taken, [queued(2, { tries: 1, requests: 1, ambiguous: true })]);
+    const emptied = { ...ledger, sync: () => client.flushall().then(ledger.sync) };
+    await retire(client, emptied);
+    expect(ledger.meta("doubtful")).toBe("40");
+    expect(await ours(client)).toEqual([]);
+  });
+
   test("removes an epoch that another key has sealed, with every row in doubt", async () => {
     const { client, ledger } = await setUp();
     await openEpoch(client, EPOCH, [[queued(1)]], randomBytes(32));

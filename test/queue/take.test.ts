@@ -86,8 +86,10 @@ describe("a batch", () => {
     await client.set(`updraft:${EPOCH}:b1:lock`, "another");
     expect(await worker.extend(["b1"], [taken?.token ?? ""], 6_000)).toEqual(["b1"]);
     await expect(taken?.complete()).rejects.toThrow();
-    await expect(taken?.giveBack(job("b1").data, 0)).rejects.toThrow();
+    await expect(taken?.giveBack(job("b1", "of one who slept").data, 0)).rejects.toThrow();
     expect(await queue.active()).toBe(1);
+    // What the other one has written of it stays.
+    expect((await queue.left()).map((left) => left.data)).toEqual([job("b1").data]);
   });
 
   test("that was in the hands of a dead worker comes back, counted as stalled", async () => {

@@ -113,6 +113,23 @@ describe("a lease", () => {
     expect([held.valid(), held.aborter.over]).toEqual([false, true]);
   });
 
+  test("is over when its machine slept, which stops the monotonic clock, until it is renewed", async () => {
+    let slept = 0;
+    leases.close();
+    leases = makeLeases((ids, tokens) => extend(ids, tokens), { ...clock, wall: () => clock.wall() + slept });
+    const held = await lease();
+    slept = 600_000;
+    expect(held.valid()).toBe(false);
+    await pass(1_000);
+    expect([held.valid(), held.aborter.over]).toEqual([true, false]);
+    // Where it was set back it says nothing.
+    slept = -600_000;
+    expect(held.valid()).toBe(true);
+    await pass(1_000);
+    slept = 0;
+    expect(held.valid()).toBe(false);
+  });
+
   test("that has ended is renewed no more, and its requests are left alone", async () => {
     const held = await lease();
     held.end();

@@ -69,8 +69,11 @@ describe("collect", () => {
   });
 
   test("tells outcomes again that an earlier read wrote but could not delete, and counts them once", async () => {
-    const { client, ledger, say } = await setUp();
+    const { client, ledger, settler, say } = await setUp();
     await say(1);
+    const fault = { row: 3, at: AT, fault: "reset", http: 0, latency: 2, wait: 500 };
+    settler.fault(fault);
+    await settler.flush(0);
     // A read that got as far as the ledger: its caller never heard of the outcome.
     const cut = new Proxy(client, {
       get: (target, name) =>
@@ -81,6 +84,8 @@ describe("collect", () => {
     const found = await collect(from(client, sealer, ledger));
     expect(found.outcomes).toEqual([outcome(1)]);
     expect(ledger.size()).toBe(1);
+    // Nor is an attempt told twice.
+    expect(ledger.history(3).faults).toEqual([fault]);
   });
 
   test("ignores a second outcome of a row", async () => {
