@@ -6,19 +6,21 @@ import { UpdraftError } from "../errors.ts";
 
 /** How long another may take to let go. */
 const BUSY_MS = 500;
-const VERSION = 2;
-/** So many customers are looked at whenever the file is opened: some hundredths of a second, half of one if all have expired. */
+const VERSION = 3;
+/** So many customers, at least, are looked at whenever the file is opened: some hundredths of a second, half of one if all have expired. */
 const EXPIRE = 20_000;
+/** And so many for each that is new since the last time: with one, files of ever new customers would outgrow what is looked at. */
+const EXPIRE_PER_NEW = 2;
 
 // `place`: customers stand in the order in which they were first sent, because the next file will probably have them in that order, too:
 // what comes next is then read already, where a place that the hash decides would be a page of its own for each row. `at`: when the oldest
 // of the parts was accepted. `body`: hash of the whole body that was accepted last, because nearly all rows of a nightly file are equal to
 // that: one comparison then does for all of their parts. `parts`: packed-parts.ts. All three are empty for a customer that is forgotten.
-// `looked`: the place up to which expired customers were looked for last.
+// `looked`: the place up to which expired customers were looked for last; `highest`: the highest place there was then.
 const SCHEMA = `
 DROP TABLE IF EXISTS accepted;
 DROP TABLE IF EXISTS made;
-CREATE TABLE made (what TEXT NOT NULL, looked INTEGER NOT NULL) STRICT;
+CREATE TABLE made (what TEXT NOT NULL, looked INTEGER NOT NULL, highest INTEGER NOT NULL) STRICT;
 CREATE TABLE accepted (
   place INTEGER PRIMARY KEY, customer BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL, parts BLOB NOT NULL
 ) STRICT;`;
@@ -71,7 +73,7 @@ export function openAcceptedFile(name: AcceptedName, made: string, expiry: Expir
       db.exec(ID);
       if (readMade(db) !== `${VERSION} ${made}`) {
         db.exec(SCHEMA);
-        db.prepare("INSERT INTO made VALUES (?, 0)").run(`${VERSION} ${made}`);
+        db.prepare("INSERT INTO made VALUES (?, 0, 0)").run(`${VERSION} ${made}`);
       }
       if (expiry !== null) dropExpired(db, expiry);
       db.exec("COMMIT");
@@ -88,14 +90,18 @@ export function openAcceptedFile(name: AcceptedName, made: string, expiry: Expir
  * comes after all is sent, as they would be if they had stayed.
  */
 function dropExpired(db: DatabaseSync, { now, age }: Expiry): void {
+  const highest = "SELECT coalesce(max(place), 0) FROM accepted";
+  const { fresh } = db.prepare(`SELECT (${highest}) - highest AS fresh FROM made`).get() ?? {};
+  const most = Math.max(EXPIRE, EXPIRE_PER_NEW * Number(fresh));
   const next = "SELECT place FROM accepted WHERE place > (SELECT looked FROM made) ORDER BY place LIMIT ?";
-  const { last, count } = db.prepare(`SELECT max(place) AS last, count(*) AS count FROM (${next})`).get(EXPIRE) ?? {};
+  const { last, count } = db.prepare(`SELECT max(place) AS last, count(*) AS count FROM (${next})`).get(most) ?? {};
   db.prepare("DELETE FROM accepted WHERE place > (SELECT looked FROM made) AND place <= ? AND abs(at - ?) >= ?").run(
     Number(last ?? 0),
     now,
     age,
   );
-  db.prepare("UPDATE made SET looked = ?").run(Number(count) < EXPIRE ? 0 : Number(last));
+  const looked = Number(count) < most ? 0 : Number(last);
+  db.prepare(`UPDATE made SET looked = ?, highest = (${highest})`).run(looked);
 }
 
 function readMade(db: DatabaseSync): string | null {

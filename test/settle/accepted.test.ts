@@ -55,6 +55,15 @@ const countIn = (name: string) => {
   db.close();
   return count;
 };
+const addNew = `
+  WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+  INSERT INTO accepted SELECT highest + i, CAST(highest + i AS BLOB), ?, x'01', x'01'
+  FROM n, (SELECT coalesce(max(place), 0) AS highest FROM accepted)`;
+function change(sql: string, ...given: number[]): void {
+  const db = new DatabaseSync(join(dataDir, "accepted", files()[0] ?? ""));
+  db.prepare(sql).run(...given);
+  db.close();
+}
 const ANN = { firstName: "Ann", email: "ann@example.com" };
 const HOME = { type: "PRIMARY", addressLine1: "1 Main St", city: "Holtsville", stateCode: "NY" };
 const CABIN = { ...HOME, type: "SECONDARY", addressLine1: "2 Hill Rd" };
@@ -335,17 +344,28 @@ describe("openAccepted", () => {
   });
 
   test("looks at a part of many customers each time, so that a small file need not wait, and in the end at all", () => {
+    const recheckAfter = DAY;
     open().close();
-    const db = new DatabaseSync(join(dataDir, "accepted", files()[0] ?? ""));
-    const many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)";
-    db.exec(`INSERT INTO accepted ${many} SELECT i, CAST(i AS BLOB), 1, x'01', x'01' FROM n`);
-    db.prepare("UPDATE accepted SET at = ? WHERE place % 40000 = 0").run(clock.wall());
-    db.close();
+    change(addNew, 50_000, clock.wall());
+    open({ recheckAfter }).close();
+    change("UPDATE accepted SET at = 1 WHERE place % 40000 <> 0");
     const left = Array.from({ length: 4 }, () => {
-      open({ recheckAfter: DAY }).close();
+      open({ recheckAfter }).close();
       return countIn(files()[0] ?? "");
     });
     expect(left).toEqual([30_000, 10_001, 1, 1]);
+  });
+
+  test("looks at more of them where each file brings more new ones than that, so that it does not grow for ever", async () => {
+    open().close();
+    const left: unknown[] = [];
+    for (let night = 0; night < 5; night++) {
+      change(addNew, 30_000, clock.wall());
+      await clock.advance(DAY);
+      open({ recheckAfter: DAY }).close();
+      left.push(countIn(files()[0] ?? ""));
+    }
+    expect(left).toEqual([0, 0, 0, 0, 0]);
   });
 
   test("refuses a second one while the first is open", () => {
