@@ -164,6 +164,7 @@ export async function beginRun(
   const opened = await openRun(control, settings.dataDir, id, again, clock);
   const { run, ledger } = closing.adopt(opened, (held) => held.close());
   const accepted = closing.adopt(acceptedBy(request, key), (file) => file?.close());
+  await accepted?.dropExpired();
   if (purpose !== null) {
     if (request.again === "changed") forgetLeftBehind(settings.dataDir, purpose);
     noteUnfinished(settings.dataDir, purpose, run, source.sha256);

@@ -1,4 +1,5 @@
 // The command line in; the command it names run, errors told in one sentence, and the process's exit code, out.
+import { Console } from "node:console";
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import * as z from "zod";
@@ -137,6 +138,8 @@ export async function main(): Promise<void> {
   const shell = systemShell();
   const words = process.argv.slice(2);
   const { stdout, stderr } = process;
+  // What job files print. On stdout it would spoil what programs read there.
+  globalThis.console = new Console(stderr);
   process.once("uncaughtException", async (error) => {
     end(shell, words, error);
     await flushed(stderr);

@@ -116,11 +116,13 @@ export function makeRefine(mapping: Mapping, format: "csv" | "ndjson", target: T
 }
 
 /**
- * One that forgets its `return` would have a property left out of every row, in silence. A promise is no text, and what it is rejected
- * with, which may be a value, must not end the process either.
+ * One that forgets its `return` would have a property left out of every row, in silence. A text that is cut after so many characters may
+ * end in half of one, which is none. A promise is no text, and what it is rejected with, which may be a value, must not end the process either.
  */
 function given(result: unknown): unknown {
   if (result === undefined) throw new Told("it gives nothing, expected a text or null");
+  if (typeof result === "string" && !result.isWellFormed())
+    throw new Told("it gives half of a surrogate pair, as of an emoji that was cut, expected whole characters");
   if (!(result instanceof Promise)) return result;
   result.catch(() => {});
   throw new Told("it gives a promise, expected a text at once");

@@ -31,16 +31,19 @@ const whole = (value: string) => /^\s*(\d+)\.0+\s*$/.exec(value)?.[1] ?? value;
 /** Excel's way with long numbers, which has lost digits: `2.15555E+09`. */
 const SCIENTIFIC = /^\s*\d+(?:[.,]\d+)?e\+?\d+\s*$/i;
 
+/** Of other scripts and of full width, and ², ½ and the like: left out, they would make another number. */
+const OTHER_DIGITS = /(?![0-9])\p{N}/u;
+
 /** `215-555-0100` → `2155550100`. A text without a digit is refused: it would be no text. */
 export const digitsOnly = make(
   "digits only",
-  "at least one digit, and not a number as 2.15555E+09",
+  "at least one digit from 0 to 9 and none of another script, and not a number as 2.15555E+09",
   (value) => {
     const digits = whole(value).replace(/\D/g, "");
-    if (digits === "" || SCIENTIFIC.test(value)) throw cannotRead();
+    if (digits === "" || SCIENTIFIC.test(value) || OTHER_DIGITS.test(value)) throw cannotRead();
     return digits;
   },
-  2,
+  3,
 );
 
 /** Below it there are none: `00000` and its like stand for an address that nobody knows. */
@@ -52,25 +55,31 @@ export const zip5 = make(
   "a ZIP code of 3 to 5 digits, or ZIP+4",
   (value) => {
     const text = value.trim();
-    const form = /^(\d{3,5})(?:\.0+|[ \p{Pd}](?:\d{4})?)?$/u;
+    const form = /^(\d{3,5})(?:\.0+|[\s\p{Pd}](?:\d{4})?)?$/u;
     const [, zip] = form.exec(text) ?? /^(\d{3,5})\d{4}(?:\.0+)?$/.exec(text) ?? [];
     if (zip === undefined || Number(zip) < LOWEST_ZIP) throw cannotRead();
     return zip.padStart(5, "0");
   },
-  2,
+  3,
 );
 
 /** `(215) 555-0100` and `+1 215 555 0100` → `2155550100`; an extension is left out. `country`: of numbers without `+`. */
 export function phoneNumber(country: CountryCode): Transform {
-  return make(`phone number ${known(country)}`, "a phone number", (value) =>
-    String(phone(value, country).nationalNumber),
+  return make(
+    `phone number ${known(country)}`,
+    "a phone number",
+    (value) => String(phone(value, country).nationalNumber),
+    2,
   );
 }
 
 /** `(215) 555-0100` → `1`, `+44 20 7946 0958` → `44`. `country`: of numbers without `+`. */
 export function dialingCode(country: CountryCode): Transform {
-  return make(`dialing code ${known(country)}`, "a phone number", (value) =>
-    String(phone(value, country).countryCallingCode),
+  return make(
+    `dialing code ${known(country)}`,
+    "a phone number",
+    (value) => String(phone(value, country).countryCallingCode),
+    2,
   );
 }
 
@@ -79,6 +88,9 @@ function known(country: CountryCode): CountryCode {
     throw new Error(`no phone numbers are known of the country ${country}: expected two letters such as US`);
   return country;
 }
+
+/** `0000000000`, as files write where none is known. Elsewhere numbers may begin with zeros, but none is made of them alone. */
+const ZEROS = /^0+$/;
 
 /** One column often gives both the number and the code, and reading it takes 20 µs. */
 let last: { readonly value: string; readonly country: CountryCode; readonly found: PhoneNumber | undefined } | null =
@@ -92,7 +104,7 @@ function phone(value: string, country: CountryCode): PhoneNumber {
       found: parsePhoneNumberFromString(whole(value), { defaultCountry: country, extract: false }),
     };
   const { found } = last;
-  if (found?.isPossible() !== true) throw cannotRead();
+  if (found?.isPossible() !== true || ZEROS.test(found.nationalNumber)) throw cannotRead();
   return found;
 }
 

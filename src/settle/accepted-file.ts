@@ -2,23 +2,26 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { UpdraftError } from "../errors.ts";
 
 /** How long another may take to let go. */
 const BUSY_MS = 500;
-const VERSION = 2;
-/** So many customers are looked at whenever the file is opened: some hundredths of a second, half of one if all have expired. */
-const EXPIRE = 20_000;
+const VERSION = 3;
+/** So many customers are looked at in one step: some hundredths of a second, a third of one if all have expired. */
+const EXPIRE_STEP = 20_000;
+/** At least one step each time, and so many customers for each that is new since: with one, files of ever new ones would outgrow it. */
+const LOOKED_AT_PER_NEW = 2;
 
 // `place`: customers stand in the order in which they were first sent, because the next file will probably have them in that order, too:
 // what comes next is then read already, where a place that the hash decides would be a page of its own for each row. `at`: when the oldest
 // of the parts was accepted. `body`: hash of the whole body that was accepted last, because nearly all rows of a nightly file are equal to
 // that: one comparison then does for all of their parts. `parts`: packed-parts.ts. All three are empty for a customer that is forgotten.
-// `looked`: the place up to which expired customers were looked for last.
+// `looked`: the place up to which expired customers were looked for last; `highest`: the highest place there was then.
 const SCHEMA = `
 DROP TABLE IF EXISTS accepted;
 DROP TABLE IF EXISTS made;
-CREATE TABLE made (what TEXT NOT NULL, looked INTEGER NOT NULL) STRICT;
+CREATE TABLE made (what TEXT NOT NULL, looked INTEGER NOT NULL, highest INTEGER NOT NULL) STRICT;
 CREATE TABLE accepted (
   place INTEGER PRIMARY KEY, customer BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL, parts BLOB NOT NULL
 ) STRICT;`;
@@ -51,10 +54,9 @@ export function acceptedPath({ dataDir, job, endpoint }: AcceptedName): string {
  * One process at a time: two that send to one customer would each know only half of what the endpoint has. What was made for
  * something else (another key, another contract) can be compared with nothing, and is forgotten.
  * @param made what the hashes in it depend on
- * @param expiry null: nothing expires
  * @throws UpdraftError `accepted-held`, `accepted-broken`, `data-dir-unwritable`, `disk-full`
  */
-export function openAcceptedFile(name: AcceptedName, made: string, expiry: Expiry | null): DatabaseSync {
+export function openAcceptedFile(name: AcceptedName, made: string): DatabaseSync {
   const file = acceptedPath(name);
   return guardAccepted(name, () => {
     mkdirSync(join(name.dataDir, "accepted"), { recursive: true, mode: 0o700 });
@@ -71,9 +73,8 @@ export function openAcceptedFile(name: AcceptedName, made: string, expiry: Expir
       db.exec(ID);
       if (readMade(db) !== `${VERSION} ${made}`) {
         db.exec(SCHEMA);
-        db.prepare("INSERT INTO made VALUES (?, 0)").run(`${VERSION} ${made}`);
+        db.prepare("INSERT INTO made VALUES (?, 0, 0)").run(`${VERSION} ${made}`);
       }
-      if (expiry !== null) dropExpired(db, expiry);
       db.exec("COMMIT");
       return db;
     } catch (error) {
@@ -85,17 +86,30 @@ export function openAcceptedFile(name: AcceptedName, made: string, expiry: Expir
 
 /**
  * A customer who is in no file any more would stay for ever: each time the next ones are looked at, and after the last the first again. One who
- * comes after all is sent, as they would be if they had stayed.
+ * comes after all is sent, as they would be if they had stayed. In steps: of a million, ten seconds' work, none may keep the process
+ * from renewing what it holds.
  */
-function dropExpired(db: DatabaseSync, { now, age }: Expiry): void {
-  const next = "SELECT place FROM accepted WHERE place > (SELECT looked FROM made) ORDER BY place LIMIT ?";
-  const { last, count } = db.prepare(`SELECT max(place) AS last, count(*) AS count FROM (${next})`).get(EXPIRE) ?? {};
-  db.prepare("DELETE FROM accepted WHERE place > (SELECT looked FROM made) AND place <= ? AND abs(at - ?) >= ?").run(
-    Number(last ?? 0),
-    now,
-    age,
-  );
-  db.prepare("UPDATE made SET looked = ?").run(Number(count) < EXPIRE ? 0 : Number(last));
+export async function dropExpired(name: AcceptedName, db: DatabaseSync, { now, age }: Expiry): Promise<void> {
+  const highest = "SELECT coalesce(max(place), 0) FROM accepted";
+  const step = db.prepare("SELECT place FROM accepted WHERE place > ? ORDER BY place LIMIT 1 OFFSET ?");
+  const drop = db.prepare("DELETE FROM accepted WHERE place > ? AND place <= ? AND abs(at - ?) >= ?");
+  const note = db.prepare("UPDATE made SET looked = ?");
+  const guard = <T>(act: () => T): T => guardAccepted(name, act);
+  const { looked, fresh } =
+    guard(() => db.prepare(`SELECT looked, (${highest}) - highest AS fresh FROM made`).get()) ?? {};
+  let from = Number(looked);
+  for (let left = Math.max(EXPIRE_STEP, LOOKED_AT_PER_NEW * Number(fresh)); left > 0; left -= EXPIRE_STEP) {
+    const last = guard(() => {
+      const to = step.get(from, EXPIRE_STEP - 1)?.place;
+      drop.run(from, Number(to ?? Number.MAX_SAFE_INTEGER), now, age);
+      from = Number(to ?? 0);
+      note.run(from);
+      return to === undefined;
+    });
+    if (last) break;
+    await nextTurn();
+  }
+  guard(() => db.exec(`UPDATE made SET highest = (${highest})`));
 }
 
 function readMade(db: DatabaseSync): string | null {

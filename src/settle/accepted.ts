@@ -6,7 +6,14 @@ import { deriveHash } from "../plan/keyed-hash.ts";
 import type { Parts } from "../plan/parts.ts";
 import type { Update } from "../plan/plan.ts";
 import { keyFingerprint } from "../queue/seal.ts";
-import { type AcceptedName, acceptedPath, asOurs, guardAccepted, openAcceptedFile } from "./accepted-file.ts";
+import {
+  type AcceptedName,
+  acceptedPath,
+  asOurs,
+  dropExpired,
+  guardAccepted,
+  openAcceptedFile,
+} from "./accepted-file.ts";
 import type { Outcome } from "./outcome.ts";
 import { covers, hasAll, merge, packPart } from "./packed-parts.ts";
 
@@ -35,6 +42,8 @@ export interface AcceptedContext extends AcceptedName {
 export interface Accepted {
   /** Of this file alone. */
   readonly id: string;
+  /** Of customers who came long ago, and in no file since, some are forgotten for good. Before any update is asked about. */
+  dropExpired(): Promise<void>;
   /** Somebody else has sent to the endpoint what is not noted here. */
   forgetAll(): void;
   /** Notes that the run is going to send; returns the others that have begun to and not ended. */
@@ -75,8 +84,7 @@ export function openAccepted(context: AcceptedContext, make: boolean): Accepted 
   if (!make && !existsSync(acceptedPath(context))) return null;
   const { key, parts, recheckAfter, compare, clock } = context;
   const hash = deriveHash(key, `accepted:${context.job}:${context.endpoint}`);
-  const expiry = recheckAfter === null ? null : { now: clock.wall(), age: recheckAfter };
-  const db = openAcceptedFile(context, JSON.stringify([keyFingerprint(key), parts.labels]), expiry);
+  const db = openAcceptedFile(context, JSON.stringify([keyFingerprint(key), parts.labels]));
   const guard = <T>(act: () => T): T => guardAccepted(context, act);
   const age = recheckAfter ?? Number.MAX_SAFE_INTEGER;
 
@@ -148,6 +156,9 @@ export function openAccepted(context: AcceptedContext, make: boolean): Accepted 
 
   return {
     id: String(db.prepare("SELECT id FROM self").get()?.id),
+    async dropExpired() {
+      if (recheckAfter !== null) await dropExpired(context, db, { now: clock.wall(), age: recheckAfter });
+    },
     forgetAll() {
       guard(() => db.exec("DELETE FROM accepted"));
       [highest, place, looked, unsynced] = [0, 0, null, true];

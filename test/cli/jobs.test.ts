@@ -50,6 +50,13 @@ describe("updraft jobs", () => {
     });
   });
 
+  test("what a job file prints goes to stderr, and leaves the JSON on stdout whole", async () => {
+    const folder = folderOf({ "1.ts": '(console.log("loaded"), { name: "loud" })' });
+    const { code, stdout, stderr } = await cli.run(["jobs", "--jobs", folder, "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ jobs: [{ name: "loud" }] });
+    expect([code, stderr]).toEqual([0, "loaded\n"]);
+  });
+
   test("an empty folder is said to be one", async () => {
     const folder = folderOf({});
     expect(await cli.within(["jobs", "--jobs", folder])).toEqual({

@@ -169,6 +169,20 @@ describe("a job's mapping", () => {
     expect(problems(row, job(null))).toEqual([]);
   });
 
+  it("a function or transform that cuts an emoji in half rejects the row: half of it is no character", () => {
+    const cut = (value = "") => value.slice(0, 4);
+    const job = {
+      columns: { firstName: ({ lastName }: Readonly<Record<string, string>>) => cut(lastName) },
+      transforms: { lastName: [{ name: "mine", apply: cut }] },
+    };
+    const half = "it gives half of a surrogate pair, as of an emoji that was cut, expected whole characters";
+    expect(problems({ customerId: "c", lastName: "Lee😀" }, job)).toMatchObject([
+      { message: `the function of the job that gives it: ${half}` },
+      { message: `transform "mine" cannot be used: ${half}` },
+    ]);
+    expect(problems({ customerId: "c", lastName: "Le😀n" }, job)).toEqual([]);
+  });
+
   it("a function that throws, or asks for a column that is not there, rejects the row", () => {
     const throwing = { city: () => String(JSON.parse("{")) };
     expect(problems({ customerId: "c", email: "a@b" }, { columns: throwing })).toMatchObject([

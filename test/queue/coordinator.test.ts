@@ -74,6 +74,7 @@ describe("openCoordinator", () => {
         for (const { row, status } of outcomes) told.push(`${status} ${row}, ${ledger.size()} in the ledger`);
       },
       ...{ id: "a", enter: () => [], leave: () => {}, forgetAll: () => {}, close: () => {} },
+      dropExpired: async () => {},
     };
     const { coordinator, worker, end } = await setUp({ accepted, ledger });
     for (const row of [1, 2]) coordinator.put(update(row));
