@@ -48,7 +48,7 @@ export function accompany(
 ): () => void {
   const { control, opened, input, worker } = begun;
   const { run, ledger, holder } = opened;
-  const progress = () => progressOf(input.source, ledger, carrying, coordinator, request.limit);
+  const progress = () => progressOf(input.reader, ledger, carrying, coordinator, request.limit);
   const finished = () => isOver(ledger.meta("state"));
   const first = Number(ledger.meta("start") ?? start);
   const about = { ...hooks, redis: control, coordinator, clock };

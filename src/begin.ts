@@ -9,8 +9,8 @@ import type { Progress } from "./events.ts";
 import { examineFile, noteExamined, readExamined } from "./health.ts";
 import { type Input, openInput } from "./input.ts";
 import { sayEncoding } from "./open/encoding.ts";
-import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
+import type { Reader } from "./parse/row.ts";
 import { strictly } from "./plan/damage.ts";
 import { sketchJob } from "./plan/job-mapping.ts";
 import { makeParts } from "./plan/parts.ts";
@@ -192,7 +192,7 @@ export async function beginRun(
     ...{ input, origin, told, opened, redis, control, key, accepted, worker, count, ended },
     start(at) {
       if (ledger.begin(at) > 1) {
-        const far = `${thousands(opened.answered)} of ${rowsOf(source, rows)} rows answered`;
+        const far = `${thousands(opened.answered)} of ${rowsOf(reader, rows)} rows answered`;
         hooks.notice(`resuming run ${run}: ${far}`);
       }
       worker.start({ settings, key: key.toString("hex"), run });
@@ -237,8 +237,8 @@ function fingerprintOf({ baseUrl, login }: Settings): string {
 }
 
 /** The number of a file's rows, as far as it is known. */
-function rowsOf({ lines, format }: Source, counted: number | null): string {
-  return counted === null ? `about ${thousands(Math.max(1, lines - (format === "csv" ? 1 : 0)))}` : thousands(counted);
+function rowsOf({ rows }: Reader, counted: number | null): string {
+  return counted === null ? `about ${thousands(rows)}` : thousands(counted);
 }
 
 function originOf({ file, job, mapping, limit, settings }: RunRequest, { source, dialect }: Input): Origin {

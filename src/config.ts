@@ -188,7 +188,8 @@ function parseObject(text: string, file: string): Readonly<Record<string, unknow
 
 function readText(path: string, refuse: (reason: string) => UpdraftError | undefined): string {
   try {
-    return readFileSync(path, "utf8");
+    // Some editors put a byte order mark before all they write.
+    return readFileSync(path, "utf8").replace(/^\uFEFF/, "");
   } catch (error) {
     const refusal = refuse(error instanceof Error && "code" in error ? String(error.code) : "unreadable");
     if (refusal) throw refusal;

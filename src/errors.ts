@@ -145,6 +145,11 @@ export const ERRORS = {
     message: "nothing was sent",
     next: "run the same command again and answer y, or add --yes",
   },
+  "output-unwritable": {
+    exit: EXIT.infrastructure,
+    message: "what is printed cannot be written ({reason})",
+    next: "make room, or send the output elsewhere; a run can be gone on with by the same command",
+  },
   "proxy-invalid": {
     exit: EXIT.usage,
     message: "{name} does not name a proxy: expected a URL such as http://proxy.example.com:3128",

@@ -159,7 +159,6 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
     findRepeats,
     format: source.format,
     dir,
-    lines: source.lines,
     showChanges: request.showChanges === true,
     excel,
     look(row) {

@@ -1,6 +1,7 @@
 // The process as the commands see it: streams, environment, clock, its worker process, and the exit code they leave behind.
 import { type Clock, systemClock } from "../clock.ts";
 import type { Environment } from "../config.ts";
+import { UpdraftError } from "../errors.ts";
 import { spawnWorker } from "../send/spawn.ts";
 
 export interface Shell {
@@ -20,7 +21,8 @@ export function systemShell(): Shell {
   for (const stream of [stdout, stderr]) {
     // `updraft … | head`: a reader that has seen enough does not end a run, nor change its exit code.
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code !== "EPIPE")
+        throw new UpdraftError("output-unwritable", { reason: error.code ?? "unknown" }, { cause: error });
     });
   }
   return { env, cwd: process.cwd(), stdin, stdout, stderr, clock: systemClock, spawnWorker, exitCode: 0 };

@@ -55,6 +55,7 @@ export async function openCsv(source: Source, { told: given = {}, lenient = fals
     get about() {
       return aboutFile(facts, leftOut);
     },
+    rows: Math.max(1, source.lines - dialect.headerLines - skip),
     async *blocks() {
       const framer = makeFramer(shape, 1 - dialect.headerLines, source.encoding.name);
       yield* framed(blocksOf(source, eol, footnoteLines), framer);

@@ -28,7 +28,7 @@ export async function openNdjson(source: Source): Promise<Reader> {
   }
   if (rows === 0) throw new UpdraftError("file-no-records", { file: source.name });
   if (blocks === lineRows) refuseOthers(first, source.name);
-  return { columns: [...keys], dialect: null, confidence: 1, about: [], blocks: () => blocks(source) };
+  return { columns: [...keys], dialect: null, confidence: 1, about: [], rows, blocks: () => blocks(source) };
 }
 
 async function isArray(source: Source): Promise<boolean> {

@@ -72,6 +72,8 @@ export interface Reader {
   readonly confidence: number;
   /** What of the file is no row, and why, a sentence each. Whole once `blocks` was read to its end. */
   readonly about: readonly string[];
+  /** How many rows it has: of CSV about as many, from its lines, for progress and never for accounts; of JSON exactly. */
+  readonly rows: number;
   /** Rows in file order, in blocks, so that nothing is awaited per row. */
   blocks(): AsyncGenerator<Row[], void, undefined>;
 }

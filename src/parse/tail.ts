@@ -4,8 +4,8 @@ import type { BadRow } from "./row.ts";
 /** Lines of a footnote, at most: more are records. */
 const MAX_NOTE = 20;
 
-/** Values of customers, which no column is named after: an e-mail address, an id, a date, a number. */
-export const DATA = /@|^csta_|^\+?\d[\d\s()./-]*$/;
+/** Values of customers, which no column is named after: an e-mail address, an id, a date, a number. `@id` is a name, also as reports guard it. */
+export const DATA = /[^\s']@\S|^csta_|^\+?\d[\d\s()./-]*$/;
 
 /**
  * Lines behind the first blank one, each of a word or two, with which the file ends: a footnote. Only at the end of the file

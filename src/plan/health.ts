@@ -24,16 +24,14 @@ export interface Compared {
 export const LOOK_BACK = 10;
 const LEAST = 3;
 
-/** A few rows more or less are nothing, whatever the figure: in a file of ten rows one of them is a tenth. */
+/** Fewer rows more or less are nothing, whatever the figure: in a file of ten rows one of them is a tenth. */
 const FEW = 10;
-/** Counts: less than half of the least, or more than twice the most. */
-const FACTOR = 2;
+/** Counts and lengths: less than two thirds of the least, or more than half as much again as the most. */
+const FACTOR = 1.5;
 /** Shares, of empty cells: so far beyond what they were. */
 const EMPTY_POINTS = 0.1;
 /** Shares, of damaged values: they should be none. */
 const DAMAGE_POINTS = 0.01;
-/** Lengths. */
-const LENGTH_FACTOR = 1.5;
 
 export function healthOf({ rows, customers, columns, findings }: Profile): Health {
   const damages: Record<string, number> = {};
@@ -72,7 +70,7 @@ export function compareHealth(now: Health, before: readonly Health[]): readonly 
     const shares = seen.map((one) => one.empty);
     compared.push(compareShares(`column "${name}", empty`, empty, shares, EMPTY_POINTS, rows));
     const lengths = seen.map(({ length }) => length);
-    if (here !== undefined && (1 - empty) * rows > FEW)
+    if (here !== undefined && (1 - empty) * rows >= FEW)
       compared.push(compareLengths(`column "${name}", characters`, here.length, lengths));
   }
   for (const [damage, share] of Object.entries(now.damages)) {
@@ -84,21 +82,21 @@ export function compareHealth(now: Health, before: readonly Health[]): readonly 
 
 function compareCounts(figure: string, now: number, past: readonly number[]): Compared {
   const [least, most] = [Math.min(...past), Math.max(...past)];
-  const outside = (now < least / FACTOR && least - now > FEW) || (now > most * FACTOR && now - most > FEW);
+  const outside = (now < least / FACTOR && least - now >= FEW) || (now > most * FACTOR && now - most >= FEW);
   return { figure, now: whole(now), before: range(least, most, whole), outside };
 }
 
 function compareShares(figure: string, now: number, past: readonly number[], points: number, rows: number): Compared {
   const [least, most] = [Math.min(...past), Math.max(...past)];
   const beyond = Math.max(least - now, now - most);
-  const outside = beyond > points && beyond * rows > FEW;
+  const outside = beyond > points && beyond * rows >= FEW;
   return { figure, now: percent(now), before: range(least, most, percent), outside };
 }
 
 function compareLengths(figure: string, now: number, past: readonly number[]): Compared {
   const [least, most] = [Math.min(...past), Math.max(...past)];
-  const short = now < least / LENGTH_FACTOR && least - now > 1;
-  const long = most > 0 && now > most * LENGTH_FACTOR && now - most > 1;
+  const short = now < least / FACTOR && least - now > 1;
+  const long = most > 0 && now > most * FACTOR && now - most > 1;
   return { figure, now: decimal(now), before: range(least, most, decimal), outside: short || long };
 }
 

@@ -5,14 +5,14 @@ import { type Reading, RFC_4180 } from "../parse/dialect.ts";
 import { placeOfNumber } from "../parse/json-row.ts";
 import type { CellsRow, ObjectRow, Row } from "../parse/row.ts";
 import { makeAccept } from "./accept.ts";
-import { DAMAGES, type Damage, damageOf } from "./damage.ts";
+import { DAMAGES, type Damage, damageOf, type Role } from "./damage.ts";
 import { makeDraft } from "./draft.ts";
 import { sourceHash, transformSketch } from "./job-mapping.ts";
 import { type Mapping, makeMapping, type PlanInput } from "./mapping.ts";
 import type { Slot } from "./names.ts";
 import type { Change, Plan, Planned, Problem } from "./plan.ts";
 import { pointer, problemOf } from "./problems.ts";
-import { roleOf, textIn } from "./profile.ts";
+import { eachText, lookedAt } from "./profile.ts";
 
 /** Counted up when the same file, columns and settings would make other bodies than before: it makes another run of it. */
 const MAPPING_VERSION = 1;
@@ -126,32 +126,35 @@ const NONE: readonly Problem[] = [];
 function damageFinder(mapping: Mapping, refuse: readonly Damage[]): (row: CellsRow | ObjectRow) => readonly Problem[] {
   if (refuse.length === 0) return () => NONE;
   const refused = new Set<Damage>(refuse);
-  const columns = columnsOf(mapping);
-  return (row) => {
-    let found: Problem[] | null = null;
-    for (const column of columns) {
-      const damage = damageOf(textIn(row, column), column.role);
-      if (damage === null || !refused.has(damage)) continue;
+  let found: Problem[] = [];
+  const columns = lookedAt(mapping).map((column) => ({
+    column,
+    see(text: string, role: Role) {
+      const damage = damageOf(text, role);
+      if (damage === null || !refused.has(damage)) return;
+      if (found.some((other) => other.column === column.name && other.code === damage)) return;
       const { expected, found: got } = DAMAGES[damage];
-      found ??= [];
       found.push({ column: column.name, path: null, code: damage, message: `expected ${expected}, got ${got}` });
-    }
-    return found ?? NONE;
+    },
+  }));
+  return (row) => {
+    found = [];
+    for (const { column, see } of columns) eachText(row, column, see);
+    return found;
   };
-}
-
-function columnsOf(mapping: Mapping) {
-  return mapping.columns.flatMap((name, index) => {
-    const role = roleOf(mapping, index);
-    return role === null ? [] : [{ name, index, role }];
-  });
 }
 
 /** What programs write in the place of a character that they could not read. Sent, it would put their damage where the character still is. */
 const LOST = "\uFFFD";
 
 function lostIn(row: CellsRow | ObjectRow, mapping: Mapping): readonly Problem[] {
-  const found = columnsOf(mapping).filter((column) => textIn(row, column).includes(LOST));
+  const found = lookedAt(mapping).filter((column) => {
+    let lost = false;
+    eachText(row, column, (text) => {
+      lost ||= text.includes(LOST);
+    });
+    return lost;
+  });
   const message = `expected text, got ${LOST}, which stands for a character that was lost before`;
   const names = found.length === 0 ? [null] : found.map(({ name }) => name);
   return names.map((column) => ({ column, path: null, code: "encoding", message }));

@@ -195,27 +195,40 @@ function unknownColumns(input: PlanInput, names: Names, unknown: readonly number
       names: knownNames(contract),
     });
 
-  const ignore = found
-    .map(({ index }) => ` --ignore-column ${JSON.stringify(printable(columns[index] ?? ""))}`)
-    .join("");
-  if (found.every((one) => one.identification))
-    return new UpdraftError("columns-identification", {
-      file,
-      columns: found.map(({ index }) => named(columns, index)).join(", "),
-      ignore,
-    });
-  const list = found.map(({ index, identification, meant }) =>
+  const flags = found.map(({ index }) => ` --ignore-column ${shellWord(printable(columns[index] ?? ""))}`);
+  const ignore = firstOf(flags, "", (count) => `, and ${count} more; ignoreColumns of a job takes a list`);
+  const more = (count: number) => `, and ${count.toLocaleString("en-US")} more`;
+  if (found.every((one) => one.identification)) {
+    const list = found.map(({ index }) => named(columns, index));
+    return new UpdraftError("columns-identification", { file, columns: firstOf(list, ", ", more), ignore });
+  }
+  // Those of which something is known help most.
+  const sorted = [...found].sort((a, b) => Number(b.meant !== null) - Number(a.meant !== null));
+  const list = sorted.map(({ index, identification, meant }) =>
     identification
       ? `${named(columns, index)} (identification: this endpoint cannot change it)`
       : named(columns, index) + hint(meant),
   );
   return new UpdraftError("columns-unknown", {
     file,
-    columns: list.join(", "),
+    columns: firstOf(list, ", ", more),
     also: identity ? "" : `, and no column gives ${contract.identity}`,
     ignore,
     names: knownNames(contract),
   });
+}
+
+/** More would bury what a person has to read. */
+const MOST_SHOWN = 10;
+
+function firstOf(texts: readonly string[], between: string, more: (count: number) => string): string {
+  const shown = texts.slice(0, MOST_SHOWN).join(between);
+  return texts.length > MOST_SHOWN ? shown + more(texts.length - MOST_SHOWN) : shown;
+}
+
+/** What a shell takes as it stands: within double quotes it would carry out some of it. */
+function shellWord(text: string): string {
+  return /[$`\\"!]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`;
 }
 
 export function knownNames(contract: Contract): string {

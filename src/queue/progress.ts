@@ -1,6 +1,6 @@
 // Where a run stands in; the figures that screens and logs show out.
 import type { Limit, Progress } from "../events.ts";
-import type { Source } from "../open/source.ts";
+import type { Reader } from "../parse/row.ts";
 import type { Ledger } from "../settle/ledger.ts";
 import type { Carrying } from "./carry.ts";
 import type { Coordinator } from "./coordinator.ts";
@@ -11,7 +11,7 @@ const AT_PACE = 0.9;
 const MANY_RETRIES = 0.25;
 
 export function progressOf(
-  source: Source,
+  { rows }: Pick<Reader, "rows">,
   ledger: Ledger,
   carrying: Carrying,
   coordinator: Coordinator,
@@ -21,7 +21,7 @@ export function progressOf(
   const { rowsPerSecond, underway } = coordinator;
   // On resume the ledger is ahead of the reading.
   const known = Math.max(read, ledger.size());
-  const guess = Math.max(known, source.lines - (source.format === "csv" ? 1 : 0));
+  const guess = Math.max(known, rows);
   const total = finished ? read : limit === null ? guess : Math.min(guess, Math.max(known, limit));
   const left = total - ledger.size();
   return {

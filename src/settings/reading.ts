@@ -78,7 +78,7 @@ const DIALECT = `an object of ${KEYS.slice(0, -1).join(", ")} and ${KEYS.at(-1)}
 const toldDialect = z.string().transform((value, context): Told & { readonly encoding?: EncodingName } => {
   const { data, error } = dialect.safeParse(parseJson(value));
   if (error === undefined) return data;
-  context.addIssue({ code: "custom", message: `${DIALECT}${whyNot(error.issues[0])}` });
+  context.addIssue({ code: "custom", message: expectedOf(error.issues[0]) });
   return z.NEVER;
 });
 
@@ -90,14 +90,13 @@ function parseJson(value: string): unknown {
   }
 }
 
-function whyNot(issue: z.core.$ZodIssue | undefined): string {
+function expectedOf(issue: z.core.$ZodIssue | undefined): string {
   const [key] = issue?.path ?? [];
-  if (issue?.code === "unrecognized_keys") {
-    const unknown = issue.keys[0] ?? "";
-    const near = nearest(unknown, KNOWN);
-    return ` ("${unknown}" is none of them${near === null ? "" : `: did you mean "${near}"?`})`;
-  }
-  return key === undefined ? "" : ` (${String(key)}: ${issue?.message})`;
+  if (key !== undefined) return `its ${String(key)} to be ${issue?.message}`;
+  if (issue?.code !== "unrecognized_keys") return DIALECT;
+  const unknown = issue.keys[0] ?? "";
+  const near = nearest(unknown, KNOWN);
+  return `${DIALECT} ("${unknown}" is none of them${near === null ? "" : `: did you mean "${near}"?`})`;
 }
 
 const plain = { envFile: false, secret: false, fallback: "auto" } as const;

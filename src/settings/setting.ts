@@ -21,7 +21,7 @@ export const docs = z.registry<Omit<SettingDoc, "fallback"> & { readonly fallbac
 
 /** The issue's message is what was expected; the loader says what it got and where from. */
 export function text<T>(expected: string, read: (text: string) => T | undefined) {
-  return z.string().transform((value, context): T => {
+  return z.string(expected).transform((value, context): T => {
     const result = read(value.trim());
     if (result !== undefined) return result;
     context.addIssue({ code: "custom", message: expected });

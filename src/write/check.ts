@@ -22,8 +22,6 @@ export interface CheckInput {
   readonly findRepeats: ((stop: AbortSignal) => Promise<Repeats>) | null;
   readonly format: Format;
   readonly dir: string;
-  /** Of the file: about as many rows. */
-  readonly lines: number;
   readonly showChanges: boolean;
   readonly excel: boolean;
   /** Each row as it is read. */
@@ -35,7 +33,7 @@ export interface CheckInput {
 
 /** Stops early, without a report, when the signal fires: then `null`. */
 export async function checkRows(input: CheckInput): Promise<Checked | null> {
-  const { reader, plan, format, dir, lines, clock, stop, showChanges, excel } = input;
+  const { reader, plan, format, dir, clock, stop, showChanges, excel } = input;
   const speed = makeSpeed(clock);
   const report = await openReport({ reader, plan, format, dir, errorsOnly: true, showChanges, excel });
   let repeats: Repeats | null = null;
@@ -63,7 +61,7 @@ export async function checkRows(input: CheckInput): Promise<Checked | null> {
       speed.add(block.length);
       if (clock.now() - told >= PROGRESS_MS) {
         told = clock.now();
-        input.progress(progressOf(read, refused, lines, speed.perSecond()));
+        input.progress(progressOf(read, refused, reader.rows, speed.perSecond()));
       }
       if (stop.aborted) return null;
     }
@@ -74,8 +72,8 @@ export async function checkRows(input: CheckInput): Promise<Checked | null> {
   }
 }
 
-function progressOf(read: number, rejected: number, lines: number, rowsPerSecond: number): Progress {
-  const total = Math.max(read, lines);
+function progressOf(read: number, rejected: number, rows: number, rowsPerSecond: number): Progress {
+  const total = Math.max(read, rows);
   return {
     phase: "sending",
     read,

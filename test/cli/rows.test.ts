@@ -1,5 +1,5 @@
 // `updraft rows <file>`: what it prints of files whole and broken, and what it says on stderr.
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { useCli } from "./support.ts";
@@ -118,5 +118,12 @@ describe("updraft rows", () => {
       lines: 2,
       stderr: "exit 0\n",
     });
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("that there is no room for what it prints is one sentence", async () => {
+    const file = join(cli.folder, "in.csv");
+    writeFileSync(file, "id,name\n1,Ann\n");
+    const { code, stderr } = await cli.shell(`"${process.execPath}" "${MAIN}" rows ${file} > /dev/full`, cli.folder);
+    expect({ code, stderr }).toEqual({ code: 5, stderr: expect.stringMatching(/^updraft: what is printed cannot be/) });
   });
 });

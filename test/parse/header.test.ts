@@ -37,6 +37,12 @@ describe("openReader of CSV: the header", () => {
     expect(`${error.message} ${error.next}`).not.toMatch(/[{}]/);
   });
 
+  test("a name may begin or end with an @, also as a report guards it", async () => {
+    expect((await openReader(sourceOf("customerId,@id,n@\n1,2,3\n"))).columns).toEqual(["customerId", "@id", "n@"]);
+    const report = await openReader(sourceOf("customerId,'@id,updraft_row,updraft_line\nc1,2,3,4\n"));
+    expect(report.columns).toContain("@id");
+  });
+
   test("a refusal of data in the header does not repeat the data", async () => {
     const error = await refusal("c1,ann@example.com\nc2,bob@example.com\n");
     expect(error.message).toBe(

@@ -46,6 +46,10 @@ describe("openReader of a JSON array", () => {
     );
   });
 
+  test("how many there are is known before they are read, however few lines they have", async () => {
+    expect((await openReader(sourceOf('[{"a":1},{"a":2},x,{"a":4}]', "ndjson"))).rows).toBe(4);
+  });
+
   test("elements begin where they begin: line and character", async () => {
     const rows = await rowsOf('\uFEFF\r\n[ {"a":1}, {"a":"😀"}, {"a":3},\r\n\r\n\t{"a":\r\n4}]\r\n');
     expect(rows).toMatchObject([

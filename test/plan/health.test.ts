@@ -15,11 +15,12 @@ describe("compareHealth", () => {
   test("finds nothing outside in a file like those before", () => {
     expect(outside({})).toEqual([]);
     expect(outside({ rows: 150_000 })).toEqual([]);
+    expect(outside({ rows: 70_000 })).toEqual([]);
   });
 
   test.each<[string, Partial<Health>, string]>([
-    ["far fewer rows", { rows: 40_000 }, "rows"],
-    ["far more rows", { rows: 300_000 }, "rows"],
+    ["half of the rows", { rows: 50_000 }, "rows"],
+    ["twice the rows", { rows: 200_000 }, "rows"],
     ["the same few customers again and again", { customers: 300 }, "customers, about"],
     [
       "a column that came empty",
@@ -39,9 +40,10 @@ describe("compareHealth", () => {
     expect(outside({ rows: 12 }, many)).toEqual([]);
   });
 
-  test("a few rows more or less are nothing", () => {
+  test("a few rows more or less are nothing, ten are something", () => {
     const few = before.map((one) => ({ ...one, rows: 3, customers: 3 }));
     expect(outside({ rows: 12, customers: 12 }, few)).toEqual([]);
+    expect(outside({ rows: 13, customers: 12 }, few)).toEqual(["rows"]);
     const zip = { empty: 0, length: 5 };
     const other = {
       columns: { email: { empty: 1, length: 0 }, zip: { empty: 0, length: 9 } },

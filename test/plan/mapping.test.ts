@@ -65,6 +65,15 @@ describe("a column that matches nothing", () => {
     );
   });
 
+  it("is one of the first ten of hundreds, those first that are nearly known; a shell takes each flag as it stands", () => {
+    const others = Array.from({ length: 300 }, (_, at) => `$(x) 'n${at}'`);
+    const { message, next } = refusalOf({ columns: ["customerId", "firstName", ...others, "Emial"], format: "ndjson" });
+    expect(message).toMatch(/: `Emial` \(did you mean `email`\?\), (?:`[^`]*`, ){8}`[^`]*`, and 291 more$/);
+    expect(next).toContain(
+      String.raw`--ignore-column '$(x) '\''n9'\''', and 291 more; ignoreColumns of a job takes a list;`,
+    );
+  });
+
   it.each(["zip", "dob", "phone", "country", "mobile", "addresses", "phones", "primary", "address type", "type"])(
     "is not guessed: %s",
     (column) => expect(refusalOf({ columns: ["customerId", "email", column] }).code).toBe("columns-unknown"),

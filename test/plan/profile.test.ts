@@ -53,6 +53,18 @@ describe("makeProfiler", () => {
     ]);
   });
 
+  test("of a column's dates those with the year in front are told with the others, in one sentence", () => {
+    const records = ["1990-31-12", "13/02/1980", "12/25/1980", "12/26/1980"].map((date, at) => [
+      `c${at}`,
+      "",
+      date,
+      "",
+    ]);
+    expect(profileOf(records).findings).toEqual([
+      { column: "dateOfBirth", damage: "date-turned", count: 2, rows: [1, 2] },
+    ]);
+  });
+
   test("a ZIP code that a transform mends is not damaged, and what is not sent is not looked at", () => {
     const job = { ...jobOf({}), transforms: { postalCode: [zip5] } };
     expect(profileOf([["c1", "", "", "7030"]], planOf({ columns: COLUMNS, job })).findings).toEqual([]);
@@ -77,6 +89,31 @@ describe("makeProfiler", () => {
     profiler.add(objectRow({ customerId: 2 }));
     expect(profiler.profile()).toMatchObject({ rows: 2, customers: 2, findings: [{ column: "firstName", count: 1 }] });
   });
+
+  test("looks into nested NDJSON, and finds damage by its keys; a number that loses digits is none", () => {
+    const address = { type: "PRIMARY", postal_code: 7030, city: "#N/A" };
+    const rows = [
+      objectRow({ customerId: "c1", addresses: [address, { ...address, type: "SECONDARY" }], mobile: 1e21 }),
+      objectRow({ customerId: "c2", addresses: [], mobile: { phoneNumber: "1.23457E+11" } }),
+    ];
+    const profileOfNested = (job: Parameters<typeof jobOf>[0]) => {
+      const columns = ["customerId", "addresses", "mobile"];
+      const plan = planOf({ columns, format: "ndjson", job: jobOf(job) });
+      const profiler = makeProfiler(plan.mapping, plan.customerId);
+      for (const row of rows) profiler.add(row);
+      return profiler.profile();
+    };
+    expect(profileOfNested({})).toMatchObject({
+      columns: [{ empty: 0 }, { name: "addresses", empty: 0.5 }, { name: "mobile", empty: 0.5, length: 11 }],
+      findings: [
+        { column: "addresses", damage: "zeros-lost", count: 2, rows: [1] },
+        { column: "addresses", damage: "formula-error", count: 2 },
+        { column: "mobile", damage: "scientific", count: 1 },
+      ],
+    });
+    const mended = { postalCode: [zip5], "secondary.postalCode": [zip5] };
+    expect(profileOfNested({ transforms: mended }).findings).toHaveLength(2);
+  });
 });
 
 describe("strict plans", () => {
@@ -96,6 +133,12 @@ describe("strict plans", () => {
       },
     ]);
     expect(problems("c1", "Jo", "", "7030")).toMatchObject([{ column: "postalCode", code: "zeros-lost" }]);
+  });
+
+  test("reject damage in nested NDJSON, once of each kind in a column", () => {
+    const plan = planOf({ columns: ["customerId", "phones"], format: "ndjson", refuse: ["scientific"] });
+    const planned = plan.plan(objectRow({ customerId: "c1", phones: [{ a: "1.2E+11" }, { a: "1.3E+11" }] }));
+    expect(planned).toMatchObject({ kind: "rejection", problems: [{ column: "phones", code: "scientific" }] });
   });
 
   test("take rows without, and damage that is not refused", () => {

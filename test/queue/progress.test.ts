@@ -1,18 +1,15 @@
 // What is shown of a run: how far it is, how long it will take, and what keeps it from being faster.
 import { describe, expect, test } from "vitest";
 import type { Progress } from "../../src/events.ts";
-import type { Source } from "../../src/open/source.ts";
 import type { Coordinator } from "../../src/queue/coordinator.ts";
 import { progressOf } from "../../src/queue/progress.ts";
 import { openLedger } from "../../src/settle/ledger.ts";
-import { sourceOf } from "../support/source.ts";
 import { outcome, useFolder } from "./support.ts";
 
 const folder = useFolder();
 
 interface Given {
-  readonly format?: Source["format"];
-  readonly lines?: number;
+  readonly rows?: number;
   readonly read?: number;
   readonly finished?: boolean;
   readonly answered?: number;
@@ -21,7 +18,7 @@ interface Given {
 }
 
 async function progress(given: Given): Promise<Progress> {
-  const { format = "csv", lines = 101, read = 50, finished = false, answered = 40, limit = null } = given;
+  const { rows = 100, read = 50, finished = false, answered = 40, limit = null } = given;
   const ledger = folder.keep(openLedger(await folder.dir()));
   ledger.write(Array.from({ length: answered }, (_, i) => outcome(i + 1)));
   const coordinator: Coordinator = {
@@ -54,7 +51,7 @@ async function progress(given: Given): Promise<Progress> {
     ...given.coordinator,
   };
   const carrying = { read, finished, done: Promise.resolve() };
-  return progressOf({ ...sourceOf("", format), lines }, ledger, carrying, coordinator, limit);
+  return progressOf({ rows }, ledger, carrying, coordinator, limit);
 }
 
 describe("progressOf", () => {
@@ -72,12 +69,12 @@ describe("progressOf", () => {
   });
 
   test.each<[string, Given, number]>([
-    ["the lines of an NDJSON file", { format: "ndjson" }, 101],
+    ["the reader tells", {}, 100],
     ["the rows that were read, once all are", { finished: true, read: 64 }, 64],
-    ["the rows that were read, where they are more than the lines", { read: 300 }, 300],
+    ["the rows that were read, where they are more than was thought", { read: 300 }, 300],
     ["the limit, where there is one", { limit: 60 }, 60],
     ["no more than the file has, where the limit is higher", { limit: 1_000 }, 100],
-    ["at least what an earlier spell answered", { lines: 0, read: 0 }, 40],
+    ["at least what an earlier spell answered", { rows: 1, read: 0 }, 40],
   ])("expects as many rows as %s", async (_, given, total) => {
     const found = await progress(given);
     expect(found.total).toBe(total);

@@ -54,7 +54,11 @@ describe("toldBy", () => {
   });
 
   test("a file says all of it, and each flag goes before that", () => {
-    writeFileSync(join(folder, "how.json"), '{"delimiter": ";", "quote": null, "headerLines": 2, "footnoteLines": 1}');
+    // With a byte order mark, as some editors write one.
+    writeFileSync(
+      join(folder, "how.json"),
+      '\uFEFF{"delimiter": ";", "quote": null, "headerLines": 2, "footnoteLines": 1}',
+    );
     const all = { delimiter: ";", quote: null, headerLines: 2, footnoteLines: 1 };
     expect(told({ dialect: "how.json" })).toEqual(all);
     expect(told({}, { UPDRAFT_DIALECT: "how.json" })).toEqual(all);
@@ -85,8 +89,9 @@ describe("toldBy", () => {
     [{ noHeader: "maybe" }, "--no-header: expected yes or no"],
     [{ dialect: "missing.json" }, "missing.json, named by --dialect, cannot be read (ENOENT)"],
     [{ dialect: '{"delimeter": ";"}' }, '"delimeter" is none of them: did you mean "delimiter"?'],
-    [{ dialect: '{"headerLines": "1"}' }, "headerLines: a whole number from 0 to 1000"],
-    [{ dialect: '{"quote": "ab"}' }, "quote: one character, or none"],
+    [{ dialect: '{"headerLines": "1"}' }, "expected its headerLines to be a whole number from 0 to 1000"],
+    [{ dialect: '{"encoding": 7}' }, "expected its encoding to be utf-8, utf-16le"],
+    [{ dialect: '{"quote": "ab"}' }, "expected its quote to be one character, or none"],
   ])("%o is refused", (flags, message) => {
     expect(refusal(flags)).toContain(message);
   });

@@ -53,6 +53,7 @@ export function readerOf(columns: readonly string[], rows: readonly Row[], size 
     dialect: null,
     confidence: 1,
     about: [],
+    rows: rows.length,
     async *blocks() {
       for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
     },
