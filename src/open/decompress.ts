@@ -1,6 +1,5 @@
 // Compressed bytes in; what they were made from, as long as it is no bomb and its checksum is right, out.
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Transform } from "node:stream";
 import { constants, createGunzip, createInflateRaw, createZstdDecompress } from "node:zlib";
 import { UpdraftError } from "../errors.ts";
 import { CHUNK } from "./file.ts";
@@ -16,16 +15,16 @@ const DECODERS = {
 
 export type Compression = keyof typeof DECODERS;
 
-const MAGIC = [
-  { magic: [0x1f, 0x8b], compression: "gzip" },
-  { magic: [0x28, 0xb5, 0x2f, 0xfd], compression: "zstd" },
-  // A frame that holds no content: pzstd begins with one.
-  { magic: [0x50, 0x2a, 0x4d, 0x18], compression: "zstd" },
-] as const;
+const GZIP = [0x1f, 0x8b];
+const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
+/** Behind one byte of which any low half will do: a frame of zstd that holds no content. pzstd begins with one. */
+const SKIPPED = [0x2a, 0x4d, 0x18];
 
 /** By what the first bytes say, whatever the file's name; null for what is not compressed. */
 export function compressionOf(head: Buffer): Compression | null {
-  return MAGIC.find(({ magic }) => magic.every((byte, at) => head[at] === byte))?.compression ?? null;
+  const begins = (magic: readonly number[], from = 0) => magic.every((byte, at) => head[from + at] === byte);
+  if (begins(GZIP)) return "gzip";
+  return begins(ZSTD) || (((head[0] ?? 0) & 0xf0) === 0x50 && begins(SKIPPED, 1)) ? "zstd" : null;
 }
 
 /**
@@ -63,18 +62,27 @@ export async function* decompress(
   what = `${compression} file`,
 ): AsyncGenerator<Buffer, void, undefined> {
   const decoder = DECODERS[compression]();
-  let fed = 0;
-  async function* feed(): AsyncGenerator<Buffer, void, undefined> {
+  const damaged = (cause?: unknown) => new UpdraftError("file-damaged", { file, what }, { cause });
+
+  async function feed(): Promise<void> {
+    let fed = 0;
+    /** Bytes that the decoder has not taken: for it, the content is over. */
+    let left = 0;
     for await (const chunk of input) {
       fed += chunk.length;
-      yield chunk;
+      if (left === 0) await write(decoder, chunk);
+      left = fed - decoder.bytesWritten;
+      if (left > 0 && !isPadding(chunk.subarray(-left), compression)) throw damaged();
     }
-    if (compression !== "zstd") return;
-    fed += EMPTY_FRAME.length;
-    yield EMPTY_FRAME;
+    if (compression === "zstd") {
+      await write(decoder, EMPTY_FRAME);
+      if (decoder.bytesWritten !== fed + EMPTY_FRAME.length) throw damaged();
+    }
+    if (left === 0) decoder.end();
   }
-  const feeding = pipeline(Readable.from(feed(), { highWaterMark: 1 }), decoder);
-  feeding.catch(() => undefined);
+
+  const feeding = feed();
+  feeding.catch((error: Error) => void decoder.destroy(error));
   let made = 0;
   try {
     for await (const chunk of decoder) {
@@ -83,14 +91,30 @@ export async function* decompress(
       yield chunk;
     }
     await feeding;
-    if (compression === "zstd" && decoder.bytesWritten !== fed) throw new UpdraftError("file-damaged", { file, what });
   } catch (cause) {
     if (cause instanceof UpdraftError) throw cause;
     const code = cause instanceof Error && "code" in cause ? cause.code : null;
     if (code === "ZSTD_error_frameParameter_windowTooLarge") throw new UpdraftError("file-window", { file }, { cause });
-    throw new UpdraftError("file-damaged", { file, what }, { cause });
+    throw damaged(cause);
   } finally {
     decoder.destroy();
     await feeding.catch(() => undefined);
   }
+}
+
+/** Until all of it was taken that will be; nothing is taken any more by a decoder that was closed. */
+function write(decoder: Transform, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    decoder.once("close", resolve);
+    decoder.write(chunk, (error) => {
+      decoder.off("close", resolve);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** Tapes and tar fill up their blocks with NUL bytes, which gzip takes for nothing. */
+function isPadding(rest: Buffer, compression: Compression): boolean {
+  return compression === "gzip" && rest.every((byte) => byte === 0);
 }

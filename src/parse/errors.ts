@@ -69,7 +69,7 @@ export const INPUT_ERRORS = {
   },
   "file-damaged": {
     exit,
-    message: "{file} is a damaged {what}: it ends too soon or its checksum is wrong",
+    message: "{file} is a damaged {what}: it ends too soon, its checksum is wrong, or something else follows its end",
     next: "make or copy it again; gzip -t, zstd -t or unzip -t tells whether it is whole",
   },
   "file-differs": {

@@ -39,6 +39,7 @@ describe("openSource: what is read", () => {
       "rows.csv.gz",
       (rows: string) => Buffer.concat([gzipSync(rows.slice(0, 1_000)), gzipSync(rows.slice(1_000), { level: 1 })]),
     ],
+    ["padded.csv.gz", (rows: string) => Buffer.concat([gzipSync(rows), Buffer.alloc(100_000)])],
     ["rows.csv.zst", (rows: string) => zstdCompressSync(rows)],
     [
       "two-frames.zst",
@@ -47,7 +48,7 @@ describe("openSource: what is read", () => {
     ["misnamed.csv", (rows: string) => zstdCompressSync(rows)],
     [
       "rows.csv.zst",
-      (rows: string) => Buffer.concat([Buffer.from("502a4d180400000007000000", "hex"), zstdCompressSync(rows)]),
+      (rows: string) => Buffer.concat([Buffer.from("5f2a4d180400000007000000", "hex"), zstdCompressSync(rows)]),
     ],
   ])("%s has the fingerprint of its content, however it is compressed", async (name, pack) => {
     const source = await opened(file(name, pack(ROWS)));
@@ -98,6 +99,17 @@ describe("openSource: what is refused, with exit code 2", () => {
     ["half a zstd file", zstdCompressSync(ROWS).subarray(0, 40), "file-damaged"],
     ["zstd whose second frame has just begun", zstdAnd(zstdCompressSync(ROWS).subarray(0, 3)), "file-damaged"],
     ["zstd with something else behind it", zstdAnd(Buffer.from("garbage!")), "file-damaged"],
+    ["gzip with something else behind it", Buffer.concat([gzipSync(ROWS), Buffer.from("garbage!")]), "file-damaged"],
+    [
+      "gzip with more behind its padding",
+      Buffer.concat([gzipSync(ROWS), Buffer.alloc(9), gzipSync(ROWS)]),
+      "file-damaged",
+    ],
+    [
+      "gzip with more far behind its padding",
+      Buffer.concat([gzipSync(ROWS), Buffer.alloc(200_000), gzipSync(ROWS)]),
+      "file-damaged",
+    ],
     ["gzip with a wrong checksum", Buffer.concat([gzipSync(ROWS).subarray(0, -8), Buffer.alloc(8)]), "file-damaged"],
     ["blank lines alone, in UTF-16", Buffer.from("\uFEFF\r\n \r\n", "utf16le"), "file-empty"],
     ["an Excel workbook of before 2007", Buffer.from("d0cf11e0a1b11ae1", "hex"), "file-kind"],
