@@ -149,7 +149,7 @@ export async function adoptLeft(
   mark: string,
   mine: ReadonlySet<string>,
   clock: Clock,
-  complain: (about: string, message: string) => void,
+  complain: (about: string, code: string, message: string) => void,
 ): Promise<Claimed[]> {
   const found: Claimed[] = [];
   for (const id of await readdir(watch.working)) {
@@ -163,6 +163,7 @@ export async function adoptLeft(
       release();
       complain(
         id,
+        "ledger-elsewhere",
         `${name} is not gone on with: the ledger of its run ${note.run} is not here (${note.dir}). Start what watched this folder with that data folder, or move ${join(dir, name)} back to ${watch.inbox} to run it anew`,
       );
     } else if (name !== null) found.push(claimed(dir, id, name, release, watch.done));

@@ -15,7 +15,7 @@ import { thousands } from "../write/render.ts";
 import type { Summary } from "../write/summary.ts";
 import { isHeld } from "./fate.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Ended } from "./schedule.ts";
+import type { Ended, HowEnded } from "./schedule.ts";
 import type { Turns } from "./turns.ts";
 
 /** All that is the same for every file of a job. */
@@ -32,8 +32,7 @@ export interface RunnerContext {
   notice(line: string): void;
 }
 
-export interface RunEnd {
-  readonly ended: Ended;
+export interface RunEnd extends HowEnded {
   /** Null for a run that was refused, that failed, or whose turn did not come. */
   readonly summary: Summary | null;
   readonly error: unknown;
@@ -61,7 +60,7 @@ export async function runInTurn(
   }
   try {
     const turn = await context.turns.take({ endpoint: endpointOf(settings), job, may }, own.signal);
-    if (turn === null) return { ended: "interrupted", summary: null, error: null };
+    if (turn === null) return { ended: "interrupted", refused: null, summary: null, error: null };
     try {
       return await run(context, { ...request, file, again, limit: null }, own.signal, hooks, (live) => {
         turn.counts = () => live.state !== "paused";
@@ -86,9 +85,14 @@ async function run(
   isLive: (live: Pick<Coordinator, "state">) => void,
 ): Promise<RunEnd> {
   const meter = context.metrics.meter(request.job);
+  let began = false;
   const hooks: RunHooks = {
     ...{ ...context.hooks(request, stop), confirm: async () => {}, confirmRest: async () => true, progress() {} },
     ...given,
+    began(run) {
+      began = true;
+      given.began?.(run);
+    },
     observe: {
       live(run) {
         meter.live(run);
@@ -101,7 +105,7 @@ async function run(
     const summary = await runFile(request, hooks, stop);
     meter.ended(summary.state);
     context.notice(endLine(summary));
-    return { ended: endOf(summary, stop), summary, error: null };
+    return { ended: endOf(summary, stop), refused: null, summary, error: null };
   } catch (error) {
     const known = error instanceof UpdraftError ? error : null;
     const ended = known === null ? "left" : afterError(known, stop);
@@ -109,7 +113,8 @@ async function run(
     meter.ended(isRun ? "failed" : null);
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
     context.notice(`${printable(request.file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
-    return { ended, summary: null, error };
+    const refused = isRun && !began ? (known?.code ?? "unexpected") : null;
+    return { ended, refused, summary: null, error };
   }
 }
 

@@ -11,8 +11,9 @@ import { openRedis } from "../queue/embedded.ts";
 import { shareWorker } from "../send/share.ts";
 import type { SpawnedWorker } from "../send/spawn.ts";
 import { watchInbox } from "./inbox.ts";
-import type { JobRequest } from "./runner.ts";
-import { lineOf } from "./told.ts";
+import { endpointOf, type JobRequest } from "./runner.ts";
+import { makeHerald } from "./standing.ts";
+import { lineOf, passOn } from "./told.ts";
 
 export interface WatchRequest {
   readonly watch: Watch;
@@ -39,6 +40,8 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
   const worker = closing.adopt(shareWorker(launch), (shared) => shared.end());
   refuseMapping(request.mapping);
   const redis = closing.adopt(await openRedis({ ...request.settings, clock }), (home) => home.close());
+  const name = `watch-${request.job}-${endpointOf(request.settings)}`;
+  const herald = closing.adopt(makeHerald({ ...request, name, clock, log }), (made) => made.end());
   await watchInbox(
     {
       watch,
@@ -52,7 +55,11 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
           },
           stop,
         ),
-      told: (what) => tell(lineOf(what)),
+      told(what) {
+        passOn(what, herald);
+        const line = lineOf(what);
+        if (line !== null) tell(line);
+      },
       clock,
       log,
     },
