@@ -76,7 +76,7 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
     const runner: RunnerContext = { turns, metrics, clock, notice: tell, hooks: lend };
     if (schedule !== null) {
       const name = `${job.job}-${endpointOf(job.settings)}`;
-      const again = mayReturn(job, schedule) && "changed";
+      const again = mayReturn(schedule) && "changed";
       const herald = heraldOf("schedule");
       const run = (file: string, soft: AbortSignal) =>
         runInTurn(runner, job, { file, again }, AbortSignal.any([soft, stop]), { ...own, began: herald.begun });
@@ -115,10 +115,10 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
 
 /**
  * An export that is again what it was some nights ago has changed since the last one. Not where all files of a folder are run: after a start
- * those of nights long ago are looked at, too.
+ * those of nights long ago are looked at, too, and each of them is a file of its own.
  */
-function mayReturn({ settings }: JobRequest, { input }: Schedule): boolean {
-  return settings.changedOnly && !("pick" in input && input.pick === "all");
+function mayReturn({ input }: Schedule): boolean {
+  return !("pick" in input && input.pick === "all");
 }
 
 /** The lines of the inbox say how each run ended: those of the runner would be a second time. */
