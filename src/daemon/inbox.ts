@@ -113,7 +113,8 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
     } catch (error) {
       const why = error instanceof UpdraftError ? error.message : systemFault(error);
       if (why === null) throw error;
-      complain(inbox, codeOf(error), `the folder ${inbox} cannot be looked after: ${why}`);
+      const code = codeOf(error) === "ENOENT" ? "watch-folder-missing" : "watch-folder-unusable";
+      complain(inbox, code, `the folder ${inbox} cannot be looked after: ${why}`);
       ripe = [];
     }
     const now = clock.now();
@@ -187,7 +188,7 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       (error: unknown) => ({ summary: null, error }),
     );
     const changed = (await now()) !== print;
-    if (how.error !== null && !(how.error instanceof UpdraftError))
+    if (how.error !== null && !(how.error instanceof UpdraftError) && systemFault(how.error) === null)
       log.error({ file: name, err: how.error }, "a file could not be run to its end");
     const fate = fateOf({ ...how, began: began ?? claimed.note?.run ?? null, changed }, name);
     log.info({ file: name, fate: fate.kind }, "file ended");

@@ -17,6 +17,7 @@ import { isHeld } from "./fate.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Ended, HowEnded } from "./schedule.ts";
 import type { Turns } from "./turns.ts";
+import { codeOf, systemFault } from "./watch-folders.ts";
 
 /** All that is the same for every file of a job. */
 export type JobRequest = Omit<RunRequest, "file" | "limit" | "again" | "retry">;
@@ -108,12 +109,13 @@ async function run(
     return { ended: endOf(summary, stop), refused: null, summary, error: null };
   } catch (error) {
     const known = error instanceof UpdraftError ? error : null;
-    const ended = known === null ? "left" : afterError(known, stop);
+    const fault = systemFault(error);
+    const ended = known === null ? afterUnknown(fault, stop) : afterError(known, stop);
     const isRun = ended !== "done" && ended !== "interrupted" && !(known !== null && isHeld(known.code));
     meter.ended(isRun ? "failed" : null);
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
-    context.notice(`${printable(request.file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
-    const refused = isRun && !began ? (known?.code ?? "unexpected") : null;
+    context.notice(`${printable(request.file)}: ${known?.message ?? fault ?? "a mistake in the program itself"}`);
+    const refused = isRun && !began ? (known?.code ?? (fault === null ? "unexpected" : codeOf(error))) : null;
     return { ended, refused, summary: null, error };
   }
 }
@@ -121,6 +123,12 @@ async function run(
 function endOf({ state }: Summary, stop: AbortSignal): Ended {
   if (state === "complete" || state === "cancelled") return "done";
   return stop.aborted ? "interrupted" : "left";
+}
+
+/** What the operating system failed may pass; a mistake in the program does not. */
+function afterUnknown(fault: string | null, stop: AbortSignal): Ended {
+  if (fault === null) return "left";
+  return stop.aborted ? "interrupted" : "failed";
 }
 
 function afterError({ code, exit }: UpdraftError, stop: AbortSignal): Ended {
