@@ -8,7 +8,7 @@ import { UpdraftError } from "../errors.ts";
 import type { Watch } from "../plan/job.ts";
 import type { RunFolder } from "../settle/run-folder.ts";
 import type { Summary } from "../write/summary.ts";
-import { adoptLeft, type Claimed, claimFile, markOf, sightOf } from "./claim.ts";
+import { adoptLeft, type Claimed, claimFile, markOf, type Note, sightOf } from "./claim.ts";
 import { publishNote, publishReports, putIn, type Reason, refuse } from "./deliver.ts";
 import { type Fate, fateOf, restAfter } from "./fate.ts";
 import { listen } from "./hints.ts";
@@ -58,6 +58,8 @@ export interface InboxContext {
    * Files are given one after the other, in their order.
    */
   run(path: string, began: (run: RunFolder) => void): Promise<Summary | null>;
+  /** Whether the ledger of this run is in the data folder that `run` uses: another's is not gone on with. */
+  isHere(note: Note): boolean;
   told(what: Told): void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -101,7 +103,8 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       // Somebody tidied up. Not where the inbox is gone as well: a share that is not mounted just now.
       await makeFolders(watch);
       const ids = new Set([...mine.values()].map(({ id }) => id));
-      for (const claimed of await adoptLeft(watch, mark, ids, clock, complain)) mine.set(claimed.path, claimed);
+      for (const claimed of await adoptLeft(watch, mark, ids, context.isHere, clock, complain))
+        mine.set(claimed.path, claimed);
       const found = [...(await sightsOfMine()), ...dropped];
       const now = clock.now();
       const looked = lookAgain(seen, found, now, settle);

@@ -1,5 +1,5 @@
 // Jobs with a schedule or a watched folder in; each of their runs made, in one process, until it is told to stop, out.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Hooks } from "../begin.ts";
 import type { Clock } from "../clock.ts";
@@ -12,6 +12,8 @@ import { type SharedWorker, shareWorker } from "../send/share.ts";
 import type { SpawnedWorker, spawnWorker } from "../send/spawn.ts";
 import type { LocalSettings, Settings } from "../settings/settings.ts";
 import { guard } from "../settle/ledger-file.ts";
+import { runFolder } from "../settle/run-folder.ts";
+import type { Note } from "./claim.ts";
 import { type Told, watchInbox } from "./inbox.ts";
 import { listen } from "./listen.ts";
 import { ofJob } from "./look-folders.ts";
@@ -145,7 +147,8 @@ function watcher(
       const line = lineOf(what);
       if (line !== null) own.notice(line);
     };
-    await watchInbox({ watch, run, told, clock, log: own.log }, end);
+    const isHere = ({ run: of }: Note) => existsSync(runFolder(job.settings.dataDir, of));
+    await watchInbox({ watch, run, isHere, told, clock, log: own.log }, end);
   });
 }
 

@@ -1,5 +1,5 @@
 // One folder and the settings of `run` in; its files run by one worker process and one Redis until it is stopped, a line for each, out.
-
+import { existsSync } from "node:fs";
 import type { Logger } from "pino";
 import { systemClock as clock } from "../clock.ts";
 import { condor as contract } from "../endpoint/condor.ts";
@@ -10,6 +10,7 @@ import type { MappingSettings } from "../plan/plan.ts";
 import { openRedis } from "../queue/embedded.ts";
 import { shareWorker } from "../send/share.ts";
 import type { SpawnedWorker } from "../send/spawn.ts";
+import { runFolder } from "../settle/run-folder.ts";
 import { watchInbox } from "./inbox.ts";
 import { endpointOf, type JobRequest } from "./runner.ts";
 import { makeHerald } from "./standing.ts";
@@ -55,6 +56,7 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
           },
           stop,
         ),
+      isHere: ({ run }) => existsSync(runFolder(request.settings.dataDir, run)),
       told(what) {
         passOn(what, herald);
         const line = lineOf(what);

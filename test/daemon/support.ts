@@ -1,6 +1,6 @@
 // What the tests of a watched folder share: its folders, a watcher with runs that are only given, and what became of the files.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -39,6 +39,7 @@ export interface Place {
 interface Given {
   readonly watch?: Partial<Watch>;
   readonly run?: InboxContext["run"];
+  readonly isHere?: InboxContext["isHere"];
   readonly clock?: Clock;
 }
 
@@ -92,7 +93,7 @@ export function usePlace(): Place {
       writeFileSync(join(dir, "ledger.db"), "none of theirs");
       return summary;
     },
-    start({ watch = {}, run, clock = systemClock } = {}) {
+    start({ watch = {}, run, isHere = ({ dir }) => existsSync(dir), clock = systemClock } = {}) {
       const told: Told[] = [];
       const runs: string[] = [];
       const waiting = new Set<() => void>();
@@ -100,6 +101,7 @@ export function usePlace(): Place {
       const ended = watchInbox(
         {
           ...{ watch: options(watch), clock, log: pino({ level: "silent" }) },
+          isHere,
           async run(path, began) {
             const content = readFileSync(path, "utf8");
             runs.push(content);
