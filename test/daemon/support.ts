@@ -45,6 +45,8 @@ interface Given {
 
 const reasonShape = z.object({ code: z.string(), file: z.string(), run: z.string().nullable(), message: z.string() });
 
+const here: InboxContext["isHere"] = ({ dir }) => existsSync(dir);
+
 /** Call it at the top of a test file. What a test starts and does not stop is stopped after it. */
 export function usePlace(): Place {
   let root = "";
@@ -93,7 +95,7 @@ export function usePlace(): Place {
       writeFileSync(join(dir, "ledger.db"), "none of theirs");
       return summary;
     },
-    start({ watch = {}, run, isHere = ({ dir }) => existsSync(dir), clock = systemClock } = {}) {
+    start({ watch = {}, run, isHere = here, clock = systemClock } = {}) {
       const told: Told[] = [];
       const runs: string[] = [];
       const waiting = new Set<() => void>();
