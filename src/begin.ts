@@ -1,8 +1,8 @@
 // A request to run a file in; its rows at hand, its run found, held and noted, its worker and its Redis ready, out.
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import { judgeReturn } from "./again.ts";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import type { Progress } from "./events.ts";
@@ -18,8 +18,8 @@ import type { MappingSettings } from "./plan/plan.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
 import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
 import { endpointFingerprint } from "./queue/epoch.ts";
-import { lastRun, makeLastSender, type Sending } from "./queue/last-sender.ts";
-import { isOver, type OpenedRun, openRun } from "./queue/open-run.ts";
+import { makeLastSender } from "./queue/last-sender.ts";
+import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { tidyUp } from "./runs/prune.ts";
 import { takeBack } from "./runs/take-back.ts";
@@ -27,12 +27,11 @@ import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings/settings.ts";
 import { type Accepted, openAccepted } from "./settle/accepted.ts";
-import { ledgerPath } from "./settle/ledger-file.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import type { Outcome } from "./settle/outcome.ts";
-import { noteInput, type Peeked, peekLedger } from "./settle/peek.ts";
+import { noteInput, peekRun } from "./settle/peek.ts";
 import { findRun, type RunFolder, runId } from "./settle/run-folder.ts";
-import { forgetLeftBehind, noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
+import { farOf, findLeftBehind, forgetUnfinished, noteUnfinished, refuseLeftBehind } from "./settle/unfinished.ts";
 import { summarySettings } from "./write/conclude.ts";
 import { printable } from "./write/explain.ts";
 import { thousands } from "./write/render.ts";
@@ -55,8 +54,8 @@ export interface RunRequest extends Omit<CheckRequest, "out"> {
   /** Only the first `limit` valid rows are sent; null for all. */
   readonly limit: number | null;
   /**
-   * Applies a file anew whose run is complete. `changed`, for a job that sends what has changed, again and again: if it has sent
-   * something else since, and then one whose run is unfinished, too; what the file was before is left behind.
+   * Applies a file anew whose run is complete. `changed`, for a job that is run again and again with all there is at that time: if it has
+   * sent something else since, and then one whose run is unfinished, too; what the file was before is left behind.
    */
   readonly again: boolean | "changed";
   /** Sends what has not changed, too, and notes what is accepted. */
@@ -152,8 +151,9 @@ export async function beginRun(
     rows ??= await countRows(reader);
     return rows;
   };
-  const again = request.again === "changed" ? await afterOthers(request, id, await starting) : request.again;
-  const known = request.retry || again ? null : peekRun(findRun(settings.dataDir, id, false), readExamined);
+  const again =
+    request.again === "changed" ? await judgeReturn({ ...request.settings, job }, id, await starting) : request.again;
+  const known = request.retry || again ? null : peekRun(findRun(settings.dataDir, id, false).dir, readExamined);
   const examined = request.retry || known ? null : await examineFile(input, request, hooks.notice, stop);
   rows = examined?.rows ?? null;
   await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: count });
@@ -165,8 +165,16 @@ export async function beginRun(
   const { run, ledger } = closing.adopt(opened, (held) => held.close());
   const accepted = closing.adopt(acceptedBy(request, key), (file) => file?.close());
   await accepted?.dropExpired();
+  const context = { redis: control, key, dataDir: settings.dataDir, clock, log: hooks.log };
   if (purpose !== null) {
-    if (request.again === "changed") forgetLeftBehind(settings.dataDir, purpose);
+    if (request.again === "changed")
+      for (const left of findLeftBehind(settings.dataDir, purpose, (one) => one.run !== run)) {
+        hooks.notice(
+          `run ${left.run}, of what ${printable(source.name)} was before, is left behind (${farOf(left)}): what it has not sent is sent if it is in the file as it is now`,
+        );
+        await takeBack(context, left.run);
+        forgetUnfinished(settings.dataDir, left.run);
+      }
     noteUnfinished(settings.dataDir, purpose, run, source.sha256);
   }
   closing.defer(() => tidyUp(settings, run, ledger, hooks.log, clock));
@@ -174,12 +182,14 @@ export async function beginRun(
   ledger.write([], [], { settings: JSON.stringify(told), ...(examined && noteExamined(examined)) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
-  const sender = accepted && makeLastSender(control, sendingOf(request), accepted);
+  // Files that are run without a job have nothing to do with each other.
+  const sending = { job, endpoint: fingerprintOf(settings) };
+  const sender = accepted === null && job === "default" ? null : makeLastSender(control, sending, accepted);
   if (await sender?.begin(run))
     hooks.notice(`job ${job} was last run from another data folder: what was accepted before is not known here`);
   for (const left of accepted?.enter(run) ?? []) {
     hooks.notice(`run ${left} of this job was killed: taking back what it left to workers`);
-    await takeBack({ redis: control, key, dataDir: settings.dataDir, clock, log: hooks.log }, left);
+    await takeBack(context, left);
     accepted?.leave(left);
   }
   const ended = async () => {
@@ -205,31 +215,6 @@ function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): A
   const { dataDir, changedOnly, recheckAfter } = settings;
   const about = { dataDir, job, endpoint: fingerprintOf(settings), key, parts: makeParts(contract) };
   return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
-}
-
-/** Null where the run is new. What is wrong with one that is there is told when it is opened. */
-function peekRun<T>({ dir }: RunFolder, read: (ledger: Peeked) => T): T | null {
-  try {
-    return existsSync(ledgerPath(dir)) ? peekLedger(dir, read) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Where the job has sent another file since the newest run of this one, what that changed is to be changed back. */
-async function afterOthers(request: RunRequest, id: string, home: RedisHome): Promise<"anew" | false> {
-  const newest = findRun(request.settings.dataDir, id, false);
-  const state = peekRun(newest, (ledger) => ledger.meta("state"));
-  if (state === null) return false;
-  const redis = home.connect("last-run");
-  const last = await lastRun(redis, sendingOf(request));
-  redis.disconnect();
-  // Where that is not known, one that is not over goes on.
-  return last !== newest.run && (last !== null || isOver(state)) ? "anew" : false;
-}
-
-function sendingOf({ job, settings }: RunRequest): Sending {
-  return { job, endpoint: fingerprintOf(settings) };
 }
 
 function fingerprintOf({ baseUrl, login }: Settings): string {

@@ -326,6 +326,11 @@ export const ERRORS = {
       "{file} was written to after it was taken: run {run} has applied what it held before, and nothing of the rest",
     next: "drop the rows that are missing as a file of their own; who writes into an inbox should rename the file when it is whole",
   },
+  "watch-file-unexpected": {
+    exit: EXIT.infrastructure,
+    message: "{file} could not be run to its end: a mistake in the program itself ({kind})",
+    next: "put the file into the inbox again, it goes on where it was; if that fails as well, the log says where in the program it was",
+  },
   "watch-folder-missing": {
     exit: EXIT.usage,
     message: "the folder {folder} does not exist: expected one in which files are dropped",

@@ -2,8 +2,12 @@
 import type { LiveState } from "./queue/status.ts";
 import type { State, Summary } from "./write/summary.ts";
 
-/** `waiting`: for its endpoint; `recovered` from that; `ended` in any state, once for each time it was gone on with. */
-export type Event = "waiting" | "recovered" | "ended";
+/**
+ * Of a run, `waiting`: for its endpoint; `recovered` from that; `ended` in any state, once for each time it was gone on with. Of a job of
+ * which no run begins, `refused`: a person has to look after its file, or there is none; `waiting`: it is tried again by itself;
+ * `recovered` from either.
+ */
+export type Event = "waiting" | "recovered" | "ended" | "refused";
 
 /** An endpoint that comes and goes is told of once a minute. */
 const SAME_MS = 60_000;
@@ -56,15 +60,17 @@ export interface Notice {
   /** Counts the notices of one spell of a run, from 1. */
   readonly sequence: number;
   readonly event: Event;
-  readonly run: string;
+  /** Null where none has begun. */
+  readonly run: string | null;
   /** Null where no job was named. */
   readonly job: string | null;
-  /** The name of the file, without its folder. */
-  readonly file: string;
+  /** The name of the file, without its folder; null where there is none. */
+  readonly file: string | null;
   /** Its host. */
   readonly endpoint: string;
-  readonly state: State;
-  /** Why it was stopped (the rule), or what error ended it (its code); else null. */
+  /** Of the run; null where none has begun. */
+  readonly state: State | null;
+  /** Why it was stopped (the rule), or what error ended it or kept it from beginning (its code); else null. */
   readonly reason: string | null;
   /** When this was noticed, and since when the run is in its state; ISO 8601. */
   readonly at: string;
@@ -73,4 +79,46 @@ export interface Notice {
   readonly counts: Summary["counts"];
   /** Path of summary.json on the machine of the run, once there is one. */
   readonly summary: string | null;
+}
+
+/** Why no run of a job begins: of this file, or of none where it has none. */
+export interface Trouble {
+  readonly event: "refused" | "waiting";
+  readonly reason: string;
+  readonly file: string | null;
+}
+
+/** What was told of a job, and what has happened since it was last looked at as a whole. */
+export interface Standing {
+  readonly told: readonly Trouble[];
+  readonly now: readonly Trouble[];
+}
+
+const isIn = (troubles: readonly Trouble[], { event, reason, file }: Trouble) =>
+  troubles.some((one) => one.event === event && one.reason === reason && one.file === file);
+
+/** `news`: it is told; what was told of before and has not changed is not. */
+export function worse(
+  { told, now }: Standing,
+  trouble: Trouble,
+): { readonly standing: Standing; readonly news: boolean } {
+  const news = !isIn(told, trouble);
+  return {
+    standing: { told: news ? [...told, trouble] : told, now: isIn(now, trouble) ? now : [...now, trouble] },
+    news,
+  };
+}
+
+/** All there was to do was done: what did not happen again is over. `news`: nothing of what was told is left. */
+export function settled({ told, now }: Standing): { readonly standing: Standing; readonly news: boolean } {
+  const left = told.filter((one) => isIn(now, one));
+  return { standing: { told: left, now: [] }, news: told.length > 0 && left.length === 0 };
+}
+
+/** A run begins: nothing of the job waits. `news` as of `settled`. */
+export function begun({ told, now }: Standing): { readonly standing: Standing; readonly news: boolean } {
+  const refused = now.filter(({ event }) => event === "refused");
+  if (refused.length === 0) return settled({ told, now: refused });
+  const left = told.filter(({ event }) => event === "refused");
+  return { standing: { told: left, now: refused }, news: false };
 }

@@ -1,22 +1,13 @@
 // A run on its way and where to tell of it in; its notices delivered beside it, and what could not be is in its summary, out.
 import { randomUUID } from "node:crypto";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Logger } from "pino";
+import { type NotifySettings, openLines } from "./channels.ts";
 import type { Clock } from "./clock.ts";
 import { UpdraftError } from "./errors.ts";
 import type { Progress } from "./events.ts";
-import {
-  answeredBy,
-  type Event,
-  eventOf,
-  isToldAlready,
-  type Memory,
-  NOTHING_TOLD,
-  type Notice,
-  toldAfter,
-} from "./notices.ts";
+import { answeredBy, eventOf, isToldAlready, type Memory, NOTHING_TOLD, type Notice, toldAfter } from "./notices.ts";
 import type { LiveState } from "./queue/status.ts";
-import type { LocalSettings } from "./settings/settings.ts";
 import type { Ledger } from "./settle/ledger.ts";
 import { type Summary, writeSummary } from "./write/summary.ts";
 
@@ -24,8 +15,6 @@ import { type Summary, writeSummary } from "./write/summary.ts";
 const END_MS = 10_000;
 /** And so long where its process is to end: who sent SIGTERM may send SIGKILL 30 s later, and requests in flight come first. */
 const STOP_MS = 3_000;
-/** Its last one goes out beside those before it, if they take longer than this. */
-const ORDER_MS = 2_000;
 
 export interface Subject {
   readonly run: string;
@@ -49,25 +38,13 @@ export interface Notifier {
   failed(error: unknown): Promise<void>;
 }
 
-interface Channel {
-  /** For people; what secrets its address may have is not in it. */
-  readonly name: string;
-  /** Null: delivered. */
-  deliver(body: string, stop: AbortSignal): Promise<string | null>;
-}
-
 /**
  * Nothing that happens to a notice is thrown: a run is not worse off because nobody hears of it.
  * @param stop aborted when the process of the run is to end
  */
-export function makeNotifier(
-  settings: Pick<LocalSettings, "notifyWebhook" | "notifyCommand" | "notifySecret">,
-  clock: Clock,
-  log: Logger,
-  stop: AbortSignal,
-): Notifier {
+export function makeNotifier(settings: NotifySettings, clock: Clock, log: Logger, stop: AbortSignal): Notifier {
   const over = new AbortController();
-  const lines = channelsOf(settings, clock).map((channel) => makeLine(channel, log, clock, over.signal));
+  const lines = openLines(settings, clock, log, over.signal);
   let subject: Subject | null = null;
   let figures: Figures | null = null;
   let told = NOTHING_TOLD;
@@ -124,7 +101,7 @@ export function makeNotifier(
       }
       told = toldAfter(told, event, clock.now());
       const body = bodyOf(subject, { event, state: now, reason: null, summary: null, read, counts }, since);
-      for (const line of lines) line.add(event, body);
+      for (const line of lines) void line.add(event, body);
     },
     async ended(summary) {
       if (subject === null) return summary;
@@ -151,60 +128,7 @@ export function makeNotifier(
 
 const iso = (wall: number) => new Date(wall).toISOString();
 
-function channelsOf(
-  { notifyWebhook: url, notifyCommand: command, notifySecret }: Parameters<typeof makeNotifier>[0],
-  clock: Clock,
-): Channel[] {
-  const channels: Channel[] = [];
-  // Read when something is to be told: most runs have nothing to tell until they end.
-  const parts = () => import("./deliver.ts");
-  if (url !== null)
-    channels.push({
-      name: `the webhook at ${new URL(url).host}`,
-      deliver: async (body, stop) => (await parts()).post(url, notifySecret, body, clock, stop),
-    });
-  if (command !== null)
-    channels.push({
-      name: `the command ${basename(command[0] ?? "")}`,
-      deliver: async (body, stop) => (await parts()).tell(command, body, notifySecret, stop),
-    });
-  return channels;
-}
-
 /** What people were told of a run outlives the process that told them. */
 export function memoryIn(ledger: Pick<Ledger, "meta" | "write">): Memory {
   return { read: () => ledger.meta("told"), write: (told) => void ledger.write([], [], { told }) };
 }
-
-/** One notice after the other. */
-function makeLine({ name, deliver }: Channel, log: Logger, clock: Clock, over: AbortSignal) {
-  const lost = { count: 0, reason: "" };
-  let before = Promise.resolve();
-
-  async function deliverOne(event: Event, body: string): Promise<void> {
-    const late = "the run has ended";
-    const reason = over.aborted ? late : await deliver(body, over).catch((error: unknown) => nameOf(error));
-    if (reason === null) return log.info({ event, to: name }, "notice delivered");
-    lost.count++;
-    lost.reason = reason;
-    log.warn({ event, to: name, reason }, "notice not delivered");
-  }
-
-  return {
-    add(event: Event, body: string): void {
-      before = before.then(() => deliverOne(event, body));
-    },
-    async end(body: string): Promise<void> {
-      const enough = new AbortController();
-      await Promise.race([before, clock.sleep(ORDER_MS, enough.signal)]);
-      enough.abort();
-      await Promise.all([before, deliverOne("ended", body)]);
-    },
-    warning(): string | null {
-      const { count, reason } = lost;
-      return count === 0 ? null : `${name} did not take ${count} notice${count === 1 ? "" : "s"} (${reason})`;
-    },
-  };
-}
-
-const nameOf = (error: unknown) => (error instanceof Error ? error.name : "unknown");

@@ -1,7 +1,7 @@
 // A complete file of an inbox in; the same file where no other process takes it, out: by one rename, and a lock that dies with its process.
 
 import { createHash, randomBytes } from "node:crypto";
-import { type BigIntStats, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { type BigIntStats, readFileSync, writeFileSync } from "node:fs";
 import { lstat, mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import * as z from "zod";
@@ -143,13 +143,15 @@ function readNote(dir: string): Note | null {
 /**
  * Files in `working` that nobody has: those of processes that are gone. Not those whose run has its ledger elsewhere, on another
  * machine or in another data folder: begun anew here, all of it would be sent again.
+ * @param isHere whether the ledger of that run is in the data folder of this process
  */
 export async function adoptLeft(
   watch: Watch,
   mark: string,
   mine: ReadonlySet<string>,
+  isHere: (note: Note) => boolean,
   clock: Clock,
-  complain: (about: string, message: string) => void,
+  complain: (about: string, code: string, message: string) => void,
 ): Promise<Claimed[]> {
   const found: Claimed[] = [];
   for (const id of await readdir(watch.working)) {
@@ -159,10 +161,11 @@ export async function adoptLeft(
     if (release === null) continue;
     const name = await takeStock(watch, dir);
     const note = readNote(dir);
-    if (name !== null && note !== null && !existsSync(note.dir)) {
+    if (name !== null && note !== null && !isHere(note)) {
       release();
       complain(
         id,
+        "ledger-elsewhere",
         `${name} is not gone on with: the ledger of its run ${note.run} is not here (${note.dir}). Start what watched this folder with that data folder, or move ${join(dir, name)} back to ${watch.inbox} to run it anew`,
       );
     } else if (name !== null) found.push(claimed(dir, id, name, release, watch.done));

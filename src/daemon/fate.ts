@@ -1,10 +1,11 @@
 // How the run of a taken file ended in; what becomes of the file, out.
 
-import { type ErrorFields, EXIT, UpdraftError } from "../errors.ts";
+import { type ErrorFields, UpdraftError } from "../errors.ts";
 import { CONTAINER_ERRORS } from "../open/errors.ts";
 import { INPUT_ERRORS } from "../parse/errors.ts";
 import { REFUSED } from "../write/conclude.ts";
 import type { Summary } from "../write/summary.ts";
+import { codeOf, systemFault } from "./watch-folders.ts";
 
 export type Fate =
   /** Its run is over: reports to the outbox, the file to the archive. */
@@ -18,7 +19,12 @@ export type Fate =
   /** Another process has its run for now, or a run of its job. */
   | { readonly kind: "wait"; readonly error: UpdraftError }
   /** Nothing can be run just now: it stays, and so does the order of the files behind it. */
-  | { readonly kind: "rest"; readonly message: string }
+  | {
+      readonly kind: "rest";
+      /** Null where its run has told of it. */
+      readonly code: string | null;
+      readonly message: string;
+    }
   /** This process is to end: the file waits for the next one. */
   | { readonly kind: "leave" }
   /** Somebody took it away. */
@@ -45,12 +51,22 @@ export function isHeld(code: string): boolean {
 /** Others of their kind, such as `set-invalid` and `job-invalid`, say that the settings or the job are wrong, whatever the file. */
 const OF_COLUMNS: readonly string[] = ["set-and-column", "job-column-missing", "job-constant-and-column"];
 const OF_SETTINGS = /^set-|^columns-or-header$|^dialect-(?:file|contradicts)$/;
+/** What keeps every file from being read, whichever it is: too many are open, a share is away. */
+const OF_SYSTEM: ReadonlySet<string> = new Set([
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+  "ESTALE",
+  "ETIMEDOUT",
+  "EHOSTDOWN",
+  "ENOTCONN",
+]);
 const isOfFile = (code: string) =>
   OF_COLUMNS.includes(code) ||
   Object.hasOwn(CONTAINER_ERRORS, code) ||
   (Object.hasOwn(INPUT_ERRORS, code) && !OF_SETTINGS.test(code));
 
-/** Throws the error that is nobody's but the program's, or the settings'. @param name the file's, as it was dropped */
+/** Whatever one file does, the others are served on. @param name the file's, as it was dropped */
 export function fateOf({ summary, error, began, changed }: Ended, name: string): Fate {
   if (error !== null) return afterError(error, began, changed, name);
   if (summary === null) return { kind: "leave" };
@@ -66,7 +82,11 @@ export function fateOf({ summary, error, began, changed }: Ended, name: string):
       return { kind: "refuse", error: new UpdraftError("watch-run-stopped", { file: name, run, why }), run, dir };
     }
     case "blocked":
-      return { kind: "rest", message: summary.warnings.find((line) => REFUSALS.has(line)) ?? REFUSED.credentials };
+      return {
+        kind: "rest",
+        code: null,
+        message: summary.warnings.find((line) => REFUSALS.has(line)) ?? REFUSED.credentials,
+      };
     case "interrupted":
       return { kind: "leave" };
     default:
@@ -75,7 +95,7 @@ export function fateOf({ summary, error, began, changed }: Ended, name: string):
 }
 
 function afterError(error: unknown, began: string | null, changed: boolean, name: string): Fate {
-  if (!(error instanceof UpdraftError)) throw error;
+  if (!(error instanceof UpdraftError)) return unexpected(error, began, name);
   const { code } = error;
   if (code === "run-finished") {
     const { run, dir } = texts(error.fields);
@@ -88,10 +108,27 @@ function afterError(error: unknown, began: string | null, changed: boolean, name
   if (code === "file-missing") return { kind: "gone" };
   if (code === "not-begun") return { kind: "leave" };
   if (isHeld(code)) return { kind: "wait", error };
+  if (code === "file-unreadable" && OF_SYSTEM.has(String(error.fields.cause)))
+    return { kind: "rest", code, message: error.message };
   if (isOfFile(code) || code.startsWith("ledger-"))
     return { kind: "refuse", error: about(error, name), run: began, dir: null };
-  if (error.exit === EXIT.infrastructure) return { kind: "rest", message: error.message };
-  throw error;
+  // What the disk or Redis failed, or what is wrong with the settings of the job: no file is to blame, and the next one would fare no better.
+  return { kind: "rest", code, message: error.message };
+}
+
+/** Redis and the system fail all files alike; what a mistake in the program does is this file's, as far as anybody knows. */
+function unexpected(error: unknown, began: string | null, file: string): Fate {
+  const why = systemFault(error);
+  if (why !== null) return { kind: "rest", code: codeOf(error), message: `it cannot be brought to its end: ${why}` };
+  const kind = error instanceof Error ? error.name : typeof error;
+  if (kind === "ReplyError") return { kind: "rest", code: "redis-refused", message: "Redis refused a command" };
+  const cause = { cause: error };
+  return {
+    kind: "refuse",
+    error: new UpdraftError("watch-file-unexpected", { file, kind }, cause),
+    run: began,
+    dir: null,
+  };
 }
 
 /** The same error, of the file as people know it: where it is just now is nobody's business. */

@@ -17,8 +17,15 @@ export interface Found {
   readonly mark: string;
 }
 
-/** Why there is nothing to run: one sentence without a full stop. */
-export class NoInput extends Error {}
+/** Why there is nothing to run: one sentence without a full stop, and a word for notices; null where that is as it should be. */
+export class NoInput extends Error {
+  readonly reason: "no-input" | "no-new-input" | null;
+
+  constructor(message: string, reason: NoInput["reason"] = "no-input") {
+    super(message);
+    this.reason = reason;
+  }
+}
 
 export interface FindContext {
   /** For the command: without the secrets of this process. */
@@ -46,7 +53,9 @@ export async function findInput(input: Schedule["input"], context: FindContext):
   const wanted = input.pick === "newest" ? [newest] : found;
   const left = wanted.filter((one) => !context.isDone(one));
   if (left.length === 0)
-    throw new NoInput(input.pick === "newest" ? `${newest.path} was run before` : "all files were run before");
+    throw input.pick === "newest"
+      ? new NoInput(`${newest.path} was run before`, "no-new-input")
+      : new NoInput("all files were run before", null);
   return left.map(({ path }) => path);
 }
 

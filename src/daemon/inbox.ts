@@ -8,13 +8,13 @@ import { UpdraftError } from "../errors.ts";
 import type { Watch } from "../plan/job.ts";
 import type { RunFolder } from "../settle/run-folder.ts";
 import type { Summary } from "../write/summary.ts";
-import { adoptLeft, type Claimed, claimFile, markOf, sightOf } from "./claim.ts";
+import { adoptLeft, type Claimed, claimFile, markOf, type Note, sightOf } from "./claim.ts";
 import { publishNote, publishReports, putIn, type Reason, refuse } from "./deliver.ts";
 import { type Fate, fateOf, restAfter } from "./fate.ts";
 import { listen } from "./hints.ts";
 import { isMeant, MARKER, nthName } from "./names.ts";
 import { lookAgain, olderFirst, type Rested, type Sight } from "./ripe.ts";
-import { makeFolders, prepareFolders, systemFault } from "./watch-folders.ts";
+import { codeOf, makeFolders, prepareFolders, systemFault } from "./watch-folders.ts";
 
 /** Words are missed, files are left by processes that died, network file systems say nothing: looked at anyway. */
 const LOOK_MS = 10_000;
@@ -38,7 +38,17 @@ export type Told =
       readonly to: string;
     }
   | { readonly kind: "refused"; readonly file: string; readonly reason: Reason; readonly to: string }
-  | { readonly kind: "waiting"; readonly file: string | null; readonly message: string; readonly ms: number }
+  | { readonly kind: "begun"; readonly file: string }
+  | {
+      readonly kind: "waiting";
+      readonly file: string | null;
+      readonly message: string;
+      readonly ms: number;
+      /** What went wrong; null where nothing did, and where its run has told of it. */
+      readonly code: string | null;
+    }
+  /** The folder can be looked after again. */
+  | { readonly kind: "back"; readonly file: null; readonly folder: string }
   | { readonly kind: "left"; readonly file: string };
 
 export interface InboxContext {
@@ -48,6 +58,8 @@ export interface InboxContext {
    * Files are given one after the other, in their order.
    */
   run(path: string, began: (run: RunFolder) => void): Promise<Summary | null>;
+  /** Whether the ledger of this run is in the data folder that `run` uses: another's is not gone on with. */
+  isHere(note: Note): boolean;
   told(what: Told): void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -77,10 +89,10 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
     woken.abort();
   });
 
-  function complain(about: string, message: string): void {
+  function complain(about: string, code: string, message: string): void {
     if (complained.has(about)) return;
     complained.add(about);
-    told({ kind: "waiting", file: null, message, ms: LOOK_MS });
+    told({ kind: "waiting", file: null, code, message, ms: LOOK_MS });
   }
 
   async function look(): Promise<void> {
@@ -91,7 +103,8 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       // Somebody tidied up. Not where the inbox is gone as well: a share that is not mounted just now.
       await makeFolders(watch);
       const ids = new Set([...mine.values()].map(({ id }) => id));
-      for (const claimed of await adoptLeft(watch, mark, ids, clock, complain)) mine.set(claimed.path, claimed);
+      for (const claimed of await adoptLeft(watch, mark, ids, context.isHere, clock, complain))
+        mine.set(claimed.path, claimed);
       const found = [...(await sightsOfMine()), ...dropped];
       const now = clock.now();
       const looked = lookAgain(seen, found, now, settle);
@@ -99,11 +112,12 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       // What was taken before comes first, whatever the clocks say: its rows may be half sent.
       ripe = [...looked.ripe].sort((a, b) => Number(mine.has(b.path)) - Number(mine.has(a.path)) || olderFirst(a, b));
       lookAt = Math.min(lookAt, looked.next ?? Number.POSITIVE_INFINITY);
-      complained.delete(inbox);
+      if (complained.delete(inbox)) told({ kind: "back", file: null, folder: inbox });
     } catch (error) {
       const why = error instanceof UpdraftError ? error.message : systemFault(error);
       if (why === null) throw error;
-      complain(inbox, `the folder ${inbox} cannot be looked after: ${why}`);
+      const code = codeOf(error) === "ENOENT" ? "watch-folder-missing" : "watch-folder-unusable";
+      complain(inbox, code, `the folder ${inbox} cannot be looked after: ${why}`);
       ripe = [];
     }
     const now = clock.now();
@@ -139,7 +153,11 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
     } catch (error) {
       const why = error instanceof UpdraftError ? error.message : systemFault(error);
       if (why === null) throw error;
-      complain(sight.print, `${sight.name} cannot be taken: ${why}; check its owner and mode, and those of its folder`);
+      complain(
+        sight.print,
+        codeOf(error),
+        `${sight.name} cannot be taken: ${why}; check its owner and mode, and those of its folder`,
+      );
       return null;
     }
   }
@@ -152,7 +170,8 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       const why = systemFault(error);
       if (why === null) throw error;
       log.warn({ file: claimed.name, err: error }, "file not brought to its end");
-      await settleFate(claimed, { kind: "rest", message: `it cannot be brought to its end: ${why}` }, null);
+      const message = `it cannot be brought to its end: ${why}`;
+      await settleFate(claimed, { kind: "rest", code: codeOf(error), message }, null);
     }
   }
 
@@ -165,12 +184,15 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
     const running = context.run(path, ({ run, dir }) => {
       began = run;
       if (claimed.note?.run !== run) claimed.begin({ run, dir, print });
+      told({ kind: "begun", file: name });
     });
     const how = await running.then(
       (summary) => ({ summary, error: null }),
       (error: unknown) => ({ summary: null, error }),
     );
     const changed = (await now()) !== print;
+    if (how.error !== null && !(how.error instanceof UpdraftError) && systemFault(how.error) === null)
+      log.error({ file: name, err: how.error }, "a file could not be run to its end");
     const fate = fateOf({ ...how, began: began ?? claimed.note?.run ?? null, changed }, name);
     log.info({ file: name, fate: fate.kind }, "file ended");
     await settleFate(claimed, fate, how.summary);
@@ -211,17 +233,23 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       }
       case "gone":
         await done(claimed);
-        return told({ kind: "waiting", file, message: "somebody took it away while it was to be run", ms: 0 });
+        return told({
+          kind: "waiting",
+          file,
+          code: null,
+          message: "somebody took it away while it was to be run",
+          ms: 0,
+        });
       case "settle":
         lookAt = earliest;
         return;
       case "wait":
         waits.set(path, clock.now() + WAIT_MS);
         lookAt = Math.min(lookAt, clock.now() + WAIT_MS);
-        return told({ kind: "waiting", file, message: fate.error.message, ms: WAIT_MS });
+        return told({ kind: "waiting", file, code: null, message: fate.error.message, ms: WAIT_MS });
       case "rest": {
         const ms = restAfter(rests++);
-        told({ kind: "waiting", file, message: fate.message, ms });
+        told({ kind: "waiting", file, code: fate.code, message: fate.message, ms });
         await clock.sleep(ms, stop);
         lookAt = earliest;
         return;
@@ -254,7 +282,10 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
 }
 
 /** What may be taken from the inbox, ripe or not. */
-async function sightsIn({ inbox, done }: Watch, complain: (about: string, message: string) => void): Promise<Sight[]> {
+async function sightsIn(
+  { inbox, done }: Watch,
+  complain: (about: string, code: string, message: string) => void,
+): Promise<Sight[]> {
   const entries = await readdir(inbox, { withFileTypes: true });
   const markers = new Set(entries.flatMap(({ name }) => (done && name.endsWith(MARKER) ? [name] : [])));
   const meant = entries.filter((entry) => !entry.isDirectory() && isMeant(entry.name, done));
@@ -263,7 +294,8 @@ async function sightsIn({ inbox, done }: Watch, complain: (about: string, messag
     const some = meant.slice(from, from + AT_ONCE).map(async ({ name }) => {
       const sight = await sightOf(join(inbox, name), name, done ? markers.has(name + MARKER) : null);
       // A name that is not UTF-8 comes with a sign that stands for what could not be read.
-      if (sight === null && name.includes("\ufffd")) complain(name, `${name} is not taken: its name is not UTF-8`);
+      if (sight === null && name.includes("\ufffd"))
+        complain(name, "name-not-utf-8", `${name} is not taken: its name is not UTF-8`);
       return sight;
     });
     for (const sight of await Promise.all(some)) if (sight !== null) found.push(sight);

@@ -20,7 +20,10 @@ export async function listen(at: ListenAt, told: Told): Promise<Listening | null
   if (at.host === null) return null;
   const server = createServer((request, response) => {
     const path = (request.url ?? "").split("?")[0];
-    if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, "only GET\n");
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      response.setHeader("allow", "GET, HEAD");
+      return send(response, 405, "only GET\n");
+    }
     answer(path ?? "", told, response).catch(() => send(response, 500, "it could not be told\n"));
   });
   try {

@@ -15,8 +15,9 @@ import { thousands } from "../write/render.ts";
 import type { Summary } from "../write/summary.ts";
 import { isHeld } from "./fate.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Ended } from "./schedule.ts";
+import type { Ended, HowEnded } from "./schedule.ts";
 import type { Turns } from "./turns.ts";
+import { codeOf, systemFault } from "./watch-folders.ts";
 
 /** All that is the same for every file of a job. */
 export type JobRequest = Omit<RunRequest, "file" | "limit" | "again" | "retry">;
@@ -32,8 +33,7 @@ export interface RunnerContext {
   notice(line: string): void;
 }
 
-export interface RunEnd {
-  readonly ended: Ended;
+export interface RunEnd extends HowEnded {
   /** Null for a run that was refused, that failed, or whose turn did not come. */
   readonly summary: Summary | null;
   readonly error: unknown;
@@ -61,7 +61,7 @@ export async function runInTurn(
   }
   try {
     const turn = await context.turns.take({ endpoint: endpointOf(settings), job, may }, own.signal);
-    if (turn === null) return { ended: "interrupted", summary: null, error: null };
+    if (turn === null) return { ended: "interrupted", refused: null, summary: null, error: null };
     try {
       return await run(context, { ...request, file, again, limit: null }, own.signal, hooks, (live) => {
         turn.counts = () => live.state !== "paused";
@@ -86,9 +86,14 @@ async function run(
   isLive: (live: Pick<Coordinator, "state">) => void,
 ): Promise<RunEnd> {
   const meter = context.metrics.meter(request.job);
+  let began = false;
   const hooks: RunHooks = {
     ...{ ...context.hooks(request, stop), confirm: async () => {}, confirmRest: async () => true, progress() {} },
     ...given,
+    began(run) {
+      began = true;
+      given.began?.(run);
+    },
     observe: {
       live(run) {
         meter.live(run);
@@ -101,21 +106,29 @@ async function run(
     const summary = await runFile(request, hooks, stop);
     meter.ended(summary.state);
     context.notice(endLine(summary));
-    return { ended: endOf(summary, stop), summary, error: null };
+    return { ended: endOf(summary, stop), refused: null, summary, error: null };
   } catch (error) {
     const known = error instanceof UpdraftError ? error : null;
-    const ended = known === null ? "left" : afterError(known, stop);
+    const fault = systemFault(error);
+    const ended = known === null ? afterUnknown(fault, stop) : afterError(known, stop);
     const isRun = ended !== "done" && ended !== "interrupted" && !(known !== null && isHeld(known.code));
     meter.ended(isRun ? "failed" : null);
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
-    context.notice(`${printable(request.file)}: ${known === null ? "a mistake in the program itself" : known.message}`);
-    return { ended, summary: null, error };
+    context.notice(`${printable(request.file)}: ${known?.message ?? fault ?? "a mistake in the program itself"}`);
+    const refused = isRun && !began ? (known?.code ?? (fault === null ? "unexpected" : codeOf(error))) : null;
+    return { ended, refused, summary: null, error };
   }
 }
 
 function endOf({ state }: Summary, stop: AbortSignal): Ended {
   if (state === "complete" || state === "cancelled") return "done";
   return stop.aborted ? "interrupted" : "left";
+}
+
+/** What the operating system failed may pass; a mistake in the program does not. */
+function afterUnknown(fault: string | null, stop: AbortSignal): Ended {
+  if (fault === null) return "left";
+  return stop.aborted ? "interrupted" : "failed";
 }
 
 function afterError({ code, exit }: UpdraftError, stop: AbortSignal): Ended {

@@ -11,6 +11,7 @@ import { duration } from "../write/render.ts";
 import { type Found, findInput, look, NoInput } from "./find-input.ts";
 import { forgetPending, type Pending, readPending, writePending } from "./pending.ts";
 import { aborted, makeService, type Service } from "./services.ts";
+import type { Herald } from "./standing.ts";
 
 /** A firing that comes so much after its time was missed: nothing served the job then. */
 export const LATE_MS = 60_000;
@@ -26,6 +27,12 @@ const AGAIN_MS = 60_000;
  */
 export type Ended = "done" | "left" | "interrupted" | "failed";
 
+export interface HowEnded {
+  readonly ended: Ended;
+  /** Why no run of it began; null where one did, which has told of itself, and where there is nothing wrong. */
+  readonly refused: string | null;
+}
+
 export interface ScheduleContext {
   /** Names its schedule among all jobs and endpoints of a Redis. */
   readonly name: string;
@@ -36,8 +43,9 @@ export interface ScheduleContext {
   readonly clock: Clock;
   readonly log: Logger;
   notice(line: string): void;
+  readonly herald: Pick<Herald, "worse" | "settled">;
   /** Runs a file, and tells how it ended. Never rejects. */
-  run(file: string, stop: AbortSignal): Promise<Ended>;
+  run(file: string, stop: AbortSignal): Promise<HowEnded>;
 }
 
 export interface ScheduleService extends Service {
@@ -57,7 +65,7 @@ export function judgeFiring(
 }
 
 export function scheduleService(context: ScheduleContext): ScheduleService {
-  const { name, schedule, redis, dataDir, clock, log, notice } = context;
+  const { name, schedule, redis, dataDir, clock, log, notice, herald } = context;
   const done = new Map<string, string>();
   let firings: Firings | null = null;
   let working: Promise<void> | null = null;
@@ -99,7 +107,10 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
       try {
         writePending(dataDir, name, pending);
         begun();
-        if (await runAll(pending, stop)) forgetPending(dataDir, name);
+        if (await runAll(pending, stop)) {
+          forgetPending(dataDir, name);
+          herald.settled();
+        }
       } finally {
         await holder.release();
       }
@@ -108,6 +119,7 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
       const known = error instanceof UpdraftError ? error : null;
       const passes = known?.exit === EXIT.infrastructure;
       log.error({ err: error, schedule: name }, "a scheduled run failed");
+      herald.worse({ event: passes ? "waiting" : "refused", reason: known?.code ?? "unexpected", file: null });
       notice(
         `a scheduled run failed: ${known?.message ?? "see the log"}${passes ? `; tried again in ${duration(AGAIN_MS)}` : ""}`,
       );
@@ -123,15 +135,21 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
       writePending(dataDir, name, { ...pending, files: left });
       const [file = ""] = left;
       const [before] = await look([file]);
-      let ended = await context.run(file, stop);
+      let ended = await runOne(file, stop);
       while (ended === "failed" && !stop.aborted) {
         await clock.sleep(AGAIN_MS, stop);
-        ended = await context.run(file, stop);
+        ended = await runOne(file, stop);
       }
       if (ended === "interrupted" || ended === "failed") return false;
       if (ended === "done" && before) done.set(before.path, before.mark);
     }
     return true;
+  }
+
+  async function runOne(file: string, stop: AbortSignal): Promise<Ended> {
+    const { ended, refused } = await context.run(file, stop);
+    if (refused !== null) herald.worse({ event: ended === "failed" ? "waiting" : "refused", reason: refused, file });
+    return ended;
   }
 
   async function find(stop: AbortSignal): Promise<string[] | null> {
@@ -140,7 +158,9 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
       return await findInput(schedule.input, { env: context.env, isDone, stop, clock });
     } catch (error) {
       if (!(error instanceof NoInput)) throw error;
-      if (!stop.aborted) notice(`nothing to run: ${error.message}`);
+      if (stop.aborted) return null;
+      notice(`nothing to run: ${error.message}`);
+      if (error.reason !== null) herald.worse({ event: "refused", reason: error.reason, file: null });
       return null;
     }
   }

@@ -1,5 +1,5 @@
 // Jobs with a schedule or a watched folder in; each of their runs made, in one process, until it is told to stop, out.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Hooks } from "../begin.ts";
 import type { Clock } from "../clock.ts";
@@ -12,19 +12,22 @@ import { type SharedWorker, shareWorker } from "../send/share.ts";
 import type { SpawnedWorker, spawnWorker } from "../send/spawn.ts";
 import type { LocalSettings, Settings } from "../settings/settings.ts";
 import { guard } from "../settle/ledger-file.ts";
-import { watchInbox } from "./inbox.ts";
+import { runFolder } from "../settle/run-folder.ts";
+import type { Note } from "./claim.ts";
+import { type Told, watchInbox } from "./inbox.ts";
 import { listen } from "./listen.ts";
 import { ofJob } from "./look-folders.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
 import { endpointOf, type JobRequest, type RunnerContext, runInTurn } from "./runner.ts";
 import { type ScheduleService, scheduleService } from "./schedule.ts";
 import { aborted, inOrder, makeService, type Service, stopWithin } from "./services.ts";
-import { lineOf } from "./told.ts";
+import { type Herald, makeHerald } from "./standing.ts";
+import { lineOf, passOn } from "./told.ts";
 import { makeTurns, type Turns } from "./turns.ts";
 import { prepareFolders } from "./watch-folders.ts";
 
 /** Together less than the 30 s after which the system that sent SIGTERM may send SIGKILL. */
-const STOP_MS = 26_000;
+const STOP_MS = 25_000;
 const LAST_MS = 1_500;
 /** A Redis that does not answer a question in this time is not ready. */
 const PING_MS = 1_000;
@@ -68,16 +71,21 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
   for (const { request: job, schedule, watch } of jobs) {
     const tell = (line: string) => notice(`${job.job}: ${line}`);
     const own = { log: log.child({ job: job.job }), notice: tell };
+    const heraldOf = (way: string) => {
+      const name = `${way}-${job.job}-${endpointOf(job.settings)}`;
+      return closing.adopt(makeHerald({ ...job, name, clock, log: own.log }), (herald) => herald.end());
+    };
     const runner: RunnerContext = { turns, metrics, clock, notice: tell, hooks: lend };
     if (schedule !== null) {
       const name = `${job.job}-${endpointOf(job.settings)}`;
-      const again = mayReturn(job, schedule) && "changed";
-      const run = async (file: string, soft: AbortSignal) =>
-        (await runInTurn(runner, job, { file, again }, AbortSignal.any([soft, stop]), own)).ended;
+      const again = mayReturn(schedule) && "changed";
+      const herald = heraldOf("schedule");
+      const run = (file: string, soft: AbortSignal) =>
+        runInTurn(runner, job, { file, again }, AbortSignal.any([soft, stop]), { ...own, began: herald.begun });
       const { dataDir } = settings;
-      schedules.push(scheduleService({ name, schedule, redis, dataDir, env: request.env, clock, ...own, run }));
+      schedules.push(scheduleService({ name, schedule, redis, dataDir, env: request.env, clock, ...own, herald, run }));
     }
-    if (watch !== null) watchers.push(watcher(watch, job, { ...runner, notice() {} }, own, stop));
+    if (watch !== null) watchers.push(watcher(watch, job, { ...runner, notice() {} }, heraldOf("watch"), own, stop));
   }
   const all = inOrder("serve", [...schedules, ...watchers]);
   let ready = false;
@@ -109,10 +117,10 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
 
 /**
  * An export that is again what it was some nights ago has changed since the last one. Not where all files of a folder are run: after a start
- * those of nights long ago are looked at, too.
+ * those of nights long ago are looked at, too, and each of them is a file of its own.
  */
-function mayReturn({ settings }: JobRequest, { input }: Schedule): boolean {
-  return settings.changedOnly && !("pick" in input && input.pick === "all");
+function mayReturn({ input }: Schedule): boolean {
+  return !("pick" in input && input.pick === "all");
 }
 
 /** The lines of the inbox say how each run ended: those of the runner would be a second time. */
@@ -120,6 +128,7 @@ function watcher(
   watch: Watch,
   job: JobRequest,
   runner: RunnerContext,
+  herald: Herald,
   own: Pick<Hooks, "log" | "notice">,
   stop: AbortSignal,
 ): Service {
@@ -133,7 +142,13 @@ function watcher(
       if (error !== null) throw error;
       return summary;
     };
-    await watchInbox({ watch, run, told: (what) => own.notice(lineOf(what)), clock, log: own.log }, end);
+    const told = (what: Told) => {
+      passOn(what, herald);
+      const line = lineOf(what);
+      if (line !== null) own.notice(line);
+    };
+    const isHere = ({ run: of }: Note) => existsSync(runFolder(job.settings.dataDir, of));
+    await watchInbox({ watch, run, isHere, told, clock, log: own.log }, end);
   });
 }
 

@@ -3,12 +3,18 @@ import { STATUSES, type Status } from "../settle/outcome.ts";
 import { printable } from "../write/explain.ts";
 import { duration, thousands } from "../write/render.ts";
 import type { Told } from "./inbox.ts";
+import type { Herald } from "./standing.ts";
 
-export function lineOf(what: Told): string {
+/** Null for what is no news to people. */
+export function lineOf(what: Told): string | null {
   const file = what.file === null ? "" : printable(what.file);
   switch (what.kind) {
     case "taken":
       return `taken ${file}${what.again ? ", to go on where it was left" : ""}`;
+    case "begun":
+      return null;
+    case "back":
+      return `the folder ${printable(what.folder)} is looked after again`;
     case "done":
       return `done ${file}: ${what.summary === null ? "its run had ended already" : countsOf(what.summary.counts)}; run ${what.run}, reports in ${printable(what.to)}`;
     case "refused":
@@ -20,6 +26,16 @@ export function lineOf(what: Told): string {
     default:
       return what satisfies never;
   }
+}
+
+/** What of it is a change for the worse, or the end of one. How a run ended, that run tells itself. */
+export function passOn(what: Told, herald: Herald): void {
+  const { kind, file } = what;
+  if (kind === "begun" || kind === "back") herald.begun();
+  else if (kind === "refused" && what.reason.code !== "watch-run-stopped")
+    herald.worse({ event: "refused", reason: what.reason.code, file });
+  else if (kind === "waiting" && what.code !== null) herald.worse({ event: "waiting", reason: what.code, file });
+  if (kind === "refused" || kind === "done") herald.settled();
 }
 
 function countsOf(counts: Readonly<Record<Status, number>>): string {

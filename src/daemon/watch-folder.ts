@@ -1,5 +1,5 @@
 // One folder and the settings of `run` in; its files run by one worker process and one Redis until it is stopped, a line for each, out.
-
+import { existsSync } from "node:fs";
 import type { Logger } from "pino";
 import { systemClock as clock } from "../clock.ts";
 import { condor as contract } from "../endpoint/condor.ts";
@@ -10,9 +10,11 @@ import type { MappingSettings } from "../plan/plan.ts";
 import { openRedis } from "../queue/embedded.ts";
 import { shareWorker } from "../send/share.ts";
 import type { SpawnedWorker } from "../send/spawn.ts";
+import { runFolder } from "../settle/run-folder.ts";
 import { watchInbox } from "./inbox.ts";
-import type { JobRequest } from "./runner.ts";
-import { lineOf } from "./told.ts";
+import { endpointOf, type JobRequest } from "./runner.ts";
+import { makeHerald } from "./standing.ts";
+import { lineOf, passOn } from "./told.ts";
 
 export interface WatchRequest {
   readonly watch: Watch;
@@ -39,6 +41,8 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
   const worker = closing.adopt(shareWorker(launch), (shared) => shared.end());
   refuseMapping(request.mapping);
   const redis = closing.adopt(await openRedis({ ...request.settings, clock }), (home) => home.close());
+  const name = `watch-${request.job}-${endpointOf(request.settings)}`;
+  const herald = closing.adopt(makeHerald({ ...request, name, clock, log }), (made) => made.end());
   await watchInbox(
     {
       watch,
@@ -52,7 +56,12 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
           },
           stop,
         ),
-      told: (what) => tell(lineOf(what)),
+      isHere: ({ run }) => existsSync(runFolder(request.settings.dataDir, run)),
+      told(what) {
+        passOn(what, herald);
+        const line = lineOf(what);
+        if (line !== null) tell(line);
+      },
       clock,
       log,
     },

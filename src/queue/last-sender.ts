@@ -1,9 +1,12 @@
-// A job, its endpoint and a data folder's file of what was accepted in; which run, of which folder, has sent last, as Redis knows, out.
+// A job, its endpoint and, if there is one, a data folder's file of what was accepted in; which run has sent last, as Redis knows, out.
 import type { Redis } from "ioredis";
 import type { Accepted } from "../settle/accepted.ts";
 import { makeScript, PREFIX } from "./script.ts";
 
-/** Machines that share a Redis may run a job in turn, each with a data folder of its own: what one has noted, the other has overwritten. */
+/**
+ * Machines that share a Redis may run a job in turn, each with a data folder of its own: what one has noted, the other has overwritten. And
+ * content that comes back was overwritten by what was run in between.
+ */
 export interface LastSender {
   /** Before a row is sent. True where another folder was the last: all that was noted here is forgotten then. */
   begin(run: string): Promise<boolean>;
@@ -36,11 +39,30 @@ export function lastRun(redis: Redis, about: Sending): Promise<string | null> {
   return redis.get(runKey(about));
 }
 
+/** @param accepted null where the job does not compare with what was accepted: then only the run is noted */
 export function makeLastSender(
   redis: Redis,
   about: Sending,
-  accepted: Pick<Accepted, "id" | "forgetAll" | "sync">,
+  accepted: Pick<Accepted, "id" | "forgetAll" | "sync"> | null,
 ): LastSender {
+  return accepted === null ? noteRun(redis, about) : noteFolder(redis, about, accepted);
+}
+
+function noteRun(redis: Redis, about: Sending): LastSender {
+  let mine = "";
+  return {
+    async begin(run) {
+      mine = run;
+      await redis.set(runKey(about), run);
+      return false;
+    },
+    async end() {
+      if ((await redis.get(runKey(about))) !== mine) await redis.del(runKey(about));
+    },
+  };
+}
+
+function noteFolder(redis: Redis, about: Sending, accepted: Pick<Accepted, "id" | "forgetAll" | "sync">): LastSender {
   const key = keyOf(about);
   return {
     async begin(run) {

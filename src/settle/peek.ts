@@ -48,3 +48,12 @@ export function peekLedger<T>(dir: string, read: (ledger: Peeked) => T): T | nul
     throw error;
   }
 }
+
+/** Null where there is none, and where a process holds it. What is wrong with it is told when it is opened. */
+export function peekRun<T>(dir: string, read: (ledger: Peeked) => T): T | null {
+  try {
+    return existsSync(ledgerPath(dir)) ? peekLedger(dir, read) : null;
+  } catch {
+    return null;
+  }
+}

@@ -45,35 +45,35 @@ export function forgetUnfinished(dataDir: string, run: string): void {
 
 /** Throws `file-differs` where a run of what the file was before is not over: its rows would be left behind, half of them sent. */
 export function refuseLeftBehind(dataDir: string, purpose: Purpose, sha256: string): void {
-  const left = findLeftBehind(dataDir, purpose, sha256);
-  if (left === null) return;
-  const { run, answered } = left;
-  const count = answered?.toLocaleString("en-US") ?? "";
-  const far =
-    answered === null ? "a process goes on with it" : `${count} ${answered === 1 ? "row is" : "rows are"} answered`;
-  throw new UpdraftError("file-differs", { file: purpose.path, run, far });
+  const [left] = findLeftBehind(dataDir, purpose, (entry) => entry.content !== sha256.slice(0, LENGTH));
+  if (left !== undefined)
+    throw new UpdraftError("file-differs", { file: purpose.path, run: left.run, far: farOf(left) });
 }
 
-/** Unfinished runs of what the file was before are gone on with no more: whatever they have not sent is compared with the file as it is now. */
-export function forgetLeftBehind(dataDir: string, purpose: Purpose): void {
-  const wanted = keyOf(purpose);
-  for (const { key, run } of entries(dataDir)) if (key === wanted) forgetUnfinished(dataDir, run);
+/** "a process goes on with it", "1 row is answered". */
+export function farOf({ answered }: LeftBehind): string {
+  if (answered === null) return "a process goes on with it";
+  return `${answered.toLocaleString("en-US")} ${answered === 1 ? "row is" : "rows are"} answered`;
 }
 
-/** The unfinished run that was started for this purpose with other content; null where there is none. Forgets runs that are over, or gone. */
-export function findLeftBehind(dataDir: string, purpose: Purpose, sha256: string): LeftBehind | null {
+/** The unfinished runs that were started for this purpose, of those that are asked for. Forgets runs that are over, or gone. */
+export function findLeftBehind(
+  dataDir: string,
+  purpose: Purpose,
+  isAsked: (entry: { readonly run: string; readonly content: string }) => boolean,
+): LeftBehind[] {
   const key = keyOf(purpose);
-  for (const { run, ...entry } of entries(dataDir)) {
-    if (entry.key !== key || entry.content === sha256.slice(0, LENGTH)) continue;
+  return entries(dataDir).flatMap(({ run, ...entry }): LeftBehind[] => {
+    if (entry.key !== key || !isAsked({ run, ...entry })) return [];
     const dir = runFolder(dataDir, run);
     const found = existsSync(dir)
       ? peekLedger(dir, (ledger) => ({ over: isOver(ledger.meta("state")), answered: ledger.size() }))
       : { over: true, answered: 0 };
-    if (found === null) return { run, answered: null };
-    if (!found.over) return { run, answered: found.answered };
+    if (found === null) return [{ run, answered: null }];
+    if (!found.over) return [{ run, answered: found.answered }];
     forgetUnfinished(dataDir, run);
-  }
-  return null;
+    return [];
+  });
 }
 
 function keyOf({ path, job, baseUrl, login }: Purpose): string {

@@ -27,7 +27,7 @@ describe("fateOf", () => {
     expect(inState("blocked").kind).toBe("rest");
     const warnings = [REFUSED.forbidden, "the webhook at host did not take 1 notice (HTTP 500)"];
     const summary = makeSummary(summaryInput({ state: "blocked", run: "r1", warnings }));
-    expect(ended({ summary, began: "r1" })).toEqual({ kind: "rest", message: REFUSED.forbidden });
+    expect(ended({ summary, began: "r1" })).toEqual({ kind: "rest", code: null, message: REFUSED.forbidden });
     for (const code of ["redis-unreachable", "disk-full", "redis-full"] as const)
       expect(failing(code).kind).toBe("rest");
   });
@@ -65,7 +65,6 @@ describe("fateOf", () => {
   it("refuses what a file is packed in where that cannot be opened, and one of which nothing tells how it is meant", () => {
     for (const code of ["zip-several", "file-bomb", "workbook-damaged", "dialect-unsure", "file-unhealthy"] as const)
       expect(failing(code, { file: "/srv/working/x-1/a.zip" }).kind).toBe("refuse");
-    expect(() => failing("dialect-file", { file: "/etc/updraft/dialect.json", reason: "ENOENT" })).toThrow();
   });
 
   it("refuses a file that was applied before, but not one whose own run ended before it was moved away", () => {
@@ -96,11 +95,22 @@ describe("fateOf", () => {
       expect(failing(code).kind).toBe("wait");
   });
 
-  it("passes on what is wrong with the settings or the program, whatever the file", () => {
-    for (const code of ["set-unknown", "key-file-open", "sealed-with-another-key"] as const)
-      expect(() => failing(code)).toThrow(UpdraftError);
-    expect(() => ended({ error: new TypeError("a mistake") })).toThrow(TypeError);
+  it("rests where the settings are wrong, or the system fails, whatever the file", () => {
+    for (const code of ["set-unknown", "key-file-open", "sealed-with-another-key", "dialect-file"] as const)
+      expect(failing(code)).toMatchObject({ kind: "rest", code });
     expect(failing("set-and-column").kind).toBe("refuse");
+    expect(failing("file-unreadable", { file: "x", cause: "EMFILE" }).kind).toBe("rest");
+    expect(failing("file-unreadable", { file: "x", cause: "EACCES" }).kind).toBe("refuse");
+    const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "write" });
+    expect(ended({ error: full })).toMatchObject({ kind: "rest", code: "ENOSPC" });
+    const readOnly = Object.assign(new Error("READONLY You can't write"), { name: "ReplyError" });
+    expect(ended({ error: readOnly })).toMatchObject({ kind: "rest", code: "redis-refused" });
+  });
+
+  it("refuses a file of which nobody knows why it cannot be run: the next ones are served on", () => {
+    const fate = ended({ error: new TypeError("of Åsa"), began: "r1" });
+    expect(fate).toMatchObject({ kind: "refuse", run: "r1", error: { code: "watch-file-unexpected" } });
+    expect(JSON.stringify(fate)).not.toContain("Åsa");
   });
 });
 

@@ -28,7 +28,7 @@ describe("watchInbox", () => {
     place.drop("a.csv");
     await watcher.until(isOver("a.csv"));
     await watcher.stop();
-    expect(watcher.told.map(({ kind }) => kind)).toEqual(["taken", "done"]);
+    expect(watcher.told.map(({ kind }) => kind)).toEqual(["taken", "begun", "done"]);
     expect(place.list("outbox")).toEqual(["a.csv"]);
     expect(place.list("archive")).toEqual(["a.csv"]);
     expect(place.read("archive", "a.csv")).toBe("rows of a.csv");
@@ -211,6 +211,7 @@ describe("watchInbox", () => {
       ["taken", "a.csv"],
       ["done", "a.csv"],
       ["taken", "older.csv"],
+      ["begun", "older.csv"],
       ["done", "older.csv"],
     ]);
     expect(place.list("archive")).toEqual(["a.csv", "older.csv"]);
@@ -291,15 +292,21 @@ describe("watchInbox", () => {
     expect(watcher.runs.filter((rows) => rows === "rows of a.csv")).toHaveLength(3);
   });
 
-  it("ends with what is wrong whatever the file, and leaves the file for the next start", async () => {
+  it("refuses a file that ends in a mistake of the program, with its reason, and goes on with the next", async () => {
     const watcher = place.start({
-      async run() {
-        throw new UpdraftError("set-unknown", { property: "x", hint: "", names: "" });
+      async run(path, began) {
+        began({ run: "r", dir: place.root });
+        if (path.endsWith("a.csv")) throw new TypeError("of Åsa");
+        return place.given("r");
       },
     });
     place.drop("a.csv");
-    await expect(watcher.ended).rejects.toMatchObject({ code: "set-unknown" });
-    expect(place.list("working")).toHaveLength(1);
+    await watcher.until(isOver("a.csv"));
+    place.drop("b.csv");
+    await watcher.until(isOver("b.csv"));
+    expect(place.list("archive")).toEqual(["b.csv"]);
+    expect(place.reason("a.csv")).toMatchObject({ code: "watch-file-unexpected", file: "a.csv", run: "r" });
+    expect(place.read("refused", "a.csv.reason.json")).not.toContain("Åsa");
   });
 
   it("refuses to start with folders that files cannot go through", async () => {
@@ -370,8 +377,7 @@ describe("watchInbox", () => {
     place.drop("a.csv");
     await first.until(({ kind }) => kind === "left");
     await first.stop();
-    renameSync(dir, `${dir}-now`);
-    const second = place.start();
+    const second = place.start({ isHere: () => false });
     const told = await second.until(({ kind }) => kind === "waiting");
     expect(told).toMatchObject({
       message: expect.stringMatching(/a\.csv is not gone on with: the ledger of its run ra/),
@@ -380,7 +386,6 @@ describe("watchInbox", () => {
     await second.until(isOver("b.csv"));
     await second.stop();
     expect(second.runs).toEqual(["rows of b.csv"]);
-    renameSync(`${dir}-now`, dir);
     await place.start().until(isOver("a.csv"));
   });
 
@@ -427,7 +432,10 @@ describe("watchInbox", () => {
     place.drop("b.csv");
     await watcher.until(isOver("b.csv"));
     expect(watcher.told.filter(({ kind }) => kind === "waiting")).toEqual([
-      { kind: "waiting", file: "b.csv", message: expect.stringMatching(/ENOENT from mkdir at .*outbox/), ms: 15_000 },
+      {
+        ...{ kind: "waiting", file: "b.csv", code: "ENOENT", ms: 15_000 },
+        message: expect.stringMatching(/ENOENT from mkdir at .*outbox/),
+      },
     ]);
     expect([place.list("archive"), place.list("outbox"), place.list("working")]).toEqual([["b.csv"], ["b.csv"], []]);
   });

@@ -1,12 +1,12 @@
 // Scheduled jobs against a real Redis: what is run at a firing, what is left out, and what is gone on with after an end.
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { readPending, writePending } from "../../src/daemon/pending.ts";
-import { type Ended, judgeFiring, LATE_MS, scheduleService } from "../../src/daemon/schedule.ts";
+import { type Ended, judgeFiring, LATE_MS, type ScheduleContext, scheduleService } from "../../src/daemon/schedule.ts";
 import type { Schedule } from "../../src/plan/job.ts";
 import { isAlive } from "../pipeline/support.ts";
 import { silent, useFolder } from "../queue/support.ts";
@@ -29,6 +29,12 @@ interface Given {
 async function begin(dir: string, given: Given) {
   const ran: string[] = [];
   const notices: string[] = [];
+  const told: string[] = [];
+  const herald: ScheduleContext["herald"] = {
+    worse: ({ event, reason, file }) =>
+      void told.push([event, reason, ...(file === null ? [] : [basename(file)])].join(" ")),
+    settled: () => void told.push("settled"),
+  };
   const {
     cron = "* * * * * *",
     missed = "run-once",
@@ -38,14 +44,16 @@ async function begin(dir: string, given: Given) {
   const service = scheduleService({
     ...{ name: NAME, redis: redis.connect(), dataDir: dir, env: { PATH: process.env.PATH }, clock },
     ...{ schedule: { cron, missed, input, timeZone: "UTC" }, log: silent, notice: (line) => void notices.push(line) },
+    herald,
     async run(file, stop) {
       ran.push(file.slice(dir.length + 1));
-      return (await given.run?.(file, stop)) ?? "done";
+      const ended = (await given.run?.(file, stop)) ?? "done";
+      return { ended, refused: ended === "left" || ended === "failed" ? "file-empty" : null };
     },
   });
   onTestFinished(() => service.stop(never));
   await service.start();
-  return { ran, notices, service };
+  return { ran, notices, told, service };
 }
 
 /** Files of which each was changed a second after the one before it. */
@@ -72,11 +80,12 @@ describe("judgeFiring", () => {
 describe("a schedule", () => {
   test("runs the newest of the files that match, and not again while it has not changed", async () => {
     const dir = await filesIn("b.csv", "a.csv", "c.txt");
-    const { ran, notices, service } = await begin(dir, {});
+    const { ran, notices, told, service } = await begin(dir, {});
     await expect
       .poll(() => notices, { timeout: 10_000 })
       .toContainEqual(expect.stringMatching(/nothing to run: .*a.csv was run before/));
     expect(ran).toEqual(["a.csv"]);
+    expect(told.slice(0, 2)).toEqual(["settled", "refused no-new-input"]);
     writeFileSync(join(dir, "b.csv"), "changed");
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv", "b.csv"]);
     expect(service.next()).toBeGreaterThan(systemClock.wall() - 5_000);
@@ -87,32 +96,39 @@ describe("a schedule", () => {
   test("runs all that were not run yet, the oldest first, and one that was stopped by a rule again", async () => {
     const dir = await filesIn("b.csv", "a.csv", "c.csv");
     const ends: Ended[] = ["done", "left", "done"];
-    const { ran } = await begin(dir, {
+    const { ran, told } = await begin(dir, {
       input: { glob: join(dir, "*.csv"), pick: "all" },
       run: async () => ends.shift() ?? "done",
     });
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["b.csv", "a.csv", "c.csv", "a.csv"]);
+    await expect
+      .poll(() => told, { timeout: 10_000 })
+      .toEqual(expect.arrayContaining(["settled", "settled", "settled"]));
+    // That all files were run before is how it should be.
+    expect(told.slice(0, 3)).toEqual(["refused file-empty a.csv", "settled", "settled"]);
   });
 
   test("runs a file again, and none before it, that could not be run for the disk or because of another process", async () => {
     const dir = await filesIn("a.csv", "b.csv");
     const ends: Ended[] = ["failed", "failed", "failed", "done"];
-    const { ran } = await begin(dir, {
+    const { ran, told } = await begin(dir, {
       input: { glob: join(dir, "*.csv"), pick: "all" },
       clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 60_000 ? 0 : ms, signal) },
       run: async () => ends.shift() ?? "done",
     });
     await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv", "a.csv", "a.csv", "a.csv", "b.csv"]);
+    expect(told.slice(0, 3)).toEqual(Array(3).fill("waiting file-empty a.csv"));
   });
 
   test("says whether no file matches, or the folder is not there", async () => {
     const dir = await folder.dir();
-    const { notices } = await begin(dir, { input: { glob: join(dir, "exports", "*.csv"), pick: "newest" } });
+    const { notices, told } = await begin(dir, { input: { glob: join(dir, "exports", "*.csv"), pick: "newest" } });
     const said = (words: RegExp) =>
       expect.poll(() => notices, { timeout: 10_000 }).toContainEqual(expect.stringMatching(words));
     await said(/^nothing to run: the folder \S+\/exports cannot be read \(ENOENT\)$/);
     mkdirSync(join(dir, "exports"));
     await said(/^nothing to run: no file matches \S+\/exports\/\*\.csv$/);
+    expect(told.slice(0, 2)).toEqual(["refused no-input", "settled"]);
   });
 
   test("runs the file that its command made, and nothing where that ended with an error", async () => {
@@ -217,7 +233,8 @@ describe("a schedule", () => {
         input: { glob: join(dir, "*.csv"), pick: "newest" },
         timeZone: "UTC",
       },
-      run: async () => "done",
+      herald: { worse() {}, settled() {} },
+      run: async () => ({ ended: "done", refused: null }),
     });
     const starting = service.start();
     await service.stop(never);

@@ -105,7 +105,7 @@ describe("serve", () => {
     again.stop.abort();
     await again.ended;
     const left = await redis.connect().keys("updraft:*");
-    expect(left.filter((key) => !key.startsWith("updraft:schedule-"))).toEqual([]);
+    expect(left.filter((key) => !/^updraft:schedule-|^updraft:accepted:\w+:nightly:run$/.test(key))).toEqual([]);
   });
 
   test("tells when it is not ready: Redis does not answer, or it is stopping", async () => {
@@ -188,30 +188,34 @@ describe("serve", () => {
     expect(notices.filter((line) => /fail|mistake/.test(line))).toEqual([]);
   });
 
-  test("where only changes are sent, a run that was stopped is left behind by the export of the next night, whatever is in it", async () => {
-    const simulator = await path.simulate({ latency: 10 });
-    const [old, now] = [makeRows(40, 40), makeRows(40, 40).map((row) => ({ ...row, city: "Newtown" }))];
-    const flags = { changedOnly: "yes", rate: "40/s", giveUpAfter: "1s" };
-    const first = begin([jobOf("a", { flags })]);
-    const night = (rows: typeof old) => path.file("a-1.csv", toCsv(rows));
-    night(old);
-    await first.said(/^a: a-1.csv, run \w+: complete: 40 updated/);
-    night(now);
-    await until(() => simulator.stats().effects > 40 + 5);
-    simulator.setFaults({ outage: "on" });
-    await first.said(/^a: a-1.csv, run \w+: stopped .*: \d+ updated, \d+ unsent/);
-    first.stop.abort();
-    await first.ended;
-    night(old);
-    simulator.setFaults({ outage: "off" });
-    const { said, notices } = begin([jobOf("a", { flags })]);
-    await said(/^a: a-1.csv, run \w+\.2: complete: /);
-    expect(customersOf(simulator)).toEqual(customersAfter(old));
-    // Rows that the run which was stopped has sent are not as it left them.
-    night(now);
-    await until(() => notices.filter((line) => /^a: a-1.csv, run \w+\.2: complete: /.test(line)).length === 2);
-    expect(customersOf(simulator)).toEqual(customersAfter(now));
-  });
+  test.each([{ changedOnly: "yes" }, { changedOnly: "no" }])(
+    "a run that was stopped is left behind by the export of the next night, whatever is in it: %o",
+    async (only) => {
+      const simulator = await path.simulate({ latency: 10 });
+      const [old, now] = [makeRows(40, 40), makeRows(40, 40).map((row) => ({ ...row, city: "Newtown" }))];
+      const flags = { ...only, rate: "80/s", giveUpAfter: "1s" };
+      const first = begin([jobOf("a", { flags })]);
+      const night = (rows: typeof old) => path.file("a-1.csv", toCsv(rows));
+      night(old);
+      await first.said(/^a: a-1.csv, run \w+: complete: 40 updated/);
+      night(now);
+      await until(() => simulator.stats().effects > 40 + 5);
+      simulator.setFaults({ outage: "on" });
+      await first.said(/^a: a-1.csv, run \w+: stopped .*: \d+ updated, \d+ unsent/);
+      first.stop.abort();
+      await first.ended;
+      night(old);
+      simulator.setFaults({ outage: "off" });
+      const { said, notices } = begin([jobOf("a", { flags })]);
+      await said(/^a: run \w+, of what a-1.csv was before, is left behind \(\d+ rows are answered\)/);
+      await said(/^a: a-1.csv, run \w+\.2: complete: /);
+      expect(customersOf(simulator)).toEqual(customersAfter(old));
+      // Rows that the run which was stopped has sent are not as it left them.
+      night(now);
+      await until(() => notices.filter((line) => /^a: a-1.csv, run \w+\.2: complete: /.test(line)).length === 2);
+      expect(customersOf(simulator)).toEqual(customersAfter(now));
+    },
+  );
 
   test("tells for what a run waits outside of its window, and can be stopped meanwhile", async () => {
     path.file("nightly-1.csv", toCsv(makeRows(2, 2)));

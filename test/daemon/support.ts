@@ -1,6 +1,6 @@
 // What the tests of a watched folder share: its folders, a watcher with runs that are only given, and what became of the files.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -39,10 +39,13 @@ export interface Place {
 interface Given {
   readonly watch?: Partial<Watch>;
   readonly run?: InboxContext["run"];
+  readonly isHere?: InboxContext["isHere"];
   readonly clock?: Clock;
 }
 
 const reasonShape = z.object({ code: z.string(), file: z.string(), run: z.string().nullable(), message: z.string() });
+
+const here: InboxContext["isHere"] = ({ dir }) => existsSync(dir);
 
 /** Call it at the top of a test file. What a test starts and does not stop is stopped after it. */
 export function usePlace(): Place {
@@ -92,7 +95,7 @@ export function usePlace(): Place {
       writeFileSync(join(dir, "ledger.db"), "none of theirs");
       return summary;
     },
-    start({ watch = {}, run, clock = systemClock } = {}) {
+    start({ watch = {}, run, isHere = here, clock = systemClock } = {}) {
       const told: Told[] = [];
       const runs: string[] = [];
       const waiting = new Set<() => void>();
@@ -100,6 +103,7 @@ export function usePlace(): Place {
       const ended = watchInbox(
         {
           ...{ watch: options(watch), clock, log: pino({ level: "silent" }) },
+          isHere,
           async run(path, began) {
             const content = readFileSync(path, "utf8");
             runs.push(content);

@@ -56,6 +56,20 @@ describe("makeLastSender", () => {
     expect(await sender("a", asleep).begin("f3")).toBe(true);
   });
 
+  test("where nothing is compared notes the run alone, and none where two were run at the same time", async () => {
+    const client = redis.connect();
+    const about = { job: "nightly", endpoint: "e" };
+    const [a, b] = [makeLastSender(client, about, null), makeLastSender(client, about, null)];
+    expect(await a.begin("f1")).toBe(false);
+    await a.end();
+    expect(await lastRun(client, about)).toBe("f1");
+    await a.begin("f2");
+    await b.begin("f3");
+    expect(await lastRun(client, about)).toBe("f3");
+    await a.end();
+    expect(await lastRun(client, about)).toBeNull();
+  });
+
   test("tells which run was the last, of whichever folder, and none where two sent at the same time", async () => {
     const client = redis.connect();
     const about = { job: "nightly", endpoint: "e" };

@@ -22,6 +22,9 @@ async function begun(state: string, run = "id"): Promise<string> {
   return dataDir;
 }
 
+/** Of a file with this content now. */
+const leftBehind = (dataDir: string, of: Purpose, sha256: string) =>
+  findLeftBehind(dataDir, of, ({ content }) => !sha256.startsWith(content));
 const notes = (dataDir: string) => readdirSync(join(dataDir, "unfinished"));
 
 describe("findLeftBehind", () => {
@@ -29,8 +32,8 @@ describe("findLeftBehind", () => {
     "finds a run that is %s when its file has changed, and how far it came",
     async (state) => {
       const dataDir = await begun(state, "id.r2");
-      expect(findLeftBehind(dataDir, purpose, NEW)).toEqual({ run: "id.r2", answered: 2 });
-      expect(findLeftBehind(dataDir, purpose, OLD)).toBeNull();
+      expect(leftBehind(dataDir, purpose, NEW)).toEqual([{ run: "id.r2", answered: 2 }]);
+      expect(leftBehind(dataDir, purpose, OLD)).toEqual([]);
       expect(notes(dataDir)).toHaveLength(1);
     },
   );
@@ -42,43 +45,43 @@ describe("findLeftBehind", () => {
     ["login", "operator2"],
   ])("does not mind a run with another %s", async (part, value) => {
     const dataDir = await begun("running");
-    expect(findLeftBehind(dataDir, { ...purpose, [part]: value }, NEW)).toBeNull();
+    expect(leftBehind(dataDir, { ...purpose, [part]: value }, NEW)).toEqual([]);
   });
 
   test.each(["complete", "cancelled"])("forgets a run that ended %s since", async (state) => {
     const dataDir = await begun(state);
-    expect(findLeftBehind(dataDir, purpose, NEW)).toBeNull();
+    expect(leftBehind(dataDir, purpose, NEW)).toEqual([]);
     expect(notes(dataDir)).toEqual([]);
   });
 
   test("forgets a run whose folder was deleted", async () => {
     const dataDir = await begun("running");
     rmSync(join(dataDir, "runs"), { recursive: true });
-    expect(findLeftBehind(dataDir, purpose, NEW)).toBeNull();
+    expect(leftBehind(dataDir, purpose, NEW)).toEqual([]);
     expect(notes(dataDir)).toEqual([]);
   });
 
   test("finds a run that a process goes on with", async () => {
     const dataDir = await begun("running");
     const ledger = folder.keep(openLedger(join(dataDir, "runs", "id")));
-    expect(findLeftBehind(dataDir, purpose, NEW)).toEqual({ run: "id", answered: null });
+    expect(leftBehind(dataDir, purpose, NEW)).toEqual([{ run: "id", answered: null }]);
     ledger.close();
   });
 
   test("tells when the ledger of such a run is damaged, instead of leaving it behind", async () => {
     const dataDir = await begun("running");
     writeFileSync(join(dataDir, "runs", "id", "ledger.db"), "no database ".repeat(400));
-    expect(() => findLeftBehind(dataDir, purpose, NEW)).toThrow(expect.objectContaining({ code: "ledger-broken" }));
+    expect(() => leftBehind(dataDir, purpose, NEW)).toThrow(expect.objectContaining({ code: "ledger-broken" }));
   });
 
   test("is not held up by what else lies there, and makes nothing where no run ever was", async () => {
     const dataDir = await begun("complete");
     mkdirSync(join(dataDir, "unfinished", "notes"));
     forgetUnfinished(dataDir, "id");
-    expect(findLeftBehind(dataDir, purpose, NEW)).toBeNull();
+    expect(leftBehind(dataDir, purpose, NEW)).toEqual([]);
     expect(notes(dataDir)).toEqual(["notes"]);
     const fresh = await folder.dir();
-    expect(findLeftBehind(fresh, purpose, NEW)).toBeNull();
+    expect(leftBehind(fresh, purpose, NEW)).toEqual([]);
     expect(readdirSync(fresh)).toEqual([]);
   });
 });
