@@ -195,9 +195,9 @@ function unknownColumns(input: PlanInput, names: Names, unknown: readonly number
       names: knownNames(contract),
     });
 
-  const ignore = found
-    .map(({ index }) => ` --ignore-column ${JSON.stringify(printable(columns[index] ?? ""))}`)
-    .join("");
+  // Whoever copies the flags must not lose the column that names the customers.
+  const spare = found.filter(({ meant }) => identity || meant !== contract.identity);
+  const ignore = spare.map(({ index }) => ` --ignore-column ${shellWord(printable(columns[index] ?? ""))}`).join("");
   if (found.every((one) => one.identification))
     return new UpdraftError("columns-identification", {
       file,
@@ -213,7 +213,7 @@ function unknownColumns(input: PlanInput, names: Names, unknown: readonly number
     file,
     columns: list.join(", "),
     also: identity ? "" : `, and no column gives ${contract.identity}`,
-    ignore,
+    pass: ignore === "" ? "" : `, or let the others pass without being sent:${ignore}`,
     names: knownNames(contract),
   });
 }
@@ -236,6 +236,11 @@ function named(columns: readonly string[], index: number): string {
 
 function quoted(name: string): string {
   return `\`${printable(name)}\``;
+}
+
+/** What a shell takes as one word, whatever is in it. */
+export function shellWord(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** On one line of a terminal, and not longer than a name can sensibly be. */
