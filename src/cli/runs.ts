@@ -19,8 +19,8 @@ const EXAMPLES = `
 Living runs come from Redis, from whatever machine they are on; ended ones from the data folder. It needs no credentials
 and no key, and starts no Redis.
 
-States: running, paused; blocked (credentials refused), stopped (by a rule), interrupted: the same command goes on; complete,
-cancelled: over.`;
+States: running; paused (by a person, or until its window opens), waiting (for an endpoint that is out); blocked (credentials
+refused), stopped (by a rule), interrupted: the same command goes on; complete, cancelled: over.`;
 
 export function runsCommand(shell: Shell): Command {
   const command = new Command("runs")

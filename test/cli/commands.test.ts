@@ -91,6 +91,7 @@ describe("before anything is sent", () => {
     ["missing.csv", () => {}, "does not exist"],
     ["folder", (path: string) => void mkdirSync(path), "is a directory"],
     ["empty.csv", (path: string) => writeFileSync(path, ""), "is empty"],
+    ["", () => {}, '"" does not exist'],
     ["emial.csv", (path: string) => writeFileSync(path, "customerId,Emial\na,b@c\n"), "Emial"],
   ])("%s ends with exit code 2, and no run is left behind", async (name, make, message) => {
     make(join(cli.folder, name));
@@ -290,7 +291,9 @@ describe("worker", () => {
     const run = await cli.run(["run", CUSTOMERS, "--json", "--concurrency", "1"], { env });
     expect(summaryOf(run.stdout).counts.updated).toBe(56);
     worker.child.kill("SIGTERM");
-    expect((await worker.ended).code).toBe(0);
+    const { code, stderr } = await worker.ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain(`waiting for rows of runs to ${new URL(simulator.url).host}, on the Redis at unix:`);
     expect(simulator.stats().effects).toBe(56);
   });
 });
