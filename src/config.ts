@@ -145,14 +145,14 @@ function readConfigFile(given: Given): Map<SettingName, Said> {
     named === undefined
       ? join(xdgFolder(given.env, "XDG_CONFIG_HOME", [".config"]), "config.json")
       : resolve(given.cwd, named);
-  const text = readText(file, (reason) =>
+  const json = readText(file, (reason) =>
     named === undefined && (reason === "ENOENT" || reason === "ENOTDIR")
       ? undefined
       : new UpdraftError("config-file", { file, reason }),
   );
   const said = new Map<SettingName, Said>();
-  if (text === "" && named === undefined) return said;
-  for (const [key, value] of Object.entries(parseObject(text, file))) {
+  if (json === "" && named === undefined) return said;
+  for (const [key, value] of Object.entries(parseObject(json, file))) {
     const setting = SETTINGS.find(({ name }) => name === key);
     if (!setting) {
       const near = nearest(key, KEYS);
@@ -161,15 +161,16 @@ function readConfigFile(given: Given): Map<SettingName, Said> {
     if (setting.secret || (typeof value === "string" && hidesPassword(setting, value))) {
       throw new UpdraftError("secret-in-the-open", { where: `"${key}" in ${file}`, env: setting.env });
     }
-    if (typeof value !== "string" && typeof value !== "number") {
+    const text = typeof value === "boolean" ? (value ? "yes" : "no") : value;
+    if (typeof text !== "string" && typeof text !== "number") {
       throw new UpdraftError("setting-invalid", {
         setting: `"${key}" in ${file}`,
-        expected: "a text or a number",
+        expected: "a text, a number, true or false",
         got: Array.isArray(value) ? "a list" : typeof value,
         ways: ways(setting),
       });
     }
-    said.set(setting.name, { value: String(value), origin: `"${key}" in ${file}`, folder: resolve(file, "..") });
+    said.set(setting.name, { value: String(text), origin: `"${key}" in ${file}`, folder: resolve(file, "..") });
   }
   return said;
 }

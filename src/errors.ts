@@ -273,7 +273,7 @@ export const ERRORS = {
   "run-unknown": {
     exit: EXIT.usage,
     message: 'no run begins with "{run}" in {dir}',
-    next: "its name is in the summary of the run; choose another data folder with --data-dir",
+    next: "updraft runs lists them; another data folder is named with --data-dir",
   },
   "sealed-with-another-key": {
     exit: EXIT.usage,

@@ -192,5 +192,6 @@ export async function work(
   const redis = closing.adopt(await openRedis({ ...settings, clock }), (home) => home.close());
   // What a run leaves to its worker process: it starts sooner without.
   const { runWorker } = await import("./send/worker.ts");
+  hooks.notice(`waiting for rows of runs to ${new URL(settings.baseUrl).host}, on the Redis at ${redis.address}`);
   await runWorker({ ...hooks, redis, key, contract, settings, run: null, clock }, soft, hard);
 }

@@ -32,14 +32,16 @@ export async function* rowLines(
   const { source } = opened;
   try {
     const reader = await openReader(source, { told, lenient: true });
-    yield `${JSON.stringify(headOf(source, reader))}\n`;
+    yield harmless(`${JSON.stringify(headOf(source, reader))}\n`);
     const named = reader.columns.map((column) => `${JSON.stringify(column)}:`);
     let left = limit ?? Number.POSITIVE_INFINITY;
     for await (const rows of reader.blocks()) {
-      yield rows
-        .slice(0, left)
-        .map((row) => lineOf(row, named))
-        .join("");
+      yield harmless(
+        rows
+          .slice(0, left)
+          .map((row) => lineOf(row, named))
+          .join(""),
+      );
       left -= rows.length;
       if (left <= 0) break;
     }
@@ -73,6 +75,13 @@ function lineOf(row: Row, named: readonly string[]): string {
     default:
       return row satisfies never;
   }
+}
+
+/** Characters that JSON lets stand, and a terminal obeys or turns the line round for: escaped, the values are the same. */
+function harmless(json: string): string {
+  return json.replace(/[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    found.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+  );
 }
 
 /** Null for a file without content. */

@@ -122,7 +122,13 @@ describe("the configuration file", () => {
     expect(loadLocalSettings(given({}, {}, file("c.json", '{"dataDir": "d"}'))).dataDir).toBe(join(folder, "d"));
   });
 
-  test("a value that is neither text nor number is refused", () => {
+  test("true and false are yes and no, and refused where those are no value", () => {
+    const loaded = (text: string) => loadLocalSettings(given({}, { UPDRAFT_EXCEL: "" }, file("c.json", text)));
+    expect(loaded('{"strict": true, "excel": false}')).toMatchObject({ strict: true, excel: false });
+    expect(refusal(() => loaded('{"rate": true}')).message).toContain("expected a pace such as 50/s");
+  });
+
+  test("a value that is a list, an object or null is refused", () => {
     const error = refusal(() => loadLocalSettings(given({}, {}, file("c.json", '{"rate": null}'))));
     expect(error.code).toBe("setting-invalid");
   });

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { type Given, loadLocalSettings, loadSettings } from "../config.ts";
 import { EXIT } from "../errors.ts";
 import type { LocalSettings } from "../settings/settings.ts";
+import { printable } from "../write/explain.ts";
 import type { Check } from "./doctor-checks.ts";
 import { addSettings, given } from "./options.ts";
 import type { Shell } from "./shell.ts";
@@ -61,8 +62,8 @@ function exitCodeOfChecks(checks: readonly Check[]): number {
 function renderChecks(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap(({ name, status, found, next }) => [
-    `${status.padEnd(4)}  ${name.padEnd(width)}  ${found}`,
-    ...(next === null ? [] : [`${" ".repeat(width + 8)}${next}`]),
+    `${status.padEnd(4)}  ${name.padEnd(width)}  ${printable(found)}`,
+    ...(next === null ? [] : [`${" ".repeat(width + 8)}${printable(next)}`]),
   ]);
   const bad = checks.filter(({ status }) => status === "fail").length;
   lines.push("", bad === 0 ? "Everything a run needs is there." : `${bad} of ${checks.length} checks failed.`);

@@ -9,7 +9,7 @@ import { nextTime } from "../plan/job-times.ts";
 import type { Jobs } from "../plan/load-jobs.ts";
 import { printable } from "../write/explain.ts";
 import { addSettings, given } from "./options.ts";
-import type { Shell } from "./shell.ts";
+import { type Shell, told } from "./shell.ts";
 
 const flags = z.object({ json: z.boolean().default(false) });
 
@@ -51,7 +51,7 @@ export function jobsCommand(shell: Shell): Command {
       shell.stdout.write(`${JSON.stringify({ folder: jobs.folder, jobs: tried ?? listed, errors })}\n`);
     } else {
       shell.stdout.write(tried === null ? table(listed, jobs) : verdict(tried, jobs));
-      for (const { message, next } of jobs.errors) shell.stderr.write(`updraft: ${message}\n  ${next}\n`);
+      for (const { message, next } of jobs.errors) shell.stderr.write(told(message, next));
     }
     const wrong = tried?.some(({ examples }) => examples.some(({ differences }) => differences.length > 0)) === true;
     shell.exitCode = wrong || jobs.errors.length > 0 ? EXIT.usage : EXIT.ok;

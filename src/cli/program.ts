@@ -17,7 +17,7 @@ import { rowsCommand } from "./rows.ts";
 import { runCommand } from "./run.ts";
 import { runsCommand } from "./runs.ts";
 import { serveCommand } from "./serve.ts";
-import { flushed, type Shell, systemShell } from "./shell.ts";
+import { flushed, type Shell, systemShell, told } from "./shell.ts";
 import { simulateCommand } from "./simulate.ts";
 import { statusCommand } from "./status.ts";
 import { verifyCommand } from "./verify.ts";
@@ -74,21 +74,16 @@ function makeProgram(shell: Shell): Command {
     command
       .helpOption("-h, --help", "print help")
       .exitOverride()
-      .configureOutput({ ...writers, outputError: (text, write) => write(usageError(text)) });
+      .configureOutput({ ...writers, outputError: (text, write) => write(usageError(text, command)) });
   }
   return program;
 }
 
 /** commander's "error: unknown option '--rat'\n(Did you mean --rate?)" in the form of all our errors. */
-function usageError(text: string): string {
-  const [what = "", hint] = text
-    .trim()
-    .replace(/^error: /, "")
-    .split("\n");
-  const next = hint
-    ? hint.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did")
-    : "see: updraft --help, and updraft <command> --help";
-  return `updraft: ${what}\n  ${next}\n`;
+function usageError(text: string, command: Command): string {
+  const [, what = "", hint] = /^error: ([\s\S]*?)(?:\n\(Did (you mean .*)\))?$/.exec(text.trim()) ?? ["", text.trim()];
+  const name = command.parent === null ? "" : ` ${command.name()}`;
+  return told(what, hint === undefined ? `see: updraft${name} --help` : `did ${hint}`);
 }
 
 function version(): string {
@@ -101,7 +96,7 @@ function tell(error: unknown, debug: boolean): { readonly text: string; readonly
   if (error instanceof CommanderError) {
     return { text: "", exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage };
   }
-  if (error instanceof UpdraftError) return { text: `updraft: ${error.message}\n  ${error.next}\n`, exit: error.exit };
+  if (error instanceof UpdraftError) return { text: told(error.message, error.next), exit: error.exit };
   // What failed while all was being closed says less than what went wrong before.
   if (error instanceof SuppressedError) return tell(error.suppressed, debug);
   const details = debug ? `${JSON.stringify(describeError(error), null, 2)}\n` : "";
@@ -110,7 +105,7 @@ function tell(error: unknown, debug: boolean): { readonly text: string; readonly
     ? "please report it with the lines below, which hold no data of the file"
     : "please report it; --log-level debug adds the details";
   return {
-    text: `updraft: a mistake in the program itself stopped it (${kind}); a run can be continued with the same command\n  ${next}\n${details}`,
+    text: `${told(`a mistake in the program itself stopped it (${kind}); a run can be continued with the same command`, next)}${details}`,
     exit: EXIT.infrastructure,
   };
 }

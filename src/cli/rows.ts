@@ -4,6 +4,7 @@ import * as z from "zod";
 import { loadLocalSettings } from "../config.ts";
 import { EXIT } from "../errors.ts";
 import { encodingBy, toldBy } from "../settings/reading.ts";
+import { printable } from "../write/explain.ts";
 import { addSettings, countOf, given, READING } from "./options.ts";
 import type { Shell } from "./shell.ts";
 
@@ -25,7 +26,7 @@ export function rowsCommand(shell: Shell): Command {
   const command = new Command("rows")
     .summary("show what is read from a file, row by row")
     .description("Prints how the file is written and each of its rows as they are understood, one JSON object a line.")
-    .argument("<file>", "CSV or NDJSON file; - for standard input")
+    .argument("<file>", "CSV, NDJSON or JSON, plain or packed (gzip, zstd, zip), or .xlsx; - for standard input")
     .option("--limit <n>", "stop after so many rows");
   addSettings(command, ["dataDir", "encoding", ...READING]);
   return command.addHelpText("after", EXAMPLES).action(async (file: string) => {
@@ -33,7 +34,7 @@ export function rowsCommand(shell: Shell): Command {
     const settings = loadLocalSettings(given(command, shell));
     const { rowLines } = await import("../rows.ts");
     const request = { file, told: toldBy(settings), encoding: encodingBy(settings), limit, settings };
-    const say = (sentence: string) => void shell.stderr.write(`${sentence}\n`);
+    const say = (sentence: string) => void shell.stderr.write(`${printable(sentence)}\n`);
     for await (const lines of rowLines(request, say)) {
       if (!(await written(shell.stdout, lines))) break;
     }

@@ -8,7 +8,7 @@ import { STATUSES } from "../settle/outcome.ts";
 import { printable } from "../write/explain.ts";
 import { thousands } from "../write/render.ts";
 import { addSettings, given } from "./options.ts";
-import type { Shell } from "./shell.ts";
+import { type Shell, told } from "./shell.ts";
 
 const flags = z.object({ json: z.boolean().default(false) });
 
@@ -19,8 +19,8 @@ const EXAMPLES = `
 Living runs come from Redis, from whatever machine they are on; ended ones from the data folder. It needs no credentials
 and no key, and starts no Redis.
 
-States: running, paused; blocked (credentials refused), stopped (by a rule), interrupted: the same command goes on; complete,
-cancelled: over.`;
+States: running; paused (by a person, or until its window opens), waiting (for an endpoint that is out); blocked (credentials
+refused), stopped (by a rule), interrupted: the same command goes on; complete, cancelled: over.`;
 
 export function runsCommand(shell: Shell): Command {
   const command = new Command("runs")
@@ -41,7 +41,7 @@ export function runsCommand(shell: Shell): Command {
 /** What is shown is true without Redis, but not all. */
 export function warn(shell: Shell, trouble: UpdraftError | null): void {
   if (trouble === null) return;
-  shell.stderr.write(`updraft: runs that are going on are not shown: ${trouble.message}\n  ${trouble.next}\n`);
+  shell.stderr.write(told(`runs that are going on are not shown: ${trouble.message}`, trouble.next));
 }
 
 function rendered(runs: readonly KnownRun[], dataDir: string): string {

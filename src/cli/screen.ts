@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { Progress } from "../events.ts";
 import type { Logger } from "../log.ts";
+import { printable } from "../write/explain.ts";
 import { percentDone, progressBar, progressLine, rowsDone } from "./progress.ts";
 
 /** A stream that keeps its lines gets one this often, or at each tenth of the way, but no more than one per second. */
@@ -82,7 +83,7 @@ export function makeScreen({ mode, stderr, log, clock }: ScreenParts): Screen {
     notice(line) {
       const bar = drawn;
       clear();
-      if (mode !== "log") stderr.write(`${line}\n`);
+      if (mode !== "log") stderr.write(`${printable(line)}\n`);
       if (bar !== "") stderr.write(bar);
       drawn = bar;
       log.info(line);

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { Environment } from "../config.ts";
 import { UpdraftError } from "../errors.ts";
 import { spawnWorker } from "../send/spawn.ts";
+import { printable } from "../write/explain.ts";
 
 export interface Shell {
   readonly env: Environment;
@@ -26,6 +27,11 @@ export function systemShell(): Shell {
     });
   }
   return { env, cwd: process.cwd(), stdin, stdout, stderr, clock: systemClock, spawnWorker, exitCode: 0 };
+}
+
+/** An error for people. Names of files and columns, and what was typed, may hold anything: nothing in them moves the cursor or adds a line. */
+export function told(what: string, next: string): string {
+  return `updraft: ${printable(what)}\n  ${printable(next)}\n`;
 }
 
 /** Resolves when everything written so far has left the process, or never will. */

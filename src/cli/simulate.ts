@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import * as z from "zod";
 import { SIMULATOR_OPTIONS } from "../endpoint/simulator-options.ts";
+import { shellWord } from "../plan/mapping.ts";
 import type { Shell } from "./shell.ts";
 import { onStop } from "./signals.ts";
 
@@ -13,6 +14,7 @@ Examples:
   updraft simulate --port 4000 --latency 20-80 --share503 5% --reset-after-share 1%
   updraft simulate --rate-limit 100 --seed 7
 
+A share is 5% or 0.05 of the requests, chosen by --seed; all shares of faults together are 100% at most.
 It keeps customers in memory: GET /_sim/customers/<customerId>, GET /_sim/requests.`;
 
 /** `resetAfterShare` → `--reset-after-share`. */
@@ -57,12 +59,11 @@ function attributeOf(name: string): string {
 }
 
 function lines(url: string, login: string, password: string): string {
-  const quoted = (value: string) => (/^[\w./:-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`);
   return `The simulator listens on ${url}. In another terminal:
 
 export CONNECTFI_BASE_URL=${url}
-export CONNECTFI_LOGIN=${quoted(login)}
-export CONNECTFI_PASSWORD=${quoted(password)}
+export CONNECTFI_LOGIN=${shellWord(login)}
+export CONNECTFI_PASSWORD=${shellWord(password)}
 
 Ctrl-C stops it; its customers are gone then.`;
 }

@@ -91,7 +91,7 @@ async function* readAhead(
 function refuse(cause: unknown, path: string): never {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown cause";
   if (code === "ENOENT" || code === "ENOTDIR") {
-    throw new UpdraftError("file-missing", { file: path, cwd: process.cwd() }, { cause });
+    throw new UpdraftError("file-missing", { file: path || '""', cwd: process.cwd() }, { cause });
   }
   throw new UpdraftError("file-unreadable", { file: path, cause: code }, { cause });
 }

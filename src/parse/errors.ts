@@ -33,7 +33,7 @@ export const INPUT_ERRORS = {
   "columns-unknown": {
     exit,
     message: "{file}: columns that match no property: {columns}{also}",
-    next: "correct the names, or let the columns pass without being sent:{ignore}; known: {names}, with primary., secondary., mobile. or landline. before the parts of an address or phone",
+    next: "correct the names in the file, or map them in a job (--job){pass}; known: {names}, with primary., secondary., mobile. or landline. before the parts of an address or phone",
   },
   "customer-id-missing": {
     exit,

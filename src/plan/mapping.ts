@@ -195,7 +195,9 @@ function unknownColumns(input: PlanInput, names: Names, unknown: readonly number
       names: knownNames(contract),
     });
 
-  const flags = found.map(({ index }) => ` --ignore-column ${shellWord(printable(columns[index] ?? ""))}`);
+  // Whoever copies the flags must not lose the column that names the customers.
+  const spare = found.filter(({ meant }) => identity || meant !== contract.identity);
+  const flags = spare.map(({ index }) => ` --ignore-column ${shellWord(printable(columns[index] ?? ""))}`);
   const ignore = firstOf(flags, "", (count) => `, and ${count} more; ignoreColumns of a job takes a list`);
   const more = (count: number) => `, and ${count.toLocaleString("en-US")} more`;
   if (found.every((one) => one.identification)) {
@@ -213,7 +215,7 @@ function unknownColumns(input: PlanInput, names: Names, unknown: readonly number
     file,
     columns: firstOf(list, ", ", more),
     also: identity ? "" : `, and no column gives ${contract.identity}`,
-    ignore,
+    pass: ignore === "" ? "" : `, or let the others pass without being sent:${ignore}`,
     names: knownNames(contract),
   });
 }
@@ -249,6 +251,11 @@ function named(columns: readonly string[], index: number): string {
 
 function quoted(name: string): string {
   return `\`${printable(name)}\``;
+}
+
+/** What a shell takes as one word, whatever is in it. */
+export function shellWord(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** On one line of a terminal, and not longer than a name can sensibly be. */

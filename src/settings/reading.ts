@@ -136,7 +136,7 @@ export const readingSettings = {
     flag: "--no-header",
     env: "UPDRAFT_NO_HEADER",
     effect:
-      "The first line of a CSV file is a record, not a header; its columns are named by --columns. yes, no, or auto: as --dialect says, else no.",
+      "The first line of a CSV file is a record, not a header; its columns are named by --columns; auto: as --dialect says, else no.",
   }),
   columns: orAuto(columns).register(docs, {
     ...plain,

@@ -68,14 +68,14 @@ const localSettings = z.object({
     env: "UPDRAFT_RATE",
     envFile: false,
     secret: false,
-    effect: "Most requests of this run per second, minute or hour, over all workers.",
+    effect: "Most requests of this run per second, minute or hour, such as 50/s, over all workers.",
   }),
   endpointRate: rate.prefault("none").register(docs, {
     flag: "--endpoint-rate <pace>",
     env: "UPDRAFT_ENDPOINT_RATE",
     envFile: false,
     secret: false,
-    effect: "Most requests to this endpoint and login, over all runs and workers that share a Redis.",
+    effect: "Most requests to this endpoint and login, such as 50/s, over all runs and workers that share a Redis.",
   }),
   window: window.prefault("none").register(docs, {
     flag: "--window <hours>",
@@ -132,7 +132,7 @@ const localSettings = z.object({
       envFile: false,
       secret: false,
       effect:
-        "Stops the run when so many rows have failed or ended unknown since it was started or gone on with, or such a share of the last 1,000 that were answered (judged from 100 on).",
+        "Stops the run when so many rows have failed or ended unknown since it was started or gone on with, or such a share of the last 1,000 that were answered (judged from 100 on): 100, 5% or 100,5%.",
     }),
   stopAfterSame: wholeOr(1, 100_000, "none", null).prefault("50").register(docs, {
     flag: "--stop-after-same <n>",
@@ -185,7 +185,7 @@ const localSettings = z.object({
     secret: false,
     fallback: "no",
     effect:
-      "Sends only rows that differ from what the endpoint has last accepted of that customer from the same job; the others end unchanged. yes or no; --full overrides it.",
+      "Sends only rows that differ from what the endpoint has last accepted of that customer from the same job; the others end unchanged. --full overrides it.",
   }),
   recheckAfter: text(`${AGE}, or never`, (value) => (value === "never" ? null : parseAge(value)))
     .prefault("never")
@@ -195,7 +195,7 @@ const localSettings = z.object({
       envFile: false,
       secret: false,
       fallback: "never",
-      effect: "With changedOnly: what was accepted longer ago than this is sent once more; from 1h, such as 30d.",
+      effect: "With --changed-only: what was accepted longer ago than this is sent once more; from 1h, such as 30d.",
     }),
   duplicates: z
     .enum(["in-order", "last-wins", "reject"], "in-order, last-wins or reject")
@@ -215,7 +215,7 @@ const localSettings = z.object({
     secret: false,
     fallback: "no",
     effect:
-      "Rejects rows with a value that a spreadsheet has damaged: error values such as #N/A, numbers such as 1.23E+11, ZIP codes without their leading zeros, dates turned round. yes or no; without it they are warned of.",
+      "Rejects rows with a value that a spreadsheet has damaged: error values such as #N/A, numbers such as 1.23E+11, ZIP codes without their leading zeros, dates turned round; without it they are warned of.",
   }),
   strictText: text("yes or no", yesOrNo).prefault("no").register(docs, {
     flag: "--strict-text",
@@ -223,7 +223,7 @@ const localSettings = z.object({
     envFile: false,
     secret: false,
     fallback: "no",
-    effect: "Rejects rows with text that looks encoded twice (MÃ¼ller). yes or no; without it they are warned of.",
+    effect: "Rejects rows with text that looks encoded twice (MÃ¼ller); without it they are warned of.",
   }),
   health: z.enum(["warn", "stop", "off"], "warn, stop or off").prefault("warn").register(docs, {
     flag: "--health <how>",
@@ -239,8 +239,7 @@ const localSettings = z.object({
     envFile: false,
     secret: false,
     fallback: "no",
-    effect:
-      "Begins the CSV reports with a byte order mark, so that Excel takes them for the UTF-8 that they are. yes or no.",
+    effect: "Begins the CSV reports with a byte order mark, so that Excel takes them for the UTF-8 that they are.",
   }),
   encoding: text(`${ENCODINGS.slice(0, -1).join(", ")}, ${ENCODINGS.at(-1)} or auto`, (value) =>
     value === "auto" ? null : parseEncoding(value),

@@ -1,5 +1,6 @@
 // A summary in; the text a person reads at the end of a run out: counts, pace, causes, what to do, where the reports are.
 import { basename } from "node:path";
+import { shellWord } from "../plan/mapping.ts";
 import { STATUSES, type Status } from "../settle/outcome.ts";
 import type { StopRule } from "../settle/stop.ts";
 import { printable } from "./explain.ts";
@@ -172,7 +173,8 @@ function advice(summary: Summary): string[] {
   const { counts: by, state, run, reports, superseded, ambiguousUpdated, balanced } = summary;
   // A report tells by itself how it is written, so those flags are not needed.
   const words = [...(summary.job === null ? [] : ["--job", summary.job]), ...summary.flags];
-  const again = (path: string) => ["updraft run", ...[path, ...words].map((word) => quoted(printable(word)))].join(" ");
+  const again = (path: string) =>
+    ["updraft run", ...[path, ...words].map((word) => shellWord(printable(word)))].join(" ");
   const steps: string[] = [];
   if (!balanced) steps.push("The counts do not add up to the rows read: do not trust this report, and report a bug.");
   if (state === "blocked") steps.push("Check CONNECTFI_LOGIN and CONNECTFI_PASSWORD for this endpoint.");
@@ -185,6 +187,11 @@ function advice(summary: Summary): string[] {
   if (summary.stopped !== null) steps.push(RAISING[summary.stopped.rule]);
   if (state === "cancelled" && reports.unsent !== null) {
     steps.push(`To send the rest after all: ${again(reports.unsent)}`);
+  }
+  if (state === "checked" && by.unsent > 0) {
+    const rows = by.unsent === 1 ? "the valid row" : `the ${thousands(by.unsent)} valid rows`;
+    const others = by.rejected === 0 ? "" : "; the errors file holds only the others";
+    steps.push(`Send ${rows}: updraft run, with the same file and flags${others}.`);
   }
   if (by.rejected + by.failed + by.unknown > 0 && reports.errors !== null) {
     steps.push(`Correct the rows in the errors file, then give it back: ${again(reports.errors)}`);
@@ -215,9 +222,4 @@ function places({ reports, run }: Summary): string[] {
   );
   const names = [...paths.map((path) => basename(path)), ...(run === null ? [] : ["summary.json"])];
   return [`Reports in ${printable(reports.dir)}`, `  ${names.join(", ")}`];
-}
-
-/** For a shell, where a path needs it. */
-function quoted(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

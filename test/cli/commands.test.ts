@@ -41,13 +41,15 @@ describe("a mistake on the command line", () => {
     [["rnu"], "unknown command 'rnu'", "did you mean run?"],
     [["run", "x.csv", "--concurency", "3"], "unknown option '--concurency'", "did you mean --concurrency?"],
     [["simulate", "--latencyy", "3"], "unknown option '--latencyy'", "did you mean --latency?"],
-    [["run"], "missing required argument 'file'", "updraft <command> --help"],
+    [["run"], "missing required argument 'file'", "updraft run --help"],
     [["run", "a.csv", "b.csv"], "too many arguments", "--help"],
     [["run", "x.csv", "--set", "USA"], "--set expects property=value", "--set countryCodeA3=USA"],
     [["check", "x.csv", "--set", "a=1", "--set", "a=2"], "--set names a twice", ""],
     [["run", "x.csv", "--limit", "0"], '--limit: expected a whole number from 1, got "0"', ""],
     [["run", "x.csv", "--rate", "-5/s"], "--rate: expected a pace", "UPDRAFT_RATE"],
     [["rate", "1f0c", "abc"], "<pace>: expected a pace such as 50/s", "updraft <command> --help"],
+    [["check", "\u001b[2Ja\nb\u009b.csv"], "?[2Ja?b?.csv does not exist", "it is taken relative to"],
+    [["\u001b]0;title\u0007\nx"], "unknown command '?]0;title??x'", "updraft --help"],
   ])("%j is one sentence, what to do, and exit code 2", async (args, message, next) => {
     const { code, stdout, stderr } = await cli.within(args, NOWHERE);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -89,6 +91,7 @@ describe("before anything is sent", () => {
     ["missing.csv", () => {}, "does not exist"],
     ["folder", (path: string) => void mkdirSync(path), "is a directory"],
     ["empty.csv", (path: string) => writeFileSync(path, ""), "is empty"],
+    ["", () => {}, '"" does not exist'],
     ["emial.csv", (path: string) => writeFileSync(path, "customerId,Emial\na,b@c\n"), "Emial"],
   ])("%s ends with exit code 2, and no run is left behind", async (name, make, message) => {
     make(join(cli.folder, name));
@@ -288,7 +291,9 @@ describe("worker", () => {
     const run = await cli.run(["run", CUSTOMERS, "--json", "--concurrency", "1"], { env });
     expect(summaryOf(run.stdout).counts.updated).toBe(56);
     worker.child.kill("SIGTERM");
-    expect((await worker.ended).code).toBe(0);
+    const { code, stderr } = await worker.ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain(`waiting for rows of runs to ${new URL(simulator.url).host}, on the Redis at unix:`);
     expect(simulator.stats().effects).toBe(56);
   });
 });

@@ -94,6 +94,13 @@ describe("updraft rows", () => {
     }
   });
 
+  test("prints nothing that a terminal would obey, and every value as it is", async () => {
+    const [name, cell] = ["\u001b[2J\u009b31m\u{e0041}", "\u202eab\u2028c\u007f"];
+    const { lines, shown } = await rows(`id,${name}\n1,${cell}\n`);
+    expect(lines.join("")).toMatch(/^[\x20-\x7e]+$/);
+    expect(shown).toMatchObject([{ columns: ["id", name] }, { values: { id: "1", [name]: cell } }]);
+  });
+
   test("shows nothing of an empty file, and says so", async () => {
     const { code, lines, stderr } = await rows("");
     expect({ code, lines }).toEqual({ code: 0, lines: ['{"dialect":null,"columns":[]}'] });

@@ -54,14 +54,18 @@ describe("a column that matches nothing", () => {
     const error = refusalOf({ columns: ["customerId", "Emial"] });
     expect(error).toMatchObject({ code: "columns-unknown", exit: 2 });
     expect(error.message).toBe("customers.csv: columns that match no property: `Emial` (did you mean `email`?)");
-    expect(error.next).toContain('--ignore-column "Emial"');
+    expect(error.next).toContain("or let the others pass without being sent: --ignore-column Emial;");
   });
 
   it("is named together with all others, and with the lack of a customerId", () => {
-    const { message } = refusalOf({ columns: ["custmerId", "email", "zip", "Remarks", "SSN"] });
+    const { message, next } = refusalOf({ columns: ["custmerId", "email", "zip", "Who's `x`", "SSN"] });
+    // Not the column that names the customers; and the line can be given to a shell.
+    expect(next).toContain(
+      "without being sent: --ignore-column zip --ignore-column 'Who'\\''s `x`' --ignore-column SSN;",
+    );
     expect(message).toBe(
       "customers.csv: columns that match no property: `custmerId` (did you mean `customerId`?), `zip` (did you mean `postalCode`?), " +
-        "`Remarks`, `SSN` (identification: this endpoint cannot change it), and no column gives customerId",
+        "`Who's `x``, `SSN` (identification: this endpoint cannot change it), and no column gives customerId",
     );
   });
 

@@ -124,6 +124,7 @@ What a run would take
 `);
     expect(text).toContain("customers.csv: checked, nothing was sent");
     expect(text).toMatch(/valid +99,500 {2}would be sent/);
+    expect(text).toContain("Send the 99,500 valid rows: updraft run, with the same file and flags; the errors file");
     expect(text).not.toMatch(/requests|unsent|updated {2}|summary\.json/);
   });
 
