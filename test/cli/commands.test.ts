@@ -225,7 +225,7 @@ describe("run", () => {
     const { env, simulator } = await simulate();
     const args = ["run", CUSTOMERS, "--json", "--rate", "30/s"];
     const running = cli.start(args, { env });
-    await expect.poll(() => simulator.stats().effects, { timeout: 30_000 }).toBeGreaterThan(2);
+    await expect.poll(() => simulator.stats().effects).toBeGreaterThan(2);
     running.child.kill("SIGINT");
     const { code, stdout } = await running.ended;
     expect(code).toBe(130);
@@ -266,7 +266,7 @@ describe("a second Ctrl-C", () => {
     // An embedded one would outlive a process that ends at once, until the next run.
     const given = { ...env, REDIS_URL: redis.url };
     const running = cli.start(["run", MINIMAL, "--timeout", "10m"], { env: given });
-    await expect.poll(() => simulator.stats().requests, { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(() => simulator.stats().requests).toBeGreaterThan(0);
     let stdout = "";
     running.child.stdout?.on("data", (text: string) => {
       stdout += text;
