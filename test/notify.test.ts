@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../src/clock.ts";
 import { UpdraftError } from "../src/errors.ts";
 import type { Memory } from "../src/notices.ts";
@@ -190,7 +190,7 @@ describe("a notice that is not taken", () => {
       begin(SUBJECT, FIGURES);
       if (when === "before") stop.abort();
       const ending = end(await ended());
-      if (when !== "before") await vi.waitUntil(() => requests.length > 0);
+      if (when !== "before") await expect.poll(() => requests.length).toBeGreaterThan(0);
       stop.abort();
       expect((await ending).warnings.at(-1)).toMatch(/did not take 1 notice/);
       expect(patience.aborted).toBe(false);

@@ -35,5 +35,7 @@ export default defineConfig({
     // Real processes and a real Redis on a shared machine: a limit is there to end what hangs, not to judge speed.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // So that what was waited for is told, and not only that the time is over.
+    expect: { poll: { timeout: 50_000 } },
   },
 });

@@ -228,11 +228,6 @@ function firstOf(texts: readonly string[], between: string, more: (count: number
   return texts.length > MOST_SHOWN ? shown + more(texts.length - MOST_SHOWN) : shown;
 }
 
-/** What a shell takes as it stands: within double quotes it would carry out some of it. */
-function shellWord(text: string): string {
-  return /[$`\\"!]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`;
-}
-
 export function knownNames(contract: Contract): string {
   return [...contract.properties, ...contract.groups.flatMap((group) => group.parts)]
     .map(({ name }) => name)

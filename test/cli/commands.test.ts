@@ -68,7 +68,7 @@ describe("a mistake on the command line", () => {
 
   test("help and version are no mistakes", async () => {
     for (const args of [["--help"], ["run", "--help"], ["help", "check"], ["--version"]]) {
-      const { code, stdout, stderr } = await cli.run(args);
+      const { code, stdout, stderr } = await cli.within(args);
       expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
       expect(stdout).toMatch(args.includes("--version") ? /^\d+\.\d+\.\d+\n$/ : /^Usage: updraft/);
     }
@@ -94,8 +94,9 @@ describe("before anything is sent", () => {
     ["", () => {}, '"" does not exist'],
     ["emial.csv", (path: string) => writeFileSync(path, "customerId,Emial\na,b@c\n"), "Emial"],
   ])("%s ends with exit code 2, and no run is left behind", async (name, make, message) => {
-    make(join(cli.folder, name));
-    const { code, stdout, stderr } = await cli.run(["run", name, "--data-dir", "data"], { env: NOWHERE });
+    const file = join(cli.folder, name);
+    make(file);
+    const { code, stdout, stderr } = await cli.within(["run", file, "--data-dir", join(cli.folder, "data")], NOWHERE);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(message);
     expect(stderr).not.toMatch(/^\s+at /m);
@@ -104,14 +105,14 @@ describe("before anything is sent", () => {
 
   test("a Redis that does not answer ends with exit code 5 and its address, without the password", async () => {
     const env = { ...NOWHERE, REDIS_URL: "redis://:SECRETVALUE@127.0.0.1:9" };
-    const { code, stderr } = await cli.run(["run", MINIMAL], { env });
+    const { code, stderr } = await cli.within(["run", MINIMAL], env);
     expect(code).toBe(5);
     expect(stderr).toContain("redis://127.0.0.1:9");
     expect(stderr).not.toContain("SECRETVALUE");
   });
 
   test("a log file that cannot be written is told before the file is read", async () => {
-    const { code, stderr } = await cli.run(["check", "missing.csv", "--log-file", "/dev/null/x"]);
+    const { code, stderr } = await cli.within(["check", "missing.csv", "--log-file", "/dev/null/x"]);
     expect(code).toBe(2);
     expect(stderr).toContain("the log file /dev/null/x cannot be written");
   });
@@ -124,17 +125,18 @@ describe("check", () => {
     expect(text.stdout).toContain("nothing was sent");
     expect(text.stdout).toContain("56 calls; 6.7 % of the rows would be rejected");
     const env = { UPDRAFT_ENDPOINT_RATE: "600/min" };
-    const json = await cli.run(["check", CUSTOMERS, "--out", "checked", "--json", "--rate", "40/s"], { env });
+    const out = join(cli.folder, "checked");
+    const json = await cli.within(["check", CUSTOMERS, "--out", out, "--json", "--rate", "40/s"], env);
     expect(json.code).toBe(1);
     const summary = summaryOf(json.stdout);
     expect(summary).toMatchObject({ state: "checked", read: 60, counts: { rejected: 4 } });
     expect(summary.forecast).toMatchObject({ calls: 56, rate: 10, durationMs: 5_600 });
-    expect(summary.reports.dir).toBe(join(cli.folder, "checked"));
-    expect(readdirSync(join(cli.folder, "checked"))).toContain("errors.csv");
+    expect(summary.reports.dir).toBe(out);
+    expect(readdirSync(out)).toContain("errors.csv");
   });
 
   test("needs no endpoint, no credentials and no Redis, and ends with 0 where all rows are valid", async () => {
-    const { code } = await cli.run(["check", MINIMAL], { env: { REDIS_URL: "redis://127.0.0.1:9" } });
+    const { code } = await cli.within(["check", MINIMAL], { REDIS_URL: "redis://127.0.0.1:9" });
     expect(code).toBe(0);
   });
 
@@ -214,13 +216,13 @@ describe("run", () => {
 
   test("of a file that was run to its end is refused with where its report is, until --again", async () => {
     const { env, simulator } = await simulate();
-    expect((await cli.run(["run", MINIMAL], { env })).code).toBe(0);
+    expect((await cli.within(["run", MINIMAL], env)).code).toBe(0);
     const { requests } = simulator.stats();
-    const second = await cli.run(["run", MINIMAL], { env });
+    const second = await cli.within(["run", MINIMAL], env);
     expect(second.code).toBe(2);
     expect(second.stderr).toContain("was run already");
     expect(simulator.stats().requests).toBe(requests);
-    expect((await cli.run(["run", MINIMAL, "--again"], { env })).code).toBe(0);
+    expect((await cli.within(["run", MINIMAL, "--again"], env)).code).toBe(0);
     expect(simulator.stats().requests).toBe(2 * requests);
   });
 
@@ -228,7 +230,7 @@ describe("run", () => {
     const { env, simulator } = await simulate();
     const args = ["run", CUSTOMERS, "--json", "--rate", "30/s"];
     const running = cli.start(args, { env });
-    await expect.poll(() => simulator.stats().effects, { timeout: 30_000 }).toBeGreaterThan(2);
+    await expect.poll(() => simulator.stats().effects).toBeGreaterThan(2);
     running.child.kill("SIGINT");
     const { code, stdout } = await running.ended;
     expect(code).toBe(130);
@@ -236,7 +238,7 @@ describe("run", () => {
     expect(state).toBe("interrupted");
     expect(counts.updated).toBeGreaterThan(0);
     expect(counts.unsent).toBeGreaterThan(0);
-    const again = await cli.run(args, { env });
+    const again = await cli.within(["run", CUSTOMERS, "--json"], env);
     expect(again.code).toBe(1);
     expect(summaryOf(again.stdout)).toMatchObject({ state: "complete", counts: { updated: 56, unsent: 0 } });
     expect(simulator.stats().effects).toBe(56);
@@ -269,7 +271,7 @@ describe("a second Ctrl-C", () => {
     // An embedded one would outlive a process that ends at once, until the next run.
     const given = { ...env, REDIS_URL: redis.url };
     const running = cli.start(["run", MINIMAL, "--timeout", "10m"], { env: given });
-    await expect.poll(() => simulator.stats().requests, { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(() => simulator.stats().requests).toBeGreaterThan(0);
     let stdout = "";
     running.child.stdout?.on("data", (text: string) => {
       stdout += text;

@@ -47,7 +47,7 @@ test("two demos at once both send the sample, exit with 0, show where the report
 
 test("a demo that is interrupted ends with 130 and leaves nothing running", async () => {
   const demo = cli.start(["demo"]);
-  await expect.poll(() => existsSync(redisPidFile(demo)), { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => existsSync(redisPidFile(demo))).toBe(true);
   demo.child.kill("SIGINT");
   const { code, stdout } = await demo.ended;
   expect(code).toBe(130);
@@ -57,11 +57,11 @@ test("a demo that is interrupted ends with 130 and leaves nothing running", asyn
 
 test("what a killed demo left behind is ended and removed by the next one", async () => {
   const killed = cli.start(["demo"]);
-  await expect.poll(() => existsSync(redisPidFile(killed)), { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => existsSync(redisPidFile(killed))).toBe(true);
   const redis = Number(readFileSync(redisPidFile(killed), "utf8"));
   killed.child.kill("SIGKILL");
   await killed.ended;
   expect((await cli.run(["demo"])).code).toBe(0);
-  await expect.poll(() => isAlive(redis), { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => isAlive(redis)).toBe(false);
   expect(readdirSync(demos())).not.toContain(String(killed.pid));
 });

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 const NPM = `#!/bin/sh
 echo "$@" >> npm-was-asked
@@ -85,11 +85,11 @@ function timesNpmWasAsked(): number {
   return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").length : 0;
 }
 
-/** Undefined until the stand-in has started and written all of it. */
-function npmPid(): number | undefined {
+/** 0 until the stand-in has started and written all of it. */
+function npmPid(): number {
   const file = join(clone, "npm-pid");
   const [, pid] = existsSync(file) ? (/^(\d+)\n$/.exec(readFileSync(file, "utf8")) ?? []) : [];
-  return pid === undefined ? undefined : Number(pid);
+  return Number(pid ?? 0);
 }
 
 function leftovers(): string[] {
@@ -134,7 +134,8 @@ describe("setup.js", () => {
     writeFileSync(join(clone, "npm-waits"), "");
     const killed = start();
     await killed.says("installing");
-    const npm = await vi.waitUntil(npmPid);
+    await expect.poll(npmPid).toBeGreaterThan(0);
+    const npm = npmPid();
     killed.kill("SIGKILL");
     await killed.ended;
     process.kill(npm, "SIGKILL");

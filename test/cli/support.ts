@@ -48,7 +48,7 @@ export interface Cli {
   run(args: readonly string[], options?: Options): Promise<Ended>;
   /**
    * The same in this process, its worker too, in a fiftieth of the time: for a run that is only given, and for what a command
-   * answers. Paths in `args` are absolute, standard input is empty, and logs go to a file.
+   * answers. Paths in `args` are absolute, none of them is `-`, and logs go to a file. `interrupt` stops it.
    */
   within(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
   /** Lines for `sh`, as a person would type them, with `cwd` as the folder they stand in. */
@@ -128,6 +128,11 @@ export function useCli(): Cli {
     },
     shell: (lines, cwd) => begin("sh", ["-c", lines], cwd).ended,
   };
+}
+
+/** Ctrl-C to what goes on in this process. */
+export function interrupt(): void {
+  process.emit("SIGINT");
 }
 
 /** What the process of a run's own worker does, without a process. */

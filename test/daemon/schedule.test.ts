@@ -81,13 +81,11 @@ describe("a schedule", () => {
   test("runs the newest of the files that match, and not again while it has not changed", async () => {
     const dir = await filesIn("b.csv", "a.csv", "c.txt");
     const { ran, notices, told, service } = await begin(dir, {});
-    await expect
-      .poll(() => notices, { timeout: 10_000 })
-      .toContainEqual(expect.stringMatching(/nothing to run: .*a.csv was run before/));
+    await expect.poll(() => notices).toContainEqual(expect.stringMatching(/nothing to run: .*a.csv was run before/));
     expect(ran).toEqual(["a.csv"]);
     expect(told.slice(0, 2)).toEqual(["settled", "refused no-new-input"]);
     writeFileSync(join(dir, "b.csv"), "changed");
-    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv", "b.csv"]);
+    await expect.poll(() => ran).toEqual(["a.csv", "b.csv"]);
     expect(service.next()).toBeGreaterThan(systemClock.wall() - 5_000);
     await service.stop(never);
     expect(readPending(dir, NAME)).toBeNull();
@@ -100,10 +98,8 @@ describe("a schedule", () => {
       input: { glob: join(dir, "*.csv"), pick: "all" },
       run: async () => ends.shift() ?? "done",
     });
-    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["b.csv", "a.csv", "c.csv", "a.csv"]);
-    await expect
-      .poll(() => told, { timeout: 10_000 })
-      .toEqual(expect.arrayContaining(["settled", "settled", "settled"]));
+    await expect.poll(() => ran).toEqual(["b.csv", "a.csv", "c.csv", "a.csv"]);
+    await expect.poll(() => told).toEqual(expect.arrayContaining(["settled", "settled", "settled"]));
     // That all files were run before is how it should be.
     expect(told.slice(0, 3)).toEqual(["refused file-empty a.csv", "settled", "settled"]);
   });
@@ -116,15 +112,14 @@ describe("a schedule", () => {
       clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 60_000 ? 0 : ms, signal) },
       run: async () => ends.shift() ?? "done",
     });
-    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv", "a.csv", "a.csv", "a.csv", "b.csv"]);
+    await expect.poll(() => ran).toEqual(["a.csv", "a.csv", "a.csv", "a.csv", "b.csv"]);
     expect(told.slice(0, 3)).toEqual(Array(3).fill("waiting file-empty a.csv"));
   });
 
   test("says whether no file matches, or the folder is not there", async () => {
     const dir = await folder.dir();
     const { notices, told } = await begin(dir, { input: { glob: join(dir, "exports", "*.csv"), pick: "newest" } });
-    const said = (words: RegExp) =>
-      expect.poll(() => notices, { timeout: 10_000 }).toContainEqual(expect.stringMatching(words));
+    const said = (words: RegExp) => expect.poll(() => notices).toContainEqual(expect.stringMatching(words));
     await said(/^nothing to run: the folder \S+\/exports cannot be read \(ENOENT\)$/);
     mkdirSync(join(dir, "exports"));
     await said(/^nothing to run: no file matches \S+\/exports\/\*\.csv$/);
@@ -141,9 +136,7 @@ describe("a schedule", () => {
     const { ran, notices } = await begin(dir, {
       input: { command: ["./export.sh", "out/export.csv"], folder: dir, file },
     });
-    await expect
-      .poll(() => notices, { timeout: 10_000 })
-      .toContainEqual(expect.stringMatching(/export.sh ended with exit code 3/));
+    await expect.poll(() => notices).toContainEqual(expect.stringMatching(/export.sh ended with exit code 3/));
     expect(ran).toEqual([join("out", "export.csv")]);
   });
 
@@ -156,7 +149,7 @@ describe("a schedule", () => {
     const file = join(dir, "export.csv");
     const { service } = await begin(dir, { input: { command: [script, file], folder: dir, file } });
     const pid = () => Number(existsSync(`${file}.pid`) && readFileSync(`${file}.pid`, "utf8"));
-    await expect.poll(pid, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(pid).toBeGreaterThan(0);
     expect(isAlive(pid())).toBe(true);
     await service.stop(never);
     expect(isAlive(pid())).toBe(false);
@@ -167,7 +160,7 @@ describe("a schedule", () => {
     const dir = await filesIn("a.csv");
     const going = Promise.withResolvers<Ended>();
     const { ran, notices } = await begin(dir, { run: () => going.promise });
-    await expect.poll(() => notices.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => notices.length).toBeGreaterThanOrEqual(2);
     expect(ran).toEqual(["a.csv"]);
     expect(notices[0]).toMatch(/^the run due at \S+Z is skipped: the one before still goes on$/);
     going.resolve("done");
@@ -184,13 +177,13 @@ describe("a schedule", () => {
           stop.addEventListener("abort", () => resolve("interrupted"));
         }),
     });
-    await expect.poll(() => first.ran, { timeout: 10_000 }).toEqual(["a.csv", "b.csv"]);
+    await expect.poll(() => first.ran).toEqual(["a.csv", "b.csv"]);
     await first.service.stop(never);
     await redis.connect().flushall();
     const second = await begin(dir, { input, cron: YEARLY });
-    await expect.poll(() => second.ran, { timeout: 10_000 }).toEqual(["b.csv", "c.csv"]);
+    await expect.poll(() => second.ran).toEqual(["b.csv", "c.csv"]);
     expect(second.notices[0]).toMatch(/^going on with the run due at /);
-    await expect.poll(() => readPending(dir, NAME), { timeout: 10_000 }).toBeNull();
+    await expect.poll(() => readPending(dir, NAME)).toBeNull();
   });
 
   test("that cannot be begun while the disk takes nothing is begun when it does", async () => {
@@ -201,7 +194,7 @@ describe("a schedule", () => {
       else await systemClock.sleep(ms, stop);
     };
     const { ran, notices } = await begin(dir, { clock: { ...systemClock, sleep } });
-    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv"]);
+    await expect.poll(() => ran).toEqual(["a.csv"]);
     expect(notices[0]).toMatch(/^a scheduled run failed: .*; tried again in 1 min 00 s$/);
   });
 
@@ -209,7 +202,7 @@ describe("a schedule", () => {
     const dir = await filesIn("a.csv");
     writePending(dir, NAME, { v: 1, due: 1_000, files: null });
     const { ran } = await begin(dir, { cron: YEARLY });
-    await expect.poll(() => ran, { timeout: 10_000 }).toEqual(["a.csv"]);
+    await expect.poll(() => ran).toEqual(["a.csv"]);
   });
 
   test("that cannot begin, because Redis does not answer, can be stopped", async () => {
@@ -247,7 +240,7 @@ describe("a schedule", () => {
     await redis.connect().set(`updraft:holder:schedule:${NAME}`, JSON.stringify(other));
     const { ran, notices } = await begin(dir, {});
     await expect
-      .poll(() => notices, { timeout: 10_000 })
+      .poll(() => notices)
       .toContainEqual(expect.stringMatching(/process 7 on other.example.com still goes on/));
     expect(ran).toEqual([]);
   });

@@ -55,7 +55,7 @@ const failure = (request: Promise<unknown>): Promise<string> =>
     (error: { code?: unknown; name: string }) => (typeof error.code === "string" ? error.code : error.name),
   );
 
-const until = <T>(value: () => T) => expect.poll(value, { timeout: 20_000, interval: 5 });
+const until = <T>(value: () => T) => expect.poll(value, { interval: 5 });
 const json = (answer: Answer) => JSON.parse(answer.text);
 const records = (simulator: Simulator) => [...simulator.requests()];
 const endings = (simulator: Simulator) => records(simulator).map((r) => r.ending);

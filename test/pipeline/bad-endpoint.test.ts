@@ -65,7 +65,7 @@ test("each row ends as what came back says, and redirects are not followed", asy
   const names = [...Array(20).fill("good"), ...Object.keys(ANSWERS), ...Array(20).fill("good")];
   const file = path.file("in.csv", toCsv(names.map((name, i) => ({ customerId: `${name}${i}`, firstName: "A" }))));
   const flags = ["--timeout", "500ms", "--attempts", "2", "--concurrency", "4"];
-  const { code, summary } = await path.run([file, ...flags], { CONNECTFI_BASE_URL: url });
+  const { code, summary } = await path.given([file, ...flags], { CONNECTFI_BASE_URL: url });
   expect([code, summary.state]).toEqual([1, "complete"]);
 
   const found = recordsOf(summary.reports.errors).map((row) => [
@@ -97,7 +97,7 @@ test("an endpoint without TLS where https is meant makes the run wait, and says 
   const address = server.address();
   const url = typeof address === "object" ? `https://127.0.0.1:${address?.port}` : "";
   const file = path.file("in.csv", toCsv([{ customerId: "c1", firstName: "A" }]));
-  const { code, summary } = await path.run([file, "--give-up-after", "1s"], { CONNECTFI_BASE_URL: url });
+  const { code, summary } = await path.given([file, "--give-up-after", "1s"], { CONNECTFI_BASE_URL: url });
   expect([code, summary.state, summary.counts.unsent]).toEqual([3, "stopped", 1]);
   expect(summary.stopped?.message).toMatch(/did not answer for 1\.0 s \(at the login: TLS failed: its certificate/);
 });

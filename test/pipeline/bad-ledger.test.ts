@@ -5,8 +5,9 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { openRun } from "../../src/queue/open-run.ts";
 import { explainRow, verify } from "../../src/runs/inspect.ts";
+import { interrupt } from "../cli/support.ts";
 import { useRedis } from "../support/redis.ts";
-import { customersAfter, customersOf, makeRows, summaryOf, toCsv, until, usePipeline } from "./support.ts";
+import { customersAfter, customersOf, makeRows, toCsv, until, usePipeline } from "./support.ts";
 
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
@@ -60,10 +61,10 @@ describe("a run whose ledger is damaged, foreign or newer", () => {
     const simulator = await path.simulate({ latency: 10 });
     const rows = makeRows(800, 800);
     const file = path.file("in.csv", toCsv(rows));
-    const running = path.start(["run", file, "--concurrency", "8", "--json"]);
+    const running = path.given([file, "--concurrency", "8"]);
     await until(() => simulator.stats().effects >= 250);
-    running.child.kill("SIGINT");
-    const { summary } = summaryOf(await running.ended);
+    interrupt();
+    const { summary } = await running;
     const ledger = join(summary.reports.dir, "ledger.db");
     const copy = join(path.cli.folder, "copy.db");
     copyFileSync(ledger, copy);
@@ -97,7 +98,7 @@ describe("a run whose ledger is damaged, foreign or newer", () => {
     }
     expect(simulator.stats().requests).toBe(requests);
 
-    const { code, summary: whole } = await path.run([file]);
+    const { code, summary: whole } = await path.given([file]);
     expect(code).toBe(0);
     expect(whole).toMatchObject({ run: summary.run, state: "complete", balanced: true, counts: { updated: 800 } });
     expect(customersOf(simulator)).toEqual(customersAfter(rows));

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { isAlive, makeRows, summaryOf, toCsv, until, usePipeline } from "./support.ts";
 
 const path = usePipeline();
-const ask = (args: readonly string[]) => path.start(args).ended;
+const { ask } = path;
 const serverPid = () => {
   try {
     return Number(readFileSync(join(path.dataDir, "redis", "redis.pid"), "utf8"));

@@ -1,10 +1,11 @@
-// Listing, pausing, resuming and cancelling runs, with real processes: what is asked for in one is done by another.
+// Listing, pausing, resuming and cancelling runs: what is asked for in one place is done in another, with real processes where that matters.
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { interrupt } from "../cli/support.ts";
 import { useRedis } from "../support/redis.ts";
-import { makeRows, recordsOf, summaryOf, toCsv, until, usePipeline } from "./support.ts";
+import { type Cells, makeRows, recordsOf, summaryOf, toCsv, until, usePipeline } from "./support.ts";
 
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
@@ -39,16 +40,25 @@ async function runs(env: Readonly<Record<string, string>> = {}) {
 }
 
 /** A run of slow rows that has answered some of them; `hurry` makes the others quick. */
-async function begin(rows = makeRows(300, 200), args: readonly string[] = []) {
+async function started<R>(
+  start: (args: readonly string[]) => R,
+  rows = makeRows(300, 200),
+  args: readonly string[] = [],
+) {
   const simulator = await path.simulate({ latency: 300 });
   const file = path.file("in.csv", toCsv(rows));
-  const running = path.start(["run", file, "--json", "--concurrency", "4", ...args]);
+  const running = start(["run", file, "--json", "--concurrency", "4", ...args]);
   await until(() => simulator.stats().effects >= 8);
   const client = redis.connect();
   await until(async () => (await client.keys("updraft:status:*")).length === 1);
   const [run = ""] = await client.smembers("updraft:runs");
   return { simulator, rows, file, running, run, hurry: () => simulator.setFaults({ latency: 0 }) };
 }
+
+/** In this process: `interrupt` is its Ctrl-C. */
+const begin = (...given: [rows?: Cells[], args?: readonly string[]]) =>
+  started((args) => ({ ended: ask(args) }), ...given);
+const beginApart = (...given: [rows?: Cells[], args?: readonly string[]]) => started(path.start, ...given);
 
 /** Nothing is in flight, and nothing more comes. */
 async function quiet(simulator: { stats(): { inFlight: number; requests: number } }): Promise<number> {
@@ -62,7 +72,7 @@ async function quiet(simulator: { stats(): { inFlight: number; requests: number 
 
 describe("pause", () => {
   test("from another machine lets rows in flight end and holds all others, until resume lets the run end as if nothing had been", async () => {
-    const { simulator, running, run, hurry } = await begin();
+    const { simulator, running, run, hurry } = await beginApart();
     const paused = await askApart(["pause", run.slice(0, 6)], ELSEWHERE);
     expect(paused).toEqual({ code: 0, stdout: expect.stringContaining(`Run ${run} is paused`), stderr: "" });
     const requests = await quiet(simulator);
@@ -105,7 +115,7 @@ describe("pause", () => {
   test("and Ctrl-C leave a run that is interrupted; the same command goes on with it, not paused", async () => {
     const { simulator, file, running, run, hurry } = await begin();
     expect((await ask(["pause", run])).code).toBe(0);
-    running.child.kill("SIGINT");
+    interrupt();
     const stopped = summaryOf(await running.ended);
     expect(stopped).toMatchObject({ code: 130, summary: { state: "interrupted" } });
     expect(await runs()).toMatchObject([{ run, state: "interrupted", live: null }]);
@@ -119,7 +129,7 @@ describe("pause", () => {
   });
 
   test("of a run whose process does not answer says so within its time, and takes the wish back", async () => {
-    const { running, run, hurry } = await begin();
+    const { running, run, hurry } = await beginApart();
     running.child.kill("SIGSTOP");
     // Its status would end by itself meanwhile.
     await redis.connect().persist(`updraft:status:${run}`);
@@ -136,14 +146,14 @@ describe("pause", () => {
 describe("rate", () => {
   test("from another machine is changed while the run goes on, which its workers keep to and its screen tells", async () => {
     const simulator = await path.simulate();
-    const running = path.start(["run", path.file("in.csv", toCsv(makeRows(200, 200))), "--json", "--rate", "10/s"]);
+    const running = path.given([path.file("in.csv", toCsv(makeRows(200, 200))), "--rate", "10/s"]);
     await until(() => simulator.stats().effects >= 3);
     await until(async () => (await redis.connect().keys("updraft:status:*")).length === 1);
     const [run = ""] = await redis.connect().smembers("updraft:runs");
     expect(simulator.stats().maxPerSecond).toBeLessThanOrEqual(11);
     const changed = await ask(["rate", run.slice(0, 6), "6000/min"], ELSEWHERE);
     expect(changed).toEqual({ code: 0, stdout: `The rate of run ${run} is now 100/s.\n`, stderr: "" });
-    const { code, stderr, summary } = summaryOf(await running.ended);
+    const { code, stderr, summary } = await running;
     expect({ code, state: summary.state, updated: summary.counts.updated }).toEqual({
       ...{ code: 0, state: "complete", updated: 200 },
     });
@@ -211,16 +221,16 @@ describe("cancel", () => {
     const simulator = await path.simulate();
     const file = path.file("in.csv", toCsv(makeRows(300, 200)));
     const clocks = () => redis.connect().keys("updraft:*");
-    const slow = () => path.start(["run", file, "--json", "--rate", "6/min"]);
+    const slow = () => path.given([file, "--rate", "6/min"]);
     const first = slow();
     await until(() => simulator.stats().effects >= 1);
-    first.child.kill("SIGTERM");
-    const { run } = summaryOf(await first.ended).summary;
+    interrupt();
+    const { run } = (await first).summary;
     expect(await clocks()).toEqual([`updraft:pace:run:${run}`]);
     const second = slow();
     await until(async () => (await clocks()).includes(`updraft:status:${run}`));
     expect((await ask(["cancel", run])).code).toBe(0);
-    expect(summaryOf(await second.ended)).toMatchObject({ code: 3, summary: { read: 300 } });
+    expect(await second).toMatchObject({ code: 3, summary: { read: 300 } });
     expect(await clocks()).toEqual([]);
   });
 
@@ -235,7 +245,7 @@ describe("cancel", () => {
 
 describe("cancel of a run that nobody goes on with", () => {
   test("takes over what a crash left: rows that may have been sent end unknown, what was settled is kept", async () => {
-    const { simulator, running, run } = await begin(undefined, ["--timeout", "500ms"]);
+    const { simulator, running, run } = await beginApart(undefined, ["--timeout", "500ms"]);
     // All of its process group: the worker dies too, with requests in flight.
     process.kill(-running.pid, "SIGKILL");
     await running.ended;
@@ -264,7 +274,7 @@ describe("cancel of a run that nobody goes on with", () => {
 
   test("needs the file that the run was started with, wherever it is now", async () => {
     const { file, running, run } = await begin();
-    running.child.kill("SIGTERM");
+    interrupt();
     expect((await running.ended).code).toBe(130);
     const moved = `${file}.moved`;
     renameSync(file, moved);
@@ -283,7 +293,7 @@ describe("cancel of a run that nobody goes on with", () => {
   });
 
   test("is refused with another key than the run's, and leaves the run as it was", async () => {
-    const { running, run } = await begin();
+    const { running, run } = await beginApart();
     process.kill(-running.pid, "SIGKILL");
     await running.ended;
     await redis.connect().del(`updraft:status:${run}`);
@@ -318,7 +328,7 @@ describe("cancel of a run that nobody goes on with", () => {
 
   test("that dies half way is finished by the same file's next run, which sends nothing", async () => {
     const { simulator, file, running, run } = await begin();
-    running.child.kill("SIGTERM");
+    interrupt();
     await running.ended;
     const { requests } = simulator.stats();
     // As a process leaves it that is killed right after it noted what was asked for.
@@ -360,7 +370,7 @@ describe("runs and status", () => {
       "state     running since",
       "in.csv",
       "rows/s",
-      `${running.pid} on `,
+      `${process.pid} on `,
       "updraft pause",
     ])
       expect(status).toContain(part);
@@ -371,6 +381,8 @@ describe("runs and status", () => {
       file: "first.csv",
       counts: { updated: 5 },
     });
+    interrupt();
+    await running.ended;
   });
 
   test("show the runs of the data folder when the Redis cannot be reached, and say what is missing", async () => {
@@ -394,12 +406,12 @@ describe("runs and status", () => {
       ].sort(),
     );
     expect(text).not.toMatch(/in\.csv|csta_|Holtsville/);
-    running.child.kill("SIGINT");
+    interrupt();
     await running.ended;
   });
 
   test("leave a ledger as they found it: what a crash left beside it is gone", async () => {
-    const { running, run } = await begin();
+    const { running, run } = await beginApart();
     process.kill(-running.pid, "SIGKILL");
     await running.ended;
     await redis.connect().del(`updraft:status:${run}`);

@@ -88,7 +88,10 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
       const pid = join(data, "redis", "redis.pid");
       const server = redisUrl === null ? Number(readFileSync(pid, "utf8")) : null;
       fill();
+      // So that there is something to stop, however long that takes; and afterwards nothing to wait for.
+      simulator.setFaults({ latency: 300 });
       const stopped = await running.ended;
+      simulator.setFaults({ latency: 0 });
       expect({ code: stopped.code, stdout: stopped.stdout }).toEqual({ code: 5, stdout: "" });
       expect(stopped.stderr).toMatch(sentence);
       expect(stopped.stderr).toContain("make room");
@@ -97,7 +100,7 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
       expect(simulator.stats().effects).toBeLessThan(600);
 
       makeRoom();
-      const { code, summary } = await path.run(args.slice(0, -1), { UPDRAFT_DATA_DIR: data });
+      const { code, summary } = await path.given(args.slice(0, -1), { UPDRAFT_DATA_DIR: data });
       expect(code).toBe(0);
       expect(summary).toMatchObject({ state: "complete", read: 600, balanced: true, counts: { updated: 600 } });
       expect(recordsOf(summary.reports.success)).toHaveLength(600);
@@ -112,15 +115,15 @@ describe.skipIf(!canMount)("a disk that is full (needs the right to mount)", () 
     await path.simulate();
     const data = join(disk, "data");
     const env = { UPDRAFT_DATA_DIR: data };
-    const old = await path.run([path.file("old.csv", toCsv(makeRows(300, 300)))], env);
+    const old = await path.given([path.file("old.csv", toCsv(makeRows(300, 300)))], env);
     const ledger = openLedger(old.summary.reports.dir);
     ledger.write([], [], { end: "2020-01-01T00:00:00.000Z" });
     ledger.close();
     utimesSync(join(old.summary.reports.dir, "ledger.db"), 1, 1);
-    const { summary } = await path.run([path.file("in.csv", toCsv(makeRows(20, 20)))], env);
+    const { summary } = await path.given([path.file("in.csv", toCsv(makeRows(20, 20)))], env);
     fill();
     const told = async (args: readonly string[]) => {
-      const { code, stdout, stderr } = await path.start(args, env).ended;
+      const { code, stdout, stderr } = await path.ask(args, env);
       expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
       return stdout;
     };

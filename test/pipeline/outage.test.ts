@@ -1,8 +1,8 @@
-// Runs whose endpoint is out, asks for a rest, or forbids everything, with real processes: no row pays for it.
+// Runs whose endpoint is out, asks for a rest, or forbids everything: no row pays for it.
 import { describe, expect, test } from "vitest";
 import { readStatuses } from "../../src/queue/status.ts";
 import { useRedis } from "../support/redis.ts";
-import { customersAfter, customersOf, makeRows, recordsOf, summaryOf, toCsv, until, usePipeline } from "./support.ts";
+import { customersAfter, customersOf, makeRows, recordsOf, toCsv, until, usePipeline } from "./support.ts";
 
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
@@ -16,11 +16,12 @@ describe("an endpoint that is out", () => {
       const simulator = await path.simulate({ latency: 20 });
       const rows = makeRows(400, 400);
       const file = path.file("in.csv", toCsv(rows));
-      const running = path.start(["run", file, "--json", "--attempts", "1", "--rate", "200/s"]);
+      const running = path.given([file, "--attempts", "1", "--rate", "200/s"]);
       await until(() => simulator.stats().effects > 20);
-      simulator.setFaults({ outage: "0-4", outageAs });
+      simulator.setFaults({ outage: "on", outageAs });
       await until(async () => (await stateNow()) === "waiting");
-      const { code, summary, stderr } = summaryOf(await running.ended);
+      simulator.setFaults({ outage: "off" });
+      const { code, summary, stderr } = await running;
       expect([code, summary.state, summary.counts.updated]).toEqual([0, "complete", 400]);
       expect(customersOf(simulator)).toEqual(customersAfter(rows));
       // Ten rows until it was clear, as many as were in flight then, and a probe or two.
@@ -36,10 +37,10 @@ describe("an endpoint that is out", () => {
   test("to updates alone, with every row on its only try at once, is waited for all the same", async () => {
     const simulator = await path.simulate({ share503: 1, maxFaultsPerRow: "none" });
     const file = path.file("in.csv", toCsv(makeRows(40, 40)));
-    const running = path.start(["run", file, "--json", "--attempts", "1"]);
+    const running = path.given([file, "--attempts", "1"]);
     await until(async () => (await stateNow()) === "waiting");
     simulator.setFaults({ share503: 0 });
-    const { code, summary } = summaryOf(await running.ended);
+    const { code, summary } = await running;
     expect([code, summary.counts.updated]).toEqual([0, 40]);
   });
 
@@ -47,13 +48,13 @@ describe("an endpoint that is out", () => {
     const simulator = await path.simulate({ outage: "on" });
     const rows = makeRows(30, 30);
     const file = path.file("in.csv", toCsv(rows));
-    const { code, summary } = await path.run([file, "--give-up-after", "1s"]);
+    const { code, summary } = await path.given([file, "--give-up-after", "1s"]);
     expect([code, summary.state, summary.counts]).toMatchObject([3, "stopped", { unsent: 30, failed: 0 }]);
     expect(summary.stopped).toMatchObject({ rule: "give-up-after", rows: [] });
     expect(summary.stopped?.message).toMatch(/did not answer for 1\.0 s \(at the login: HTTP 503\)/);
     expect(recordsOf(summary.reports.unsent)).toHaveLength(30);
     simulator.setFaults({ outage: "off" });
-    const rest = await path.run([file]);
+    const rest = await path.given([file]);
     expect([rest.code, rest.summary.counts.updated]).toEqual([0, 30]);
   });
 });
@@ -61,7 +62,7 @@ describe("an endpoint that is out", () => {
 test("rows refused with Retry-After come after the rest that the endpoint asked for, and none of them has used a try", async () => {
   const simulator = await path.simulate({ share429: 0.03, retryAfter: 1, maxFaultsPerRow: 1, seed: 2, latency: 5 });
   const rows = makeRows(100, 100);
-  const { code, summary } = await path.run([path.file("in.csv", toCsv(rows)), "--attempts", "1", "--rate", "200/s"]);
+  const { code, summary } = await path.given([path.file("in.csv", toCsv(rows)), "--attempts", "1", "--rate", "200/s"]);
   expect([code, summary.counts.updated]).toEqual([0, 100]);
   expect(summary.requests.sent).toBeGreaterThan(100);
   expect(summary.warnings.join("\n")).toMatch(/asked for a rest \(Retry-After\) (once|\d+ times)/);
@@ -75,11 +76,11 @@ test("a login that may update nothing (403) blocks the run, every row unsent; cu
   const simulator = await path.simulate({ refuseShare: 1, refuseAs: "403" });
   const rows = makeRows(60, 60);
   const file = path.file("in.csv", toCsv(rows));
-  const { code, summary } = await path.run([file]);
+  const { code, summary } = await path.given([file]);
   expect([code, summary.state, summary.counts]).toMatchObject([4, "blocked", { failed: 0, unsent: 60 }]);
   expect(summary.warnings.join("\n")).toContain("forbids this login every update (403)");
   simulator.setFaults({ refuseShare: 0.1 });
-  const rest = await path.run([file]);
+  const rest = await path.given([file]);
   const { failed, updated } = rest.summary.counts;
   expect([rest.code, rest.summary.state, failed + updated]).toEqual([1, "complete", 60]);
   expect(failed).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-// A Redis that dies, sleeps or comes back empty in the midst of a run, as real processes: rows wait for it, none is lost.
+// A Redis that dies, sleeps or comes back empty in the midst of a run: rows wait for it, none is lost.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -96,7 +96,7 @@ describe("a run whose Redis", () => {
     expect(said()).toContain("Redis did not answer while run ");
     expect(said()).toContain("run the same command again");
     await startServer();
-    const { summary } = await path.run([file]);
+    const { summary } = await path.given([file]);
     expect(summary).toMatchObject({ state: "complete", read: 600, counts: { updated: 600 } });
   });
 });

@@ -1,9 +1,10 @@
-// Sending again what did not end well, with real processes: which rows are sent, in what order, and what is said of all of them.
+// Sending again what did not end well: which rows are sent, in what order, and what is said of all of them.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Simulator } from "../../src/endpoint/simulator.ts";
+import { interrupt } from "../cli/support.ts";
 import { useRedis } from "../support/redis.ts";
 import {
   type Cells,
@@ -164,10 +165,10 @@ describe("retry", () => {
     const { simulator, first } = await runRefused(makeRows(400, 400));
     const { failed } = first.summary.counts;
     simulator.setFaults({ latency: 40 });
-    const running = path.start(["retry", first.summary.run, "--only", "failed", "--json", "--concurrency", "4"]);
+    const running = retry(first, "--only", "failed", "--concurrency", "4");
     await until(() => simulator.stats().effects >= 20);
-    running.child.kill("SIGINT");
-    const stopped = summaryOf(await running.ended);
+    interrupt();
+    const stopped = await running;
     expect(stopped).toMatchObject({ code: 130, summary: { run: `${first.summary.run}.r1`, state: "interrupted" } });
     const { effects } = simulator.stats();
     expect(effects).toBeLessThan(failed);
@@ -178,7 +179,7 @@ describe("retry", () => {
     expect(simulator.stats().effects).toBe(effects);
 
     simulator.setFaults(WELL);
-    const resumed = await retryApart(first, "--only", "failed");
+    const resumed = await retry(first, "--only", "failed");
     expect(resumed).toMatchObject({
       code: 0,
       summary: { run: `${first.summary.run}.r1`, retryOf: first.summary.run, state: "complete", resumes: 1 },
@@ -265,13 +266,13 @@ describe("retry of a run that was cancelled", () => {
   async function cancelled() {
     const simulator = await path.simulate({ ...REFUSING, latency: 30 });
     const rows = makeRows(ROWS, ROWS);
-    const running = path.start(["run", path.file("in.csv", toCsv(rows)), "--json", "--concurrency", "4"]);
+    const running = path.given([path.file("in.csv", toCsv(rows)), "--concurrency", "4"]);
     await until(() => simulator.stats().effects >= 10);
     const [run = ""] = path.runs();
     await until(async () => (await redis.connect().keys("updraft:status:*")).length === 1);
     const asked = await path.ask(["cancel", run]);
     expect(asked.code, asked.stderr).toBe(0);
-    const first = summaryOf(await running.ended);
+    const first = await running;
     expect(first.summary.state).toBe("cancelled");
     simulator.reset();
     simulator.setFaults({ ...WELL, latency: 0 });
@@ -308,14 +309,14 @@ describe("a retry is refused, and nothing is sent,", () => {
   test("of a run that is none, has not ended, or for an outcome that cannot be sent again", async () => {
     const simulator = await path.simulate({ latency: 30 });
     const file = path.file("in.csv", toCsv(makeRows(1_000, 1_000)));
-    const running = path.start(["run", file, "--json", "--concurrency", "2"]);
+    const running = path.given([file, "--concurrency", "2"]);
     await until(() => simulator.stats().effects >= 10);
     const [run = ""] = path.runs();
     const live = await path.ask(["retry", run]);
     expect(live.code).toBe(2);
-    expect(live.stderr).toContain(`process ${running.pid} on `);
-    running.child.kill("SIGINT");
-    expect((await running.ended).code).toBe(130);
+    expect(live.stderr).toContain(`process ${process.pid} on `);
+    interrupt();
+    expect((await running).code).toBe(130);
     const { requests } = simulator.stats();
     for (const [args, message, next] of [
       [[run], `run ${run} has not ended (interrupted)`, "run its file again"],

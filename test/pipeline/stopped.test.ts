@@ -1,19 +1,20 @@
-// Runs that stop before their end because of what they see, with real processes: what is answered for, and how they go on.
+// Runs that stop before their end because of what they see, what is answered for, and how they go on.
 import { describe, expect, test } from "vitest";
+import { interrupt } from "../cli/support.ts";
 import { useRedis } from "../support/redis.ts";
-import { customersAfter, customersOf, makeRows, recordsOf, summaryOf, toCsv, until, usePipeline } from "./support.ts";
+import { customersAfter, customersOf, makeRows, recordsOf, toCsv, until, usePipeline } from "./support.ts";
 
 const redis = useRedis();
 const path = usePipeline(() => redis.url);
 
-const ask = (...args: string[]) => path.start(args).ended;
+const ask = (...args: string[]) => path.ask(args);
 
 describe("--stop-after", () => {
   test("stops a run of too many bad rows with an account of all its rows; it goes on to its end when they are good again", async () => {
     const simulator = await path.simulate({ codeShare: 0.5, maxFaultsPerRow: "none", latency: 20, seed: 5 });
     const rows = makeRows(900, 900).map((row, i) => (i === 850 ? { ...row, postalCode: "bad" } : row));
     const file = path.file("in.csv", toCsv(rows));
-    const { code, summary } = await path.run([file, "--stop-after", "30", "--concurrency", "4"]);
+    const { code, summary } = await path.given([file, "--stop-after", "30", "--concurrency", "4"]);
     const { requests } = simulator.stats();
     const { run, counts, reports } = summary;
     expect({ code, state: summary.state, read: summary.read, balanced: summary.balanced }).toEqual({
@@ -43,7 +44,7 @@ describe("--stop-after", () => {
     expect(retried.stderr).toContain("has not ended (stopped)");
 
     simulator.setFaults({ codeShare: 0, latency: 0 });
-    const rest = await path.run([file, "--stop-after", "1"]);
+    const rest = await path.given([file, "--stop-after", "1"]);
     expect(rest.summary).toMatchObject({
       run,
       state: "complete",
@@ -67,7 +68,7 @@ describe("--canary", () => {
     const rows = makeRows(400, 400);
     const file = path.file("in.csv", toCsv(rows));
     const args = [file, "--canary", "20"];
-    const first = await path.run(args);
+    const first = await path.given(args);
     expect(simulator.stats().requests).toBe(20);
     const { run, counts, stopped } = first.summary;
     const message = `${counts.failed} of the first 20 rows ended failed or unknown: --canary 20`;
@@ -77,17 +78,17 @@ describe("--canary", () => {
     expect(await ask("verify", run)).toMatchObject({ code: 0 });
 
     simulator.setFaults({ codeShare: 0, latency: 300 });
-    const second = path.start(["run", ...args, "--json"]);
+    const second = path.given(args);
     await until(() => simulator.stats().inFlight === 20);
-    second.child.kill("SIGINT");
-    expect(summaryOf(await second.ended)).toMatchObject({
+    interrupt();
+    expect(await second).toMatchObject({
       code: 130,
       summary: { state: "interrupted", stopped: null },
     });
     expect(simulator.stats().requests).toBe(40);
 
     simulator.setFaults({ latency: 0 });
-    const third = await path.run(args);
+    const third = await path.given(args);
     expect(third.summary).toMatchObject({ run, state: "complete", counts: { failed: counts.failed, unsent: 0 } });
     expect(simulator.stats().requests).toBe(400);
   });

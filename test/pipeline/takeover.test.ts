@@ -21,7 +21,7 @@ describe("a second process on a run that is going on", () => {
   test("is refused with who has it, in the same data folder and in another, and the run goes on", async () => {
     const { simulator, args, running } = await begin();
     for (const dataDir of [path.dataDir, join(path.cli.folder, "elsewhere")]) {
-      const refused = await path.start(args, { ...KEY, UPDRAFT_DATA_DIR: dataDir }).ended;
+      const refused = await path.ask(args, { ...KEY, UPDRAFT_DATA_DIR: dataDir });
       expect(refused).toMatchObject({ code: 2, stdout: "" });
       expect(refused.stderr).toContain(`is held by process ${running.pid} on `);
     }

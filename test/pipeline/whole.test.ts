@@ -31,7 +31,7 @@ describe("a file of 3,000 rows about 1,000 customers", () => {
   test("never has two requests of one customer in flight, and sends them in the file's order", async () => {
     const simulator = await path.simulate({ latency: "1-20", slowShare: 0.02, slowMs: 100 });
     const rows = makeRows(600, 40);
-    const { summary } = await path.run([path.file("in.csv", toCsv(rows))]);
+    const { summary } = await path.given([path.file("in.csv", toCsv(rows))]);
     expect(summary.counts.updated).toBe(600);
     const ends = new Map<string | null, number>();
     for (const { customerId, at, effectAt } of simulator.requests()) {
@@ -49,7 +49,7 @@ describe("the same rows as CSV and as NDJSON", () => {
   test("give equal reports, each sent by three workers that share a Redis, and what they may have in flight", async () => {
     const rows = makeRows(1_200, 1_000).map((row, i) => (i % 100 === 7 ? { ...row, postalCode: "bad" } : row));
     const key = { UPDRAFT_KEY: "ab".repeat(32) };
-    const wanted = { latency: "5-15", refuseShare: 0.01, seed: 3 } as const;
+    const wanted = { latency: "20-40", refuseShare: 0.01, seed: 3 } as const;
     const simulator = await path.simulate(wanted);
     const workers = [1, 2].map((n) => {
       const env = { ...key, UPDRAFT_DATA_DIR: `${path.dataDir}-${n}`, UPDRAFT_LOG_FILE: `${path.dataDir}-${n}.log` };
@@ -62,6 +62,7 @@ describe("the same rows as CSV and as NDJSON", () => {
     // One worker alone has 8 requests in flight.
     expect(simulator.stats().maxInFlight).toBeGreaterThan(8);
     simulator.reset();
+    simulator.setFaults({ latency: 5 });
     const ndjson = await path.run(
       [path.file("in.ndjson", toNdjson(rows)), "--concurrency", "auto", "--max-in-flight", "4"],
       key,

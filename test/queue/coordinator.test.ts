@@ -90,7 +90,7 @@ describe("openCoordinator", () => {
     const full = new UpdraftError("disk-full", { dir: "/data" });
     const accepted: Accepted = {
       ...{ id: "a", has: () => false, sending() {}, sync: () => Promise.reject(full), settle() {}, forgetAll() {} },
-      ...{ enter: () => [], leave() {}, close() {} },
+      ...{ enter: () => [], leave() {}, dropExpired: async () => {}, close() {} },
     };
     const { coordinator, end } = await setUp({ accepted });
     coordinator.put(update(1));

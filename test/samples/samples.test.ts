@@ -32,7 +32,7 @@ describe("samples", () => {
       const before = beforeOf(name);
       if (before !== null) await path.given([join(SAMPLES, before), ...flagsOf(before)]);
       const { requests, effects } = simulator.stats();
-      const { code, summary } = await path.run([join(SAMPLES, name), ...flagsOf(name)]);
+      const { code, summary } = await path.given([join(SAMPLES, name), ...flagsOf(name)]);
       expect(summary).toMatchObject({ state: "complete", balanced: true });
       const sent = summary.counts.updated;
       expect(simulator.stats()).toMatchObject({ requests: requests + sent, effects: effects + sent });

@@ -107,7 +107,7 @@ describe("an answer", () => {
     expect(sockets.size).toBe(5);
     for (const response of waiting.splice(0)) response.end();
     expect(await replies).toMatchObject(Array.from({ length: 5 }, () => ({ kind: "answer" })));
-    await vi.waitFor(() => expect(sockets.size).toBe(2));
+    await expect.poll(() => sockets.size).toBe(2);
   });
 
   test("is asked for below the path of the base URL", async () => {

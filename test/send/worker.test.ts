@@ -66,9 +66,10 @@ async function begin() {
 
 describe("a worker that finds out by itself how many requests to have in flight", () => {
   test("begins with few and has more as long as they bring more", async () => {
-    const { soft, worker, stats } = await start({ latency: 20 }, "auto", 4_000);
+    // So long that what a busy machine adds to it is little beside what one request more brings.
+    const { soft, worker, stats } = await start({ latency: 200 }, "auto", 4_000);
     await expect.poll(() => stats().inFlight, { interval: 5 }).toBe(8);
-    await expect.poll(() => stats().maxInFlight, { interval: 5, timeout: 30_000 }).toBeGreaterThan(10);
+    await expect.poll(() => stats().maxInFlight, { interval: 5 }).toBeGreaterThan(10);
     soft.abort();
     await worker;
   });
