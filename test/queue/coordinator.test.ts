@@ -76,7 +76,7 @@ describe("openCoordinator", () => {
       ...{ id: "a", enter: () => [], leave: () => {}, forgetAll: () => {}, close: () => {} },
       dropExpired: async () => {},
     };
-    const { coordinator, worker, end } = await setUp({ accepted, ledger });
+    const { coordinator, worker, end } = await setUp({ accepted, ledger, clock: systemClock });
     for (const row of [1, 2]) coordinator.put(update(row));
     const drained = coordinator.drain();
     await expect.poll(() => told).toEqual(["sending 1", "sending 2", "synced, 0 batches in the queue"]);
@@ -414,7 +414,7 @@ describe("openCoordinator", () => {
     await openEpoch(client, `${RUN}-7`, [[queued(2, { ambiguous: true })]]);
     await openEpoch(client, `${RUN}.2-1`, [[queued(3)]]);
     await workerOf(redis, `${RUN}-1`).settle(1);
-    const { coordinator, ledger, end } = await setUp();
+    const { coordinator, ledger, end } = await setUp({ clock: systemClock });
     expect(coordinator.epochs).toEqual([`${RUN}-8`]);
     expect([...ledger.outcomes()]).toEqual([outcome(1)]);
     expect(new Map(ledger.past())).toEqual(new Map([[2, { tries: 0, requests: 0, ambiguous: true }]]));
