@@ -3,7 +3,7 @@ import { createHash, type Hash } from "node:crypto";
 import { UpdraftError } from "../errors.ts";
 import { type Encoding, type EncodingName, isUtf8, recogniseEncoding, toldEncoding } from "./encoding.ts";
 import { type Evidence, markOfEncoding, takeEvidence, wideByNuls } from "./evidence.ts";
-import { firstRecord, recogniseFormat, refuseOthers } from "./format.ts";
+import { firstRecord, recogniseFormat, refuseBinary, refuseMarkup, refuseOthers } from "./format.ts";
 import type { Format } from "./source.ts";
 
 export interface Fingerprint {
@@ -31,7 +31,7 @@ function isReport(head: Buffer): boolean {
   return /\bupdraft_row\b/.test(firstRecord(decode(head)));
 }
 
-/** Reads everything once. `name` tells the format where the content leaves it open. `told`: the encoding, if a person named it. */
+/** Reads everything once; the first chunk has to be as long as CHUNK, or the whole file. `name` tells the format where the content leaves it open. `told`: the encoding, if a person named it. */
 export async function fingerprint(
   chunks: AsyncIterable<Buffer>,
   name: string,
@@ -44,19 +44,17 @@ export async function fingerprint(
   const marks: number[] = [];
   let bytes = 0;
   let lines = 0;
-  let start = Buffer.alloc(0);
   let text = "";
   let report = false;
   for await (const chunk of chunks) {
-    if (start.length < 8) {
-      start = Buffer.concat([start, chunk.subarray(0, 8)]);
-      refuseOthers(start, file);
-    }
     evidence.push(chunk);
     if (marks.length === 0) {
+      refuseOthers(chunk, file);
       report = isReport(chunk);
       const named = report ? null : told;
-      decode = decoderOf(named ?? markOfEncoding(chunk) ?? wideByNuls(chunk)?.name ?? "utf-8");
+      const encoding = named ?? markOfEncoding(chunk) ?? wideByNuls(chunk)?.name ?? "utf-8";
+      if (!isWide(encoding)) refuseBinary(chunk, file);
+      decode = decoderOf(encoding);
     }
     if (text.length < HEAD) text = (text + decode(chunk)).replace(/^\xef\xbb\xbf/, "").trimStart();
     hash.update(chunk);
@@ -65,6 +63,7 @@ export async function fingerprint(
     for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) lines++;
   }
   if (text === "") throw new UpdraftError("file-empty", { file });
+  refuseMarkup(text, file);
   const encoding = encodingOf(evidence.end(), told, report, file);
   return { bytes, sha256: hash.digest("hex"), lines, format: recogniseFormat(text, name), encoding, marks };
 }
@@ -74,6 +73,10 @@ function encodingOf(evidence: Evidence, told: EncodingName | null, report: boole
   if (told === null || (report && (mark !== null || isUtf8(evidence)))) return recogniseEncoding(evidence);
   if (mark !== null && mark !== told) throw new UpdraftError("encoding-contradicted", { file, mark, told });
   return toldEncoding(told, evidence);
+}
+
+function isWide(encoding: EncodingName): boolean {
+  return encoding === "utf-16le" || encoding === "utf-16be";
 }
 
 /** For the head, in which brackets, line ends and blanks are looked for: each byte may be a character, and a byte order mark a blank. */

@@ -115,6 +115,13 @@ describe("openSource: what is refused, with exit code 2", () => {
     ["an Excel workbook of before 2007", Buffer.from("d0cf11e0a1b11ae1", "hex"), "file-kind"],
     ["gzip within gzip", gzipSync(gzipSync(ROWS)), "file-kind"],
     ["bzip2", Buffer.from("BZh91AY&SY"), "file-kind"],
+    ["a tar archive, compressed", gzipSync(`rows.csv${"\0".repeat(249)}ustar\0\0${ROWS}`), "file-kind"],
+    ["a 7-Zip archive", Buffer.from("377abcaf271c0004", "hex"), "file-kind"],
+    ["text in UTF-32", Buffer.from("fffe0000690000000a000000310000000a000000", "hex"), "file-kind"],
+    ["a picture", Buffer.from("89504e470d0a1a0a0000000d4948445200010203040506070802000000", "hex"), "file-kind"],
+    ["a page that a program named .xls", "\uFEFF\r\n<html><table><tr><td>id</td></tr></table></html>", "file-kind"],
+    ["the same in UTF-16", Buffer.from("\uFEFF<!DOCTYPE html>\r\n<html></html>", "utf16le"), "file-kind"],
+    ["XML", '<?xml version="1.0"?>\n<rows><row id="1"/></rows>\n', "file-kind"],
   ])("%s", async (_, content, code) => {
     const error = await opened(file("rows.csv", content)).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code, exit: 2 });
