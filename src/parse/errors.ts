@@ -169,6 +169,11 @@ export const INPUT_ERRORS = {
       "{file} has objects of several lines, the first from line {line} on: expected one on each line, or one array of all",
     next: "convert it: jq -c . {file} > rows.ndjson; if they are in a list within: jq -c '.value[]' {file}, with its key for value",
   },
+  "json-no-object": {
+    exit,
+    message: "{file}: none of its rows is a JSON object; the first, on {where}: {detail}",
+    next: "write one whole JSON object on each line, or one array of all; updraft rows shows what is wrong with each",
+  },
   "json-wrapped": {
     exit,
     message: '{file} is one object, and its rows are in "{key}": expected one object on each line, or one array of all',

@@ -6,29 +6,41 @@ import { arrayRows } from "./json-array.ts";
 import { jsonRow } from "./json-row.ts";
 import { behindSpace, scanJson } from "./json-scan.ts";
 import { textBlocks } from "./lines.ts";
-import type { Reader, Row } from "./row.ts";
+import type { BadRow, Reader, ReadOptions, Row } from "./row.ts";
 import { contentEnd, isTooLong } from "./scan.ts";
 import { textChunks } from "./text-chunks.ts";
 
 /** More different keys than this are values in the place of names; they would also fill memory. */
 const MAX_KEYS = 1_000;
 
-export async function openNdjson(source: Source): Promise<Reader> {
+/** `lenient`: a file without one object is shown all the same. */
+export async function openNdjson(source: Source, { lenient = false }: ReadOptions): Promise<Reader> {
   const keys = new Set<string>();
   const blocks = (await isArray(source)) ? arrayRows : lineRows;
   const first: Row[] = [];
   let rows = 0;
+  let objects = 0;
   for await (const block of blocks(source, true)) {
     rows += block.length;
     if (first.length < 2) first.push(...block.slice(0, 2 - first.length));
     for (const row of block) {
-      if (row.kind === "object") for (const key of Object.keys(row.object)) keys.add(key);
+      if (row.kind === "object") {
+        objects++;
+        for (const key of Object.keys(row.object)) keys.add(key);
+      }
       if (keys.size > MAX_KEYS) throw new UpdraftError("ndjson-too-many-keys", { file: source.name, limit: MAX_KEYS });
     }
   }
   if (rows === 0) throw new UpdraftError("file-no-records", { file: source.name });
   if (blocks === lineRows) refuseOthers(first, source.name);
+  const [one] = first;
+  if (objects === 0 && one?.kind === "bad" && !lenient) throw noObject(source.name, one);
   return { columns: [...keys], dialect: null, confidence: 1, about: [], rows, blocks: () => blocks(source) };
+}
+
+function noObject(file: string, { line, column, detail }: BadRow): UpdraftError {
+  const where = column === null ? `line ${line}` : `line ${line}, character ${column}`;
+  return new UpdraftError("json-no-object", { file, where, detail });
 }
 
 async function isArray(source: Source): Promise<boolean> {

@@ -23,7 +23,7 @@ function openAs(source: Source, options: ReadOptions): Promise<Reader> {
     case "csv":
       return openCsv(source, source.sheet === null ? options : { ...options, told: { ...options.told, ...SHEET } });
     case "ndjson":
-      return openNdjson(source);
+      return openNdjson(source, options);
     default:
       return source.format satisfies never;
   }

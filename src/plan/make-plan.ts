@@ -42,8 +42,8 @@ export function makePlan(input: PlanInput): MappedPlan {
   function plan(row: Row): Planned {
     if (row.kind === "bad") return rejection(row, [badRecord(row)]);
     const damaged = damageIn(row);
-    if (damaged.length > 0) return rejection(row, damaged);
     draft.fill(row);
+    if (damaged.length > 0) return rejection(row, [...damaged, ...problemsBeside(damaged, row)]);
     if (draft.given > 0 && draft.problems.length === 0) {
       const { body } = draft;
       if (accept(body) || schema.safeParse(body).success) {
@@ -53,6 +53,12 @@ export function makePlan(input: PlanInput): MappedPlan {
       }
     }
     return rejection(row, problems(row));
+  }
+
+  /** So that a row is corrected once. What follows from the damage, in its column or in a function that reads it, is not told again. */
+  function problemsBeside(damaged: readonly Problem[], row: CellsRow | ObjectRow): Problem[] {
+    const columns = new Set(damaged.map(({ column }) => column));
+    return problems(row).filter(({ column, code }) => !columns.has(column) && code !== "transform");
   }
 
   /** Everything that is wrong with the row in the draft: only a row that is refused pays for it. */

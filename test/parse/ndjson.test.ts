@@ -137,4 +137,13 @@ describe("openReader of NDJSON", () => {
   test("a file of empty lines has no records", async () => {
     await expect(openReader(sourceOf("\n\n", "ndjson"))).rejects.toMatchObject({ code: "file-no-records", exit: 2 });
   });
+
+  test("a file without one object is refused with what is wrong with its first row, and shown where it is only looked at", async () => {
+    const text = "\n{'a':1}\n{'a':2}\n";
+    await expect(openReader(sourceOf(text, "ndjson"))).rejects.toMatchObject({
+      code: "json-no-object",
+      message: expect.stringContaining("the first, on line 2, character 2: expected a key in quotes, got '"),
+    });
+    expect((await openReader(sourceOf(text, "ndjson"), { lenient: true })).rows).toBe(2);
+  });
 });

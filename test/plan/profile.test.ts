@@ -124,7 +124,7 @@ describe("strict plans", () => {
   };
 
   test("reject a row with damage, saying column, expected and got without the value", () => {
-    expect(problems("c1", "#N/A", "", "07030")).toEqual([
+    expect(problems("c1", "#N/A", "", "")).toEqual([
       {
         column: "firstName",
         path: null,
@@ -132,7 +132,15 @@ describe("strict plans", () => {
         message: "expected a value, got an error value of a spreadsheet",
       },
     ]);
-    expect(problems("c1", "Jo", "", "7030")).toMatchObject([{ column: "postalCode", code: "zeros-lost" }]);
+    expect(problems("c1", "Jo", "", "7030")?.[0]).toMatchObject({ column: "postalCode", code: "zeros-lost" });
+  });
+
+  test("tell what else is wrong with the row, but for the damaged column", () => {
+    expect(problems("c1", "#N/A", "1990-02-31", "")).toMatchObject([
+      { column: "firstName", code: "formula-error" },
+      { column: "dateOfBirth", code: "calendar" },
+    ]);
+    expect(problems("c1", "", "", "7030")?.filter(({ column }) => column === "postalCode")).toHaveLength(1);
   });
 
   test("reject damage in nested NDJSON, once of each kind in a column", () => {
