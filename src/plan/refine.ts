@@ -3,6 +3,7 @@ import type { Group } from "../endpoint/contract.ts";
 import type { CellsRow, ObjectRow } from "../parse/row.ts";
 import { type Mapping, printable } from "./mapping.ts";
 import type { Slot } from "./names.ts";
+import { normalise } from "./nearest.ts";
 import type { NestedList } from "./nested.ts";
 import type { Change } from "./plan.ts";
 import { gotOf, type ProblemCode } from "./problems.ts";
@@ -141,6 +142,13 @@ function nameOf(error: unknown): string {
 /** One object for all rows: what a function keeps of it is of the row that comes next. */
 function makeRecord(columns: readonly string[], format: "csv" | "ndjson"): (row: CellsRow | ObjectRow) => Texts {
   const places = new Map(columns.map((column, index) => [column, index]));
+  // As in the rest of a job, case and the like say nothing, where it is clear which column is meant.
+  const alike = Map.groupBy(columns, normalise);
+  const columnOf = (name: string): string | undefined => {
+    if (places.has(name)) return name;
+    const [column, other] = alike.get(normalise(name)) ?? [];
+    return other === undefined ? column : undefined;
+  };
   let current: CellsRow | ObjectRow | null = null;
   const textIn = (name: string): string => {
     if (current === null) return "";
@@ -150,11 +158,12 @@ function makeRecord(columns: readonly string[], format: "csv" | "ndjson"): (row:
   const proxy = new Proxy<Record<string, string>>(Object.create(null), {
     get(_, name) {
       if (typeof name === "symbol") return undefined;
+      const column = columnOf(name);
       // `undefined` must not get into an address.
-      if (format === "csv" && !places.has(name)) throw new Told(`the file has no column \`${printable(name)}\``);
-      return textIn(name);
+      if (format === "csv" && column === undefined) throw new Told(`the file has no column \`${printable(name)}\``);
+      return textIn(column ?? name);
     },
-    has: (_, name) => typeof name === "string" && places.has(name),
+    has: (_, name) => typeof name === "string" && columnOf(name) !== undefined,
     ownKeys: () => [...places.keys()],
     getOwnPropertyDescriptor: (_, name) =>
       typeof name === "string" && places.has(name)

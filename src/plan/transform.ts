@@ -15,5 +15,5 @@ export interface Transform {
   apply(value: string): string | null;
 }
 
-/** Of the row's texts by their columns' names as the file writes them; empty cells are empty texts. A throw rejects the row. */
+/** Of the row's texts by their columns' names, however they are written; empty cells are empty texts. A throw rejects the row. */
 export type ColumnFunction = (record: Readonly<Record<string, string>>) => string | null;

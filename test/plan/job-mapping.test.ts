@@ -198,6 +198,19 @@ describe("a job's mapping", () => {
     ]);
   });
 
+  it("a function finds a column as other parts of a job do, whatever its case; of two that are alike, by its very name", () => {
+    const first = { firstName: (record: Readonly<Record<string, string>>) => `${record["First Name"]}` };
+    const ignoreColumns = ["first_name", "FirstName", "First Name"];
+    const named = (row: Readonly<Record<string, string>>) => ({ customerId: "c", ...row });
+    const job = { columns: first, ignoreColumns };
+    expect(bodyOfCells(named({ first_name: "Ann" }), { job })).toMatchObject({ firstName: "Ann" });
+    const both = named({ first_name: "Ann", "First Name": "Bea" });
+    expect(bodyOfCells(both, { job })).toMatchObject({ firstName: "Bea" });
+    expect(problems(named({ first_name: "Ann", FirstName: "Bea" }), job)).toMatchObject([
+      { message: "the function of the job that gives it: the file has no column `First Name`" },
+    ]);
+  });
+
   it("what a function gives that is no text is refused where it stands", () => {
     const columns = { firstName: () => true as unknown as string, lastName: () => 5 as unknown as string };
     expect(problems({ customerId: "c", email: "a@b" }, { columns })).toEqual([
