@@ -31,11 +31,12 @@ export function lineOf(what: Told): string | null {
 /** What of it is a change for the worse, or the end of one. How a run ended, that run tells itself. */
 export function passOn(what: Told, herald: Herald): void {
   const { kind, file } = what;
-  if (kind === "begun" || kind === "back") herald.begun();
-  else if (kind === "refused" && what.reason.code !== "watch-run-stopped")
+  if (kind === "refused" && what.reason.code !== "watch-run-stopped")
     herald.worse({ event: "refused", reason: what.reason.code, file });
-  else if (kind === "waiting" && what.code !== null) herald.worse({ event: "waiting", reason: what.code, file });
-  if (kind === "refused" || kind === "done") herald.settled();
+  if (kind === "waiting" && what.code !== null) herald.worse({ event: "waiting", reason: what.code, file });
+  // Nothing waits any more.
+  if (kind === "begun" || kind === "back" || kind === "done" || kind === "refused") herald.begun();
+  if (kind === "done" || kind === "refused") herald.settled();
 }
 
 function countsOf(counts: Readonly<Record<Status, number>>): string {

@@ -1,8 +1,9 @@
 // A cron pattern with its time zone in; a call at each of its times, made by one of all processes of a Redis that ask for it, out.
-import { Queue, Worker } from "bullmq";
+import { Queue, type RepeatOptions, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { nextTime } from "../plan/job-times.ts";
 import { PREFIX } from "./script.ts";
 
 /** A schedule that Redis lost is noticed after this. */
@@ -15,6 +16,10 @@ const ENDLESS = 1_000_000_000;
 const REMEMBER_MS = 86_400_000;
 /** A Redis that is gone must not keep a process from ending. */
 const CLOSE_MS = 2_000;
+/** What is told of a schedule is what it does. */
+const settings = {
+  repeatStrategy: (now: number, { pattern = "", tz = "UTC" }: RepeatOptions) => nextTime(pattern, tz, now) ?? undefined,
+};
 /** There is one scheduler in each queue, so that a process takes no firing of a job that it does not serve. */
 const ID = "cron";
 
@@ -44,7 +49,12 @@ export async function openFirings(context: FiringsContext): Promise<Firings> {
   const { redis, name, cron, timeZone, clock, log, fire } = context;
   const over = new AbortController();
   const queueName = `schedule-${name}`;
-  const queue = new Queue(queueName, { connection: redis, prefix: PREFIX, streams: { events: { maxLen: 10 } } });
+  const queue = new Queue(queueName, {
+    connection: redis,
+    prefix: PREFIX,
+    settings,
+    streams: { events: { maxLen: 10 } },
+  });
   let next: number | null = null;
   const warn = (message: string) => (error: unknown) =>
     log.warn({ schedule: name, reason: error instanceof Error ? error.name : "unknown" }, message);
@@ -93,7 +103,7 @@ export async function openFirings(context: FiringsContext): Promise<Firings> {
       await look(false);
     },
     {
-      ...{ connection: redis, prefix: PREFIX, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS },
+      ...{ connection: redis, prefix: PREFIX, settings, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS },
       maxStalledCount: ENDLESS,
     },
   );

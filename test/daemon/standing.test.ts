@@ -129,6 +129,12 @@ describe("passOn", () => {
       { kind: "begun", file: "c.csv" },
       { kind: "waiting", file: null, message: "", ms: 0, code: "watch-folder-unusable" },
       { kind: "back", file: null, folder: "/inbox" },
+      waiting("EACCES"),
+      { kind: "done", file: "c.csv", run: "r", summary: null, to: "/outbox" },
+      waiting("EACCES"),
+      refused("c.csv", "file-empty"),
+      refused("d.csv", "file-empty"),
+      { kind: "begun", file: "e.csv" },
     ];
     for (const what of all) passOn(what, herald);
     await herald.end();
@@ -138,6 +144,12 @@ describe("passOn", () => {
       "waiting ENOSPC c.csv",
       "recovered",
       "waiting watch-folder-unusable",
+      "recovered",
+      "waiting EACCES c.csv",
+      "recovered",
+      "waiting EACCES c.csv",
+      "refused file-empty c.csv",
+      "refused file-empty d.csv",
       "recovered",
     ]);
   });
