@@ -2,35 +2,35 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-const ALONE = "test/crash/torture.test.ts";
-/** They wait for locks, leases and clocks for a minute or so: begun last they would be waited for alone. */
-const WAITING = ["pipeline/control", "pipeline/redis-lost", "pipeline/clock-jump", "daemon/crash"];
+/**
+ * They take longest, most of it waiting for locks, leases and clocks: begun last they would be waited for alone, begun first
+ * they leave the processor to all others.
+ */
+const LONGEST = [
+  ...["crash/torture", "pipeline/control", "daemon/crash", "pipeline/redis-lost", "pipeline/clock-jump"],
+  ...["pipeline/same-file", "pipeline/outage", "pipeline/inspect", "pipeline/changed-only", "daemon/serve"],
+];
 
-class WaitingFirst extends BaseSequencer {
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const waits = ({ moduleId }: TestSpecification) => WAITING.some((name) => moduleId.endsWith(`${name}.test.ts`));
-    const sorted = await super.sort(files);
-    return [...sorted.filter(waits), ...sorted.filter((file) => !waits(file))];
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = LONGEST.findIndex((name) => moduleId.endsWith(`test/${name}.test.ts`));
+      return found < 0 ? LONGEST.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
   }
 }
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
   test: {
+    include: ["test/**/*.test.ts"],
     // Most of a test's time is waiting for processes and servers: vitest's default on two cores is a single worker.
-    maxWorkers: 5,
-    sequence: { sequencer: WaitingFirst },
+    maxWorkers: 6,
+    sequence: { sequencer: LongestFirst },
     pool: "forks",
     // A worker process reads the libraries once, not for each file.
     isolate: false,
-    // What measures how a busy machine is survived needs one that is busy with nothing else.
-    projects: [
-      {
-        extends: true,
-        test: { name: "all", include: ["test/**/*.test.ts"], exclude: [ALONE], sequence: { groupOrder: 0 } },
-      },
-      { extends: true, test: { name: "alone", include: [ALONE], sequence: { groupOrder: 1 } } },
-    ],
     reporters: ["default", new URL("./support/closing-line.ts", import.meta.url).pathname],
     // Real processes and a real Redis on a shared machine: a limit is there to end what hangs, not to judge speed.
     testTimeout: 60_000,
