@@ -25,7 +25,7 @@ describe("renderSummary", () => {
       Why rows are in the errors file
         500  rejected: column "State" (stateCode): missing [missing]
              rows 17 (line 18), 1023 (line 1026), …
-             to do: fill it in; an address or a phone is sent whole or not at all
+             to do: fill it in; of an address or a phone all parts are needed, or none
 
         8.4 s, 11,904 rows/s
         101,230 requests, 1,730 of them retries
