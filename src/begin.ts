@@ -133,7 +133,7 @@ export async function beginRun(
     hooks.redis === undefined ? openRedis({ ...settings, clock }) : Promise.resolve(guestOf(hooks.redis, clock));
   closing.defer(() => starting.then((home) => home.close()).catch(() => {}));
   starting.catch(() => {});
-  const input = closing.adopt(request.retry?.input ?? (await openInput({ ...request, mapping })), (opened) =>
+  const input = closing.adopt(request.retry?.input ?? (await openInput({ ...request, mapping, stop })), (opened) =>
     opened.source.close(),
   );
   const { source, reader, plan } = input;

@@ -17,6 +17,8 @@ export interface InputRequest {
   readonly settings: { readonly dataDir: string; readonly encoding?: EncodingName | null } & ReadingSettings;
   /** Throws where the content is not what was expected: before anything else is found wrong with it. */
   accept?(source: Source): void;
+  /** Ends the first reading. */
+  readonly stop?: AbortSignal;
 }
 
 export interface Input {
@@ -29,7 +31,8 @@ export interface Input {
 
 /** Opens a file of rows and makes the plan of what each of them becomes. The caller closes `source`. */
 export async function openInput(request: InputRequest): Promise<Input> {
-  const source = await openSource(request.file, { ...request.settings, encoding: encodingBy(request.settings) });
+  const { file, settings, stop } = request;
+  const source = await openSource(file, { ...settings, encoding: encodingBy(settings), ...(stop && { stop }) });
   try {
     request.accept?.(source);
     const told = request.mapping.dialect ?? toldBy(request.settings);

@@ -142,7 +142,7 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
   const { dataDir, rate, endpointRate, duplicates, changedOnly, excel } = request.settings;
   const mapping = strictly(request.mapping, request.settings);
   await using closing = new AsyncDisposableStack();
-  const { source, reader, plan } = closing.adopt(await openInput({ ...request, mapping }), (input) =>
+  const { source, reader, plan } = closing.adopt(await openInput({ ...request, mapping, stop }), (input) =>
     input.source.close(),
   );
   const read = sayEncoding(source.encoding);

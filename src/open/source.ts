@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
+import { addAbortSignal, Readable } from "node:stream";
 import { UpdraftError } from "../errors.ts";
 import { openContent } from "./container.ts";
 import type { Encoding, EncodingName } from "./encoding.ts";
@@ -44,21 +45,24 @@ export interface OpenContext {
   readonly dataDir: string;
   /** Null, or left out: it is recognised. */
   readonly encoding?: EncodingName | null;
+  /** Nobody knows when standard input ends, and a file may be long: once this is aborted, `not-begun` is thrown. */
+  readonly stop?: AbortSignal;
 }
 
 /** Reads the whole content once. Throws an UpdraftError for what is no file of rows. */
 export async function openSource(path: string, context: OpenContext): Promise<Source> {
   const piped = path === "-";
   const file = piped ? "stdin" : path;
+  const { stop } = context;
   const input = piped
-    ? await spool(context.stdin ?? process.stdin, join(context.dataDir, "spool"))
+    ? await spool(untilStopped(standardInput(context), file, stop), join(context.dataDir, "spool"))
     : await openFile(path);
   try {
     const name = basename(file);
     const { sheet, about, ...content } = await openContent(input, file, name);
     const decoded = () => evened(content.read());
     const told = sheet === null ? (context.encoding ?? null) : "utf-8";
-    const { marks, ...print } = await fingerprint(decoded(), content.name, file, told);
+    const { marks, ...print } = await fingerprint(untilStopped(decoded(), file, stop), content.name, file, told);
     const format = sheet === null ? print.format : "csv";
     const read = () => transcode(unchanged(decoded(), marks, file), print.encoding.name);
     return { name, ...print, format, sheet, about, read, close: input.close };
@@ -66,6 +70,28 @@ export async function openSource(path: string, context: OpenContext): Promise<So
     await input.close();
     throw error;
   }
+}
+
+/** It may be silent for ever: then only its end makes whoever waits for it go on. */
+function standardInput({ stdin = process.stdin, stop }: OpenContext): AsyncIterable<Buffer | string> {
+  return stop !== undefined && stdin instanceof Readable ? addAbortSignal(stop, stdin) : stdin;
+}
+
+/** Where a Ctrl-C ended what writes them as well, they are not all of the content. */
+async function* untilStopped<Chunk>(
+  chunks: AsyncIterable<Chunk>,
+  file: string,
+  stop: AbortSignal | undefined,
+): AsyncGenerator<Chunk, void, undefined> {
+  try {
+    for await (const chunk of chunks) {
+      if (stop?.aborted) break;
+      yield chunk;
+    }
+  } catch (error) {
+    if (!stop?.aborted) throw error;
+  }
+  if (stop?.aborted) throw new UpdraftError("not-begun", { file });
 }
 
 /** The same chunks, up to the first one that is not what was fingerprinted: there it throws. */

@@ -28,7 +28,8 @@ export const baseUrl = z.string().transform((value, context): string => {
     return z.NEVER;
   };
   const url = URL.parse(value.trim());
-  if (!url || (url.protocol !== "https:" && url.protocol !== "http:")) return refuse("a URL that begins with https://");
+  if (!url || (url.protocol !== "https:" && url.protocol !== "http:"))
+    return refuse("a URL such as https://api.example.com");
   if (url.username || url.password)
     return refuse("a URL without login and password in it (they have settings of their own)");
   if (url.search || url.hash) return refuse("a URL without ? and #");

@@ -28,7 +28,7 @@ const REJECTED: Readonly<Record<BadCode | ProblemCode, string>> = {
   "double-encoded": "export the file once more as UTF-8, from where it still reads right",
   "given-twice": "leave one of the two places empty, or ignore one column (--ignore-column)",
   identification: "take the column out, or let it pass without being sent (--ignore-column)",
-  missing: "fill it in: each row names its customer, and an address or a phone is sent whole or not at all",
+  missing: "fill it in: each row names its customer; of an address or a phone all parts are needed, or none",
   "nothing-to-update": "give at least one value, or delete the row",
   number: "write it as text, in quotes",
   pattern: "correct the value, or let a transform of a job bring it into its form",

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSource, type Source } from "../../src/open/source.ts";
@@ -229,5 +230,32 @@ describe("Source.read: a file that changed since it was fingerprinted is refused
     rmSync(join(folder, "rows.csv"));
     await expect(contentOf(source)).rejects.toMatchObject({ code: "file-missing" });
     expect(() => readFileSync(join(folder, "rows.csv"))).toThrow();
+  });
+});
+
+describe("openSource: when it is stopped", () => {
+  const refused = { code: "not-begun", exit: 130 };
+
+  test("it waits no longer for a standard input that says nothing and does not end", async () => {
+    const [stdin, stop] = [new PassThrough(), new AbortController()];
+    const opening = openSource("-", { dataDir: join(folder, "data"), stdin, stop: stop.signal });
+    opening.catch(() => {});
+    stdin.write(ROWS);
+    await expect.poll(() => stdin.readableLength).toBe(0);
+    stop.abort();
+    await expect(opening).rejects.toMatchObject(refused);
+  });
+
+  test("what came is not taken for the whole where the same Ctrl-C ended what wrote it", async () => {
+    const [stdin, stop] = [new PassThrough(), new AbortController()];
+    const opening = openSource("-", { dataDir: join(folder, "data"), stdin, stop: stop.signal });
+    stdin.end(ROWS.slice(0, -100));
+    stop.abort();
+    await expect(opening).rejects.toMatchObject(refused);
+  });
+
+  test("a file is read no further", async () => {
+    const path = file("rows.csv", ROWS);
+    await expect(openSource(path, { dataDir: folder, stop: AbortSignal.abort() })).rejects.toMatchObject(refused);
   });
 });
