@@ -97,7 +97,7 @@ function filesIn(folder: string, mayMiss: boolean): string[] {
 
 const EXPORT = "expected export default defineJob({…})";
 
-/** Throws `job-file-broken`. */
+/** Throws `job-file-broken`. A file that ended the process would end it with code 0, and nothing done. */
 function exported(file: string): unknown {
   const hooks = registerHooks({
     resolve(specifier, context, next) {
@@ -106,6 +106,10 @@ function exported(file: string): unknown {
       return { url: pathToFileURL(join(import.meta.dirname, own + EXTENSION)).href, shortCircuit: true };
     },
   });
+  const { exit } = process;
+  process.exit = () => {
+    throw new Error("it calls process.exit()");
+  };
   try {
     // It gives modules as import() does, but at once: one file after the other, whoever's loader this program runs under.
     const loaded: unknown = require(file);
@@ -116,6 +120,7 @@ function exported(file: string): unknown {
   } catch (error) {
     throw new UpdraftError("job-file-broken", { file, reason: reasonOf(error, file) }, { cause: error });
   } finally {
+    process.exit = exit;
     hooks.deregister();
   }
   throw new UpdraftError("job-file-broken", {

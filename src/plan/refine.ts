@@ -142,14 +142,17 @@ function nameOf(error: unknown): string {
 /** One object for all rows: what a function keeps of it is of the row that comes next. */
 function makeRecord(columns: readonly string[], format: "csv" | "ndjson"): (row: CellsRow | ObjectRow) => Texts {
   const places = new Map(columns.map((column, index) => [column, index]));
-  // As in the rest of a job, case and the like say nothing, where it is clear which column is meant.
   const alike = Map.groupBy(columns, normalise);
-  const columnOf = (name: string): string | undefined => {
-    if (places.has(name)) return name;
-    const [column, other] = alike.get(normalise(name)) ?? [];
-    return other === undefined ? column : undefined;
-  };
   let current: CellsRow | ObjectRow | null = null;
+  const has = (column: string) =>
+    current?.kind === "object" ? Object.hasOwn(current.object, column) : places.has(column);
+  /** As in the rest of a job, case and the like say nothing, where it is clear which column is meant. */
+  const columnOf = (name: string): string | undefined => {
+    if (has(name)) return name;
+    const [column, other] = (alike.get(normalise(name)) ?? []).filter(has);
+    if (column === undefined || other === undefined) return column;
+    throw new Told(`\`${printable(name)}\` may be \`${printable(column)}\` or \`${printable(other)}\``);
+  };
   const textIn = (name: string): string => {
     if (current === null) return "";
     if (current.kind === "object") return Object.hasOwn(current.object, name) ? asText(current.object[name]) : "";

@@ -207,8 +207,11 @@ describe("a job's mapping", () => {
     const both = named({ first_name: "Ann", "First Name": "Bea" });
     expect(bodyOfCells(both, { job })).toMatchObject({ firstName: "Bea" });
     expect(problems(named({ first_name: "Ann", FirstName: "Bea" }), job)).toMatchObject([
-      { message: "the function of the job that gives it: the file has no column `First Name`" },
+      { message: "the function of the job that gives it: `First Name` may be `first_name` or `FirstName`" },
     ]);
+    const columns = ["customerId", "first_name", "First Name"];
+    const planned = planOf({ columns, format: "ndjson", job }).plan(objectRow(named({ first_name: "Ann" })));
+    expect(planned).toMatchObject({ body: '{"customerId":"c","firstName":"Ann"}' });
   });
 
   it("what a function gives that is no text is refused where it stands", () => {

@@ -70,6 +70,7 @@ describe("loadJobs", () => {
     ["enum A { B }\n", /^line 1: TypeScript enum is not supported in strip-only mode$/],
     ["\n\nthrow new Error('no such\\npartner');", /^line 3: no such$/],
     ["throw 'x';", /^it throws string$/],
+    ["\nprocess.exit(0);", /^line 2: it calls process\.exit\(\)$/],
     ["\nexport default { name: nme };", /^line 2: nme is not defined$/],
     ["export const job = { name: 'a' };", /^it has no default export: expected export default defineJob\(\{…\}\)$/],
     ["import a from './b.ts';\nexport default a;", /^Cannot find module '.*b\.ts' imported from it$/],
