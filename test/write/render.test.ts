@@ -25,11 +25,7 @@ describe("renderSummary", () => {
       Why rows are in the errors file
         500  rejected: column "State" (stateCode): missing [missing]
              rows 17 (line 18), 1023 (line 1026), …
-<<<<<<< HEAD
-             to do: fill it in: each row names its customer, and an address or a phone is sent whole or not at all
-=======
-             to do: fill it in; of an address or a phone all parts are needed, or none
->>>>>>> readme
+             to do: fill it in: each row names its customer; of an address or a phone all parts are needed, or none
 
         8.4 s, 11,904 rows/s
         101,230 requests, 1,730 of them retries
