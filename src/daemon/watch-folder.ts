@@ -13,6 +13,7 @@ import type { SpawnedWorker } from "../send/spawn.ts";
 import { watchInbox } from "./inbox.ts";
 import type { JobRequest } from "./runner.ts";
 import { lineOf } from "./told.ts";
+import { prepareFolders } from "./watch-folders.ts";
 
 export interface WatchRequest {
   readonly watch: Watch;
@@ -39,6 +40,9 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
   const worker = closing.adopt(shareWorker(launch), (shared) => shared.end());
   refuseMapping(request.mapping);
   const redis = closing.adopt(await openRedis({ ...request.settings, clock }), (home) => home.close());
+  // Whoever sits before it sees that it waits; a folder that cannot be watched is told first.
+  await prepareFolders(watch);
+  notice(`watching ${watch.inbox}; reports go to ${watch.outbox}`);
   await watchInbox(
     {
       watch,
