@@ -52,7 +52,7 @@ export function retryCommand(shell: Shell): Command {
       const { openRetry } = await import("../runs/retry.ts");
       await using closing = new AsyncDisposableStack();
       const asked = { run, only: wanted, superseded, file, settings };
-      const retry = closing.adopt(await openRetry(asked), (opened) => opened.close());
+      const retry = closing.adopt(await openRetry(asked, stop.soft), (opened) => opened.close());
       for (const line of leftOutLines(retry)) screen.notice(line);
       if (retry.rows === 0 && !retry.begun) {
         const line = `nothing to retry: ${whyNothing(retry)}`;

@@ -15,6 +15,7 @@ import { watchInbox } from "./inbox.ts";
 import { endpointOf, type JobRequest } from "./runner.ts";
 import { makeHerald } from "./standing.ts";
 import { lineOf, passOn } from "./told.ts";
+import { prepareFolders } from "./watch-folders.ts";
 
 export interface WatchRequest {
   readonly watch: Watch;
@@ -43,6 +44,9 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
   const redis = closing.adopt(await openRedis({ ...request.settings, clock }), (home) => home.close());
   const name = `watch-${request.job}-${endpointOf(request.settings)}`;
   const herald = closing.adopt(makeHerald({ ...request, name, clock, log }), (made) => made.end());
+  // Whoever sits before it sees that it waits; a folder that cannot be watched is told first.
+  await prepareFolders(watch);
+  notice(`watching ${watch.inbox}; reports go to ${watch.outbox}`);
   await watchInbox(
     {
       watch,

@@ -62,7 +62,7 @@ const SHOWN = 10;
  * A run and its retries are one line, and the newest of them knows how each row stands. If that one has ended, a new retry
  * goes back to it; a retry that has not ended is gone on with, if it was asked for the same rows.
  */
-export async function openRetry(request: RetryRequest): Promise<Retry> {
+export async function openRetry(request: RetryRequest, stop: AbortSignal): Promise<Retry> {
   const only = RETRIABLE.filter((status) => request.only.length === 0 || request.only.includes(status));
   await using closing = new AsyncDisposableStack();
   const held = closing.adopt(holdNewest(request), ({ file }) => file.close());
@@ -74,7 +74,7 @@ export async function openRetry(request: RetryRequest): Promise<Retry> {
     throw new UpdraftError("run-file-missing", { run: held.run, file: file ?? "standard input" });
   const mapping = mappingOfRun(held.run, origin, request.settings);
   const input = closing.adopt(
-    await openInput({ mapping, file, settings: { ...request.settings, encoding: origin.encoding } }),
+    await openInput({ mapping, file, settings: { ...request.settings, encoding: origin.encoding }, stop }),
     ({ source }) => source.close(),
   );
   if (input.source.sha256 !== origin.sha256) throw new UpdraftError("run-file-differs", { run: held.run, file });

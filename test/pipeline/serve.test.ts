@@ -121,6 +121,11 @@ describe("serve", () => {
       code: 2,
       stderr: expect.stringMatching(/expected a folder, or with --job a job that/),
     });
+    const away = await path.ask(["watch", join(path.cli.folder, "gone")]);
+    expect(away).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^updraft: the folder \S+gone does not exist/),
+    });
     const other = await path.ask(["serve", "--jobs", join(path.cli.folder, "jobs"), "--only", "uplaod"]);
     expect(other).toMatchObject({ code: 2, stderr: expect.stringMatching(/did you mean upload/) });
     const never = await path.ask([
