@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
+import { acceptedBy, afterOthers, enterAccepted } from "./changed-only.ts";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import type { Progress } from "./events.ts";
@@ -13,20 +14,16 @@ import type { Source } from "./open/source.ts";
 import { countRows } from "./parse/reader.ts";
 import { strictly } from "./plan/damage.ts";
 import { sketchJob } from "./plan/job-mapping.ts";
-import { makeParts } from "./plan/parts.ts";
 import type { MappingSettings } from "./plan/plan.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
 import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
-import { endpointFingerprint } from "./queue/epoch.ts";
-import { lastRun, makeLastSender, type Sending } from "./queue/last-sender.ts";
-import { isOver, type OpenedRun, openRun } from "./queue/open-run.ts";
+import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { tidyUp } from "./runs/prune.ts";
-import { takeBack } from "./runs/take-back.ts";
 import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings/settings.ts";
-import { type Accepted, openAccepted } from "./settle/accepted.ts";
+import type { Accepted } from "./settle/accepted.ts";
 import { ledgerPath } from "./settle/ledger-file.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import type { Outcome } from "./settle/outcome.ts";
@@ -152,8 +149,13 @@ export async function beginRun(
     rows ??= await countRows(reader);
     return rows;
   };
-  const again = request.again === "changed" ? await afterOthers(request, id, await starting) : request.again;
-  const known = request.retry || again ? null : peekRun(findRun(settings.dataDir, id, false), readExamined);
+  const newest = findRun(settings.dataDir, id, false);
+  const stateOf = (ledger: Peeked) => ledger.meta("state");
+  const again =
+    request.again === "changed"
+      ? await afterOthers(request, newest.run, peekRun(newest, stateOf), await starting)
+      : request.again;
+  const known = request.retry || again ? null : peekRun(newest, readExamined);
   const examined = request.retry || known ? null : await examineFile(input, request, hooks.notice, stop);
   rows = examined?.rows ?? null;
   await hooks.confirm({ run: id, host: new URL(settings.baseUrl).host, countRows: count });
@@ -173,18 +175,8 @@ export async function beginRun(
   ledger.write([], [], { settings: JSON.stringify(told), ...(examined && noteExamined(examined)) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
-  const sender = accepted && makeLastSender(control, sendingOf(request), accepted);
-  if (await sender?.begin(run))
-    hooks.notice(`job ${job} was last run from another data folder: what was accepted before is not known here`);
-  for (const left of accepted?.enter(run) ?? []) {
-    hooks.notice(`run ${left} of this job was killed: taking back what it left to workers`);
-    await takeBack({ redis: control, key, dataDir: settings.dataDir, clock, log: hooks.log }, left);
-    accepted?.leave(left);
-  }
-  const ended = async () => {
-    await sender?.end();
-    accepted?.leave(run);
-  };
+  const ended =
+    accepted === null ? async () => {} : await enterAccepted({ ...hooks, redis: control, key }, request, run, accepted);
   hooks.began?.({ run, dir: opened.dir });
 
   return {
@@ -199,13 +191,6 @@ export async function beginRun(
   };
 }
 
-/** Where it is kept, every run of the job keeps it: the next one would compare with what has been overwritten since. */
-function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): Accepted | null {
-  const { dataDir, changedOnly, recheckAfter } = settings;
-  const about = { dataDir, job, endpoint: fingerprintOf(settings), key, parts: makeParts(contract) };
-  return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
-}
-
 /** Null where the run is new. What is wrong with one that is there is told when it is opened. */
 function peekRun<T>({ dir }: RunFolder, read: (ledger: Peeked) => T): T | null {
   try {
@@ -213,26 +198,6 @@ function peekRun<T>({ dir }: RunFolder, read: (ledger: Peeked) => T): T | null {
   } catch {
     return null;
   }
-}
-
-/** Where the job has sent another file since the newest run of this one, what that changed is to be changed back. */
-async function afterOthers(request: RunRequest, id: string, home: RedisHome): Promise<"anew" | false> {
-  const newest = findRun(request.settings.dataDir, id, false);
-  const state = peekRun(newest, (ledger) => ledger.meta("state"));
-  if (state === null) return false;
-  const redis = home.connect("last-run");
-  const last = await lastRun(redis, sendingOf(request));
-  redis.disconnect();
-  // Where that is not known, one that is not over goes on.
-  return last !== newest.run && (last !== null || isOver(state)) ? "anew" : false;
-}
-
-function sendingOf({ job, settings }: RunRequest): Sending {
-  return { job, endpoint: fingerprintOf(settings) };
-}
-
-function fingerprintOf({ baseUrl, login }: Settings): string {
-  return endpointFingerprint(baseUrl, login);
 }
 
 /** The number of a file's rows, as far as it is known. */
