@@ -11,7 +11,7 @@ import { changeEpoch, closeEpoch, endEpoch, epochsOf, isOpen, readEpoch } from "
 import type { Hold } from "./fence.ts";
 import type { Holder } from "./holder.ts";
 import { unpackBatch } from "./payload.ts";
-import { type LeftBatch, makeBatchQueue } from "./put.ts";
+import { type LeftBatch, makeBatchQueue, removeQueue } from "./put.ts";
 import { keyFingerprint, makeSealer, type Sealer } from "./seal.ts";
 
 const LOOK_MS = 20;
@@ -48,9 +48,7 @@ export async function retireEpoch(context: RetireContext, epoch: string): Promis
  * anew where the other one has removed it. Where the epoch has not ended yet, the other one removes the queue after it.
  */
 async function removeLate(redis: Redis, epoch: string): Promise<void> {
-  if (await isOpen(redis, epoch)) return;
-  const queue = makeBatchQueue(redis, epoch);
-  await queue.destroy().finally(() => queue.close());
+  if (!(await isOpen(redis, epoch))) await removeQueue(redis, epoch);
 }
 
 async function retire(context: RetireContext, epoch: string): Promise<void> {
