@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { judgeReturn } from "./again.ts";
+import { acceptedBy, enterAccepted } from "./changed-only.ts";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import type { Progress } from "./events.ts";
@@ -13,12 +14,9 @@ import { countRows } from "./parse/reader.ts";
 import type { Reader } from "./parse/row.ts";
 import { strictly } from "./plan/damage.ts";
 import { sketchJob } from "./plan/job-mapping.ts";
-import { makeParts } from "./plan/parts.ts";
 import type { MappingSettings } from "./plan/plan.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
 import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
-import { endpointFingerprint } from "./queue/epoch.ts";
-import { makeLastSender } from "./queue/last-sender.ts";
 import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { tidyUp } from "./runs/prune.ts";
@@ -26,7 +24,7 @@ import { takeBack } from "./runs/take-back.ts";
 import { findProxy } from "./send/proxy.ts";
 import { type SpawnedWorker, spawnWorker } from "./send/spawn.ts";
 import type { LocalSettings, Settings } from "./settings/settings.ts";
-import { type Accepted, openAccepted } from "./settle/accepted.ts";
+import type { Accepted } from "./settle/accepted.ts";
 import { type Origin, writeOrigin } from "./settle/origin.ts";
 import type { Outcome } from "./settle/outcome.ts";
 import { noteInput, peekRun } from "./settle/peek.ts";
@@ -182,20 +180,7 @@ export async function beginRun(
   ledger.write([], [], { settings: JSON.stringify(told), ...(examined && noteExamined(examined)) });
   writeOrigin(ledger, origin);
   noteInput(opened.dir, source.name);
-  // Files that are run without a job have nothing to do with each other.
-  const sending = { job, endpoint: fingerprintOf(settings) };
-  const sender = accepted === null && job === "default" ? null : makeLastSender(control, sending, accepted);
-  if (await sender?.begin(run))
-    hooks.notice(`job ${job} was last run from another data folder: what was accepted before is not known here`);
-  for (const left of accepted?.enter(run) ?? []) {
-    hooks.notice(`run ${left} of this job was killed: taking back what it left to workers`);
-    await takeBack(context, left);
-    accepted?.leave(left);
-  }
-  const ended = async () => {
-    await sender?.end();
-    accepted?.leave(run);
-  };
+  const ended = await enterAccepted(context, hooks.notice, request, run, accepted);
   hooks.began?.({ run, dir: opened.dir });
 
   return {
@@ -208,17 +193,6 @@ export async function beginRun(
       worker.start({ settings, key: key.toString("hex"), run });
     },
   };
-}
-
-/** Where it is kept, every run of the job keeps it: the next one would compare with what has been overwritten since. */
-function acceptedBy({ job, settings, full = false }: RunRequest, key: Buffer): Accepted | null {
-  const { dataDir, changedOnly, recheckAfter } = settings;
-  const about = { dataDir, job, endpoint: fingerprintOf(settings), key, parts: makeParts(contract) };
-  return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
-}
-
-function fingerprintOf({ baseUrl, login }: Settings): string {
-  return endpointFingerprint(baseUrl, login);
 }
 
 /** The number of a file's rows, as far as it is known. */

@@ -4,8 +4,9 @@ import type { Reader } from "../parse/row.ts";
 import type { Plan, Planned } from "../plan/plan.ts";
 import type { Repeats } from "../plan/repeats.ts";
 import type { Accepted } from "../settle/accepted.ts";
-import { type Ledger, NOTHING_TRIED, pastByRow } from "../settle/ledger.ts";
+import type { Ledger } from "../settle/ledger.ts";
 import { type Outcome, rejected, unchanged } from "../settle/outcome.ts";
+import { NOTHING_TRIED, pastByRow } from "../settle/past.ts";
 import type { Canary } from "./canary.ts";
 import type { Coordinator } from "./coordinator.ts";
 

@@ -9,7 +9,7 @@ import type { Outcome } from "../settle/outcome.ts";
 import { announceEpoch, changeEpoch, type EpochRecord, type RunRecord, type Terms } from "./epoch.ts";
 import type { Holder } from "./holder.ts";
 import { packBatch, type SealedBatch, unpackBatch } from "./payload.ts";
-import { type BatchQueue, makeBatchQueue } from "./put.ts";
+import { type BatchQueue, makeBatchQueue, removeQueue } from "./put.ts";
 import { makeSealer, type Sealer } from "./seal.ts";
 import type { Window } from "./window.ts";
 
@@ -124,6 +124,9 @@ export function makeConveyor(
       const next = `${record.run}-${newest}`;
       ledger.write([], [], { epoch: String(newest) });
       await announceEpoch(redis, context.holder, { ...epochRecord(), epoch: next });
+      // From here on the name is this process's. A crash may have left a queue of that name, paused and with batches in it,
+      // and the ledger that knew of it may be gone.
+      await removeQueue(redis, next);
       epoch = next;
       sealer = makeSealer(context.key, epoch);
       // Not before it is announced: BullMQ writes what it knows of a queue at once.

@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import { UpdraftError } from "../errors.ts";
 import type { Update } from "../plan/plan.ts";
-import type { Past } from "../settle/ledger.ts";
+import type { Past } from "../settle/past.ts";
 import type { Stopped } from "../settle/stop.ts";
 import { type Collecting, type CollectingParts, startCollecting } from "./collecting.ts";
 import { makeConveyor } from "./conveyor.ts";

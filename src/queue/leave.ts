@@ -3,8 +3,9 @@
 import type { Clock } from "../clock.ts";
 import type { Reader } from "../parse/row.ts";
 import type { Plan } from "../plan/plan.ts";
-import { type Ledger, NOTHING_TRIED, pastByRow } from "../settle/ledger.ts";
+import type { Ledger } from "../settle/ledger.ts";
 import { type Outcome, rejected, stopped } from "../settle/outcome.ts";
+import { NOTHING_TRIED, pastByRow } from "../settle/past.ts";
 
 /** Outcomes written in one transaction. */
 const MANY = 5_000;

@@ -90,7 +90,20 @@ export function makeBatchQueue(redis: Redis, epoch: string): BatchQueue {
         job?.id ? [{ id: job.id, data: job.data, active: active.has(job.id), stalls: job.stalledCounter }] : [],
       );
     },
-    destroy: () => queue.obliterate({ force: true }),
+    async destroy() {
+      try {
+        await queue.obliterate({ force: true });
+      } catch (error) {
+        // It pauses the queue first. Where it is so no more, another has removed it meanwhile, or Redis has lost it.
+        if (await queue.isPaused()) throw error;
+      }
+    },
     close: () => queue.close(),
   };
+}
+
+/** Whatever there is of it. */
+export async function removeQueue(redis: Redis, epoch: string): Promise<void> {
+  const queue = makeBatchQueue(redis, epoch);
+  await queue.destroy().finally(() => queue.close());
 }

@@ -4,13 +4,14 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import { collect } from "../settle/collect.ts";
-import type { Ledger, Past } from "../settle/ledger.ts";
+import type { Ledger } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
+import type { Past } from "../settle/past.ts";
 import { changeEpoch, closeEpoch, endEpoch, epochsOf, isOpen, readEpoch } from "./epoch.ts";
 import type { Hold } from "./fence.ts";
 import type { Holder } from "./holder.ts";
 import { unpackBatch } from "./payload.ts";
-import { type LeftBatch, makeBatchQueue } from "./put.ts";
+import { type LeftBatch, makeBatchQueue, removeQueue } from "./put.ts";
 import { keyFingerprint, makeSealer, type Sealer } from "./seal.ts";
 
 const LOOK_MS = 20;
@@ -47,9 +48,7 @@ export async function retireEpoch(context: RetireContext, epoch: string): Promis
  * anew where the other one has removed it. Where the epoch has not ended yet, the other one removes the queue after it.
  */
 async function removeLate(redis: Redis, epoch: string): Promise<void> {
-  if (await isOpen(redis, epoch)) return;
-  const queue = makeBatchQueue(redis, epoch);
-  await queue.destroy().finally(() => queue.close());
+  if (!(await isOpen(redis, epoch))) await removeQueue(redis, epoch);
 }
 
 async function retire(context: RetireContext, epoch: string): Promise<void> {

@@ -1,8 +1,8 @@
 // Updates in file order in, batches for the queue out: bounded in rows and bytes, never two rows of one customer at once.
 import type { Clock } from "../clock.ts";
 import type { Update } from "../plan/plan.ts";
-import { NOTHING_TRIED, type Past } from "../settle/ledger.ts";
 import type { Outcome } from "../settle/outcome.ts";
+import { NOTHING_TRIED, type Past } from "../settle/past.ts";
 import type { QueuedRow } from "./payload.ts";
 
 /** About two seconds of work is kept under way, within these bounds. */

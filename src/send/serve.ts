@@ -9,8 +9,9 @@ import type { Refusal } from "../settle/entry.ts";
 import { EpochGone, findSettled, makeSettler } from "../settle/settle.ts";
 import { type Lease, makeLeases } from "./lease.ts";
 import { makePace } from "./pace.ts";
-import { judge, type Left, type RowContext, type Sender, sendRow } from "./row.ts";
+import { type RowContext, type Sender, sendRow } from "./row.ts";
 import type { Slots } from "./slots.ts";
+import { judge, type Left } from "./verdict.ts";
 
 /** While credentials are refused, or Redis fails, the epoch is looked at again after this. */
 const REST_MS = 1_000;

@@ -37,7 +37,7 @@ export function addHealth(dataDir: string, job: string, run: string, health: Hea
     mkdirSync(join(dataDir, "health"), { recursive: true, mode: 0o700 });
     // Another process may do the same for another run of the job.
     const partial = `${path}.${process.pid}.partial`;
-    writeFileSync(partial, JSON.stringify({ v: 1, files }), { mode: 0o600 });
+    writeFileSync(partial, JSON.stringify({ v: 1, files }), { mode: 0o600, flush: true });
     renameSync(partial, path);
   } catch (cause) {
     throw new UpdraftError("data-dir-unwritable", { dir: dataDir }, { cause });

@@ -1,5 +1,4 @@
 // An outcome in, the columns of its line in the ledger out; and back, where they are what was written.
-import { crc32 } from "node:zlib";
 import * as z from "zod";
 import { sentCause } from "./entry.ts";
 import { type Cause, type Outcome, STATUSES } from "./outcome.ts";
@@ -46,14 +45,4 @@ function readCause(text: unknown): Cause | null | undefined {
   } catch {
     return undefined;
   }
-}
-
-const buffer = new Float64Array(7);
-const bytes = new Uint8Array(buffer.buffer);
-
-/** Adds a line of the ledger to a sum that does not depend on their order: SQLite guards the form of its pages, not a value in them. */
-export function addToSum(sum: number, figures: readonly number[], cause: string | null): number {
-  buffer.set(figures);
-  const own = crc32(bytes);
-  return (sum + (cause === null ? own : crc32(cause, own))) >>> 0;
 }

@@ -5,23 +5,15 @@ import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Fault } from "./entry.ts";
 import { asOurs, broken, guard, type LedgerFile, ledgerPath, openLedgerFile } from "./ledger-file.ts";
-import { addToSum, COLUMNS, columnsOf, readOutcome } from "./ledger-record.ts";
+import { COLUMNS, columnsOf, readOutcome } from "./ledger-record.ts";
+import { addToSum, sumUp } from "./ledger-sum.ts";
 import { type Outcome, STATUSES, type Status } from "./outcome.ts";
+import { type Past, readPast } from "./past.ts";
 
 const datasync = promisify(fdatasync);
 
 /** Lines read at once: no read is open while the ledger is written. */
 const PAGE = 1_000;
-const PAUSE = 20_000;
-
-/** What has been tried for a row that has no outcome yet. */
-export interface Past {
-  readonly tries: number;
-  readonly requests: number;
-  readonly ambiguous: boolean;
-}
-
-export const NOTHING_TRIED: Past = { tries: 0, requests: 0, ambiguous: false };
 
 export interface Ledger {
   /**
@@ -89,6 +81,19 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
     const value = db.prepare("SELECT value FROM meta WHERE key = ?").get(key)?.value;
     return typeof value === "string" ? value : null;
   };
+  /** All of it in one transaction, or nothing. */
+  const atOnce = <T>(act: () => T): T =>
+    guard(dir, () => {
+      db.exec("BEGIN");
+      try {
+        const done = act();
+        db.exec("COMMIT");
+        return done;
+      } catch (error) {
+        if (db.isTransaction) db.exec("ROLLBACK");
+        throw error;
+      }
+    });
   const last = () => Number(db.prepare("SELECT max(row) AS n FROM outcomes").get()?.n ?? 0);
   const size = () => Object.values(counted).reduce((total, n) => total + n, 0);
   const outcomeOf = (record: Record<number, unknown>): Outcome => {
@@ -101,28 +106,22 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
 
   return {
     write(outcomes, faults = [], meta = {}) {
-      return guard(dir, () => {
-        db.exec("BEGIN");
-        let next = sum ?? 0;
-        try {
-          const added = outcomes.filter((o) => {
-            const { figures, cause } = columnsOf(o);
-            if (insert.run(...figures, cause).changes !== 1) return false;
-            next = addToSum(next, figures, cause);
-            return true;
-          });
-          if (sum !== null && added.length > 0) insertMeta.run("sum", String(next));
-          for (const f of faults) insertFault.run(f.row, f.at, f.fault, f.http, f.latency, f.wait);
-          for (const [key, value] of Object.entries(meta)) insertMeta.run(key, value);
-          db.exec("COMMIT");
-          if (sum !== null) sum = next;
-          for (const o of added) counted[o.status]++;
-          return added;
-        } catch (error) {
-          if (db.isTransaction) db.exec("ROLLBACK");
-          throw error;
-        }
+      let next = sum ?? 0;
+      const added = atOnce(() => {
+        const fresh = outcomes.filter((o) => {
+          const { figures, cause } = columnsOf(o);
+          if (insert.run(...figures, cause).changes !== 1) return false;
+          next = addToSum(next, figures, cause);
+          return true;
+        });
+        if (sum !== null && fresh.length > 0) insertMeta.run("sum", String(next));
+        for (const f of faults) insertFault.run(f.row, f.at, f.fault, f.http, f.latency, f.wait);
+        for (const [key, value] of Object.entries(meta)) insertMeta.run(key, value);
+        return fresh;
       });
+      if (sum !== null) sum = next;
+      for (const o of added) counted[o.status]++;
+      return added;
     },
     async sync() {
       try {
@@ -157,15 +156,8 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
         `INSERT INTO past VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET tries = max(tries, excluded.tries),
          requests = max(requests, excluded.requests), ambiguous = max(ambiguous, excluded.ambiguous)`,
       );
-      guard(dir, () => {
-        db.exec("BEGIN");
-        try {
-          for (const [row, p] of rows) upsert.run(row, p.tries, p.requests, p.ambiguous ? 1 : 0);
-          db.exec("COMMIT");
-        } catch (error) {
-          if (db.isTransaction) db.exec("ROLLBACK");
-          throw error;
-        }
+      atOnce(() => {
+        for (const [row, p] of rows) upsert.run(row, p.tries, p.requests, p.ambiguous ? 1 : 0);
       });
     },
     counts: () => ({ ...counted }),
@@ -248,44 +240,6 @@ export function makeLedger({ db, close }: LedgerFile, dir: string): Ledger {
       close();
     },
   };
-}
-
-/** Tells what is known of a row; asked in the file's order, as the ledger tells it: a million rows may have a past. */
-export function pastByRow(ledger: Pick<Ledger, "past">): (row: number) => Past | undefined {
-  const past = ledger.past();
-  let next = past.next();
-  return (row) => {
-    while (!next.done && next.value[0] < row) next = past.next();
-    return !next.done && next.value[0] === row ? next.value[1] : undefined;
-  };
-}
-
-function readPast(record: Readonly<Record<string, unknown>> | undefined): Past {
-  if (record === undefined) return NOTHING_TRIED;
-  return { tries: Number(record.tries), requests: Number(record.requests), ambiguous: record.ambiguous === 1 };
-}
-
-/** Of all outcomes in a schema of the database: what `sum` in its meta has to be. */
-export function sumOf(db: DatabaseSync, schema: "main" | "retry" = "main"): number {
-  const summing = sumUp(db, schema);
-  let step = summing.next();
-  while (!step.done) step = summing.next();
-  return step.value;
-}
-
-/** Pauses after some milliseconds of rows: a hold in Redis must be renewed meanwhile. */
-function* sumUp(db: DatabaseSync, schema: "main" | "retry"): Generator<void, number, undefined> {
-  const all = db.prepare(`SELECT ${COLUMNS} FROM ${schema}.outcomes`);
-  all.setReturnArrays(true);
-  let sum = 0;
-  let rows = 0;
-  for (const record of all.iterate()) {
-    if (++rows % PAUSE === 0) yield;
-    const [row, status, attempts, http, at, ambiguous, latency, cause] = Object.values(record);
-    const figures = [row, status, attempts, http, at, ambiguous, latency].map(Number);
-    sum = addToSum(sum, figures, typeof cause === "string" ? cause : null);
-  }
-  return sum;
 }
 
 function countByStatus(db: DatabaseSync): Record<Status, number> {

@@ -1,8 +1,9 @@
 // The ledger of a run that has ended, and which of its rows are to be sent again, in; the ledger of the run that sends them, out.
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
-import { type Ledger, sumOf } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import { guard, type LedgerFile, ledgerPath, openLedgerFile } from "./ledger-file.ts";
+import { sumOf } from "./ledger-sum.ts";
 import type { Origin } from "./origin.ts";
 import { STATUSES, type Status } from "./outcome.ts";
 

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { UpdraftError } from "../../src/errors.ts";
 import { makeConveyor } from "../../src/queue/conveyor.ts";
-import { announceEpoch, epochKeys, NEWS, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
+import { announceEpoch, EPOCHS, epochKeys, NEWS, readEpoch, STILL_MS } from "../../src/queue/epoch.ts";
 import { holdKey } from "../../src/queue/fence.ts";
 import { type Holder, holdRun } from "../../src/queue/holder.ts";
 import { retireEpoch } from "../../src/queue/retire.ts";
@@ -226,6 +226,20 @@ describe("openCoordinator", () => {
     expect([conveyor.epoch, (await readEpoch(client, `${RUN}-9`))?.held]).toEqual([`${RUN}-9`, true]);
     await conveyor.queue.close();
   });
+
+  test("begins with an empty queue, where a crash has left one of that name that no ledger knows of", async () => {
+    const client = redis.connect();
+    await openEpoch(client, `${RUN}-1`, [[queued(7)]]);
+    await client.hset(`updraft:${RUN}-1:meta`, "paused", "1");
+    await client.del(EPOCHS, epochKeys(`${RUN}-1`).record);
+    const { coordinator, worker, end } = await setUp();
+    coordinator.put(update(1));
+    const drained = coordinator.drain();
+    expect(await serve(worker())).toEqual([1]);
+    await drained;
+    await end();
+    expect(await ours(client)).toEqual([]);
+  }, 5_000);
 
   test("adds nothing to a queue when another has taken the run over, and may have removed it", async () => {
     const client = redis.connect();

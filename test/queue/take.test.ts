@@ -158,6 +158,25 @@ describe("a batch queue", () => {
     expect(await keysOf(client)).toEqual([]);
   });
 
+  test("is removed where another removes it at the same time", async () => {
+    const { client, queue } = setUp();
+    await queue.add([job("b1")]);
+    // After the pause, before all else goes.
+    const late = new Proxy(redis.connect(), {
+      get(target, name) {
+        if (typeof name !== "string" || !name.startsWith("obliterate")) return Reflect.get(target, name);
+        return async (...args: unknown[]) => {
+          await client.flushall();
+          return Reflect.get(target, name).apply(target, args);
+        };
+      },
+    });
+    const other = makeBatchQueue(late, EPOCH);
+    onTestFinished(() => other.close());
+    await other.destroy();
+    expect(await keysOf(client)).toEqual([]);
+  });
+
   test("that is gone is not made again by a worker that looked for stalled batches a moment too late", async () => {
     const { client, queue, taker } = setUp();
     await queue.pause();

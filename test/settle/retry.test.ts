@@ -5,10 +5,11 @@ import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../../src/settle/entry.ts";
-import { type Ledger, NOTHING_TRIED, openLedger } from "../../src/settle/ledger.ts";
+import { type Ledger, openLedger } from "../../src/settle/ledger.ts";
 import { openLedgerFile } from "../../src/settle/ledger-file.ts";
 import { type Origin, readOrigin } from "../../src/settle/origin.ts";
 import { type Outcome, STATUSES, stopped } from "../../src/settle/outcome.ts";
+import { NOTHING_TRIED } from "../../src/settle/past.ts";
 import { makeRetryLedger, RETRIABLE, type RetryNote, readRetry } from "../../src/settle/retry.ts";
 import { AT, outcome, useFolder } from "../queue/support.ts";
 
