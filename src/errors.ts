@@ -381,6 +381,9 @@ export class UpdraftError extends Error {
   }
 }
 
+/** A path, or a name in a file, may hold characters that do something to the terminal that shows it. */
 function fill(template: string, fields: ErrorFields): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(fields[name] ?? whole));
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    String(fields[name] ?? whole).replace(/(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?"),
+  );
 }

@@ -2,6 +2,7 @@
 import { UpdraftError } from "./errors.ts";
 import { type EncodingName, sayEncoding } from "./open/encoding.ts";
 import { type OpenContext, openSource, type Source } from "./open/source.ts";
+import { printable } from "./open/zip.ts";
 import type { Told } from "./parse/dialect.ts";
 import { onOneLine } from "./parse/json-row.ts";
 import { openReader } from "./parse/reader.ts";
@@ -26,7 +27,7 @@ export async function* rowLines(
 ): AsyncGenerator<string, void, undefined> {
   const opened = await openOrEmpty(file, { ...settings, encoding });
   if (opened === null) {
-    say(`${file === "-" ? "stdin" : file} is empty`);
+    say(`${file === "-" ? "stdin" : printable(file)} is empty`);
     return yield `${JSON.stringify({ dialect: null, columns: [] })}\n`;
   }
   const { source } = opened;

@@ -132,14 +132,14 @@ export function takeEvidence(): EvidenceTaker {
 
 /**
  * Of a stretch of characters beyond ASCII, with the character before and behind it: whether a text in a western language has it;
- * null where that is open. Cyrillic, Greek, Chinese, Mac and DOS encodings taken for Windows-1252 give long stretches, capital
- * letters behind small ones, signs within words, and at their ends signs that only stand before one: `Jos‚`.
+ * null where that is open. Cyrillic, Greek, Chinese, Polish, Mac and DOS encodings taken for Windows-1252 give long stretches, capital
+ * letters behind small ones or among them, signs within words, and on their wrong side signs that stand on the other: `Jos‚`, `£ukasz`.
  */
 function looksLikeText(text: string): boolean | null {
   if (text.includes("\uFFFD")) return false;
   if (/^.[äöüßÄÖÜ]+.$/s.test(text)) return true;
-  if (/[À-ÖØ-öø-ÿŠŒŽšœžŸƒ]{5}|[a-zß-öø-ÿšœž][À-ÖØ-ÞŠŒŽŸ]/.test(text)) return false;
-  if (/\p{L}[‚„ˆ‹]/u.test(text)) return false;
+  if (/[À-ÖØ-öø-ÿŠŒŽšœžŸƒ]{5}|[a-zß-öø-ÿšœž][À-ÖØ-ÞŠŒŽŸ]|[A-Z][ŠŒŽŸ][a-z]/.test(text)) return false;
+  if (/\p{L}[‚„ˆ‹¼¾]|[¥£¦©¯³¹¼¾]\p{L}|\p{L}[–—]\p{Ll}/u.test(text)) return false;
   // Half of a pair, as some databases write it in UTF-8 of their own (CESU-8).
   if (/í[\u00A0-\u00BF][^\p{ASCII}]/u.test(text)) return false;
   if (/\p{L}[^\p{L}’‘´–—·°\u00A0\u00AD]+\p{L}/u.test(text)) return false;

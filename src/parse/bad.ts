@@ -54,6 +54,12 @@ export function badTable(row: number, line: number, raw: string, from: number, c
   return { kind: "bad", row, line, code: "second-table", column: null, detail, raw, cells };
 }
 
+/** Behind a blank line, and not as wide as the table: a title, a sum, a remark. */
+export function badWords(row: number, line: number, raw: string, cells: readonly string[]): BadRow {
+  const detail = "expected a record, got words where every record above has values, behind a blank line";
+  return { kind: "bad", row, line, code: "not-a-record", column: null, detail, raw, cells };
+}
+
 export function badLength(row: number, line: number): BadRow {
   const detail = "expected at most 1 MiB, got more";
   return { kind: "bad", row, line, code: "row-too-long", column: null, detail, raw: "", cells: null };

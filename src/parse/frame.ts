@@ -1,13 +1,13 @@
 // Text in, in blocks of whole lines; records with their cells, and bad records, out.
 import type { EncodingName } from "../open/encoding.ts";
-import { badCount, badEncoding, badHeaderAgain, badLength, badQuoting, badTable } from "./bad.ts";
+import { badCount, badEncoding, badHeaderAgain, badLength, badQuoting, badTable, badWords } from "./bad.ts";
 import type { TextBlock } from "./lines.ts";
 import { MAX_ROW } from "./lines.ts";
 import { makeQuoteEnds, walkQuoted } from "./quoted.ts";
 import type { BadRow, CellsRow } from "./row.ts";
 import { contentEnd, find, isTooLong, lineEnd, linesIn } from "./scan.ts";
 import { type Shape, swapEnds } from "./shape.ts";
-import { couldNameColumns, makeFootnote, namesColumns } from "./tail.ts";
+import { couldNameColumns, makeFootnote, makeValued, namesColumns, withoutEmptyEnd } from "./tail.ts";
 
 /** Lines of one kind: how many there were, and where the first was. */
 export interface Lines {
@@ -52,6 +52,7 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
   // Hardly a cell is as long as a name: so its text need not be hashed to know that it is none.
   const lengths = new Set([...firstNames].map((name) => name.length));
   const footnote = makeFootnote(width);
+  const valued = makeValued();
   const blank = { count: 0, first: 0 };
   const comments = { count: 0, first: 0 };
   let other: { line: number; rows: number; width: number; sure: boolean } | null = null;
@@ -154,6 +155,7 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
     }
     if (footnote.held > 0) out.push(...footnote.release());
     out.push({ kind: "cells", row, line, cells: shape.swapped ? cells.map(swapEnds) : cells });
+    if (gaps === 0) valued.learn(cells);
     pass();
   }
 
@@ -180,12 +182,15 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
     if (trailing && cells.length > 1 && cells.at(-1) === "") cells.pop();
     if (width !== null && cells.length !== width) return misfit(raw, cells, width);
     const first = cells[0] ?? "";
-    if (other === null && (!lengths.has(first.length) || !firstNames.has(first))) return null;
+    const words = (gap || footnote.held > 0) && row > 1 && valued.lacks(cells) ? withoutEmptyEnd(cells) : [];
+    if (other === null && words.length === 0 && (!lengths.has(first.length) || !firstNames.has(first))) return null;
     if (shape.header.some((header) => isSame(cells, header))) {
       other = null;
       return badHeaderAgain(row, line, raw, cells);
     }
-    if (namesColumns(cells, names) || other?.sure === true) return another(raw, cells, true);
+    const begins = namesColumns(cells, names) || couldNameColumns(words);
+    if (begins || other?.sure === true) return another(raw, cells, true);
+    if (words.length > 0 && words.length < cells.length) return badWords(row, line, raw, cells);
     // After names of no column of ours, records like ours may just as well be ours.
     other = null;
     return null;

@@ -26,6 +26,7 @@ export interface ObjectRow {
 export type BadCode =
   | "header-again" // the header once more, as where two files were joined
   | "second-table" // of a table with other columns that follows the first in the same file
+  | "not-a-record" // words behind a blank line that only fill up the width of the table
   | "column-count" // more or fewer cells than the header
   | "quote-in-field" // a quote inside a field that is not quoted
   | "text-after-quote" // something other than a delimiter or line end after a closing quote

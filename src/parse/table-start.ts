@@ -1,5 +1,6 @@
 // The first records of a file in; how many lines stand above its table, and how many are its header, out.
 import { isTyped, type SampleRecord } from "./judge.ts";
+import { withoutEmptyEnd } from "./tail.ts";
 
 export interface TableStart {
   /** Physical lines above the header, or above the first record where there is none. */
@@ -27,13 +28,13 @@ function ownTable(above: readonly SampleRecord[], header: SampleRecord | undefin
   return at === -1 ? null : at;
 }
 
-/** A line of a preamble has far fewer cells than the table, or as many of which all or all but one are empty. */
+/** A line of a preamble has far fewer cells than the table, filled up to its width or not, or all of them but one are empty. */
 function isAbove({ cells }: SampleRecord, width: number, next: SampleRecord | undefined): boolean {
   if (next === undefined || width < 2) return false;
   const filled = cells.filter((cell) => cell.trim() !== "").length;
   if (filled === 0) return true;
   if (width === 2) return cells.length === 1 || (filled === 1 && next.cells.every((cell) => cell.trim() === ""));
-  return filled === 1 || cells.length * 2 <= width;
+  return filled === 1 || withoutEmptyEnd(cells).length * 2 <= width;
 }
 
 function headerLines([first, ...below]: readonly SampleRecord[], width: number): number {

@@ -1,4 +1,4 @@
-// Bad rows and rows that look like a header, as they come, in; whether they are a footnote or begin another table out.
+// Bad rows, and rows that look like a header or like none of their table, as they come, in; whether they are a footnote or begin another table out.
 import type { BadRow } from "./row.ts";
 
 /** Lines of a footnote, at most: more are records. */
@@ -63,4 +63,36 @@ export function couldNameColumns(cells: readonly string[]): boolean {
   return (
     names.length > 1 && names.every((name) => name !== "" && !DATA.test(name)) && new Set(names).size === names.length
   );
+}
+
+/** A digit, or what an e-mail address has: ids, dates, numbers and most streets have one, names of columns hardly. */
+const VALUE = /[\d@]/;
+/** So many of the first records tell which columns have values. */
+const LEARNED = 100;
+
+/** Which columns have a value in each of the first records: where a record has words there and no value at all, it is none of theirs. */
+export interface Valued {
+  learn(cells: readonly string[]): void;
+  lacks(cells: readonly string[]): boolean;
+}
+
+export function makeValued(): Valued {
+  let columns: readonly number[] | null = null;
+  let learned = 0;
+  return {
+    learn(cells) {
+      if (learned++ >= LEARNED) return;
+      columns = (columns ?? [...cells.keys()]).filter((at) => VALUE.test(cells[at] ?? ""));
+    },
+    lacks(cells) {
+      if (columns === null || learned < 2) return false;
+      const there = columns.map((at) => cells[at]?.trim() ?? "").filter((cell) => cell !== "");
+      return there.length > 0 && !there.some((cell) => VALUE.test(cell));
+    },
+  };
+}
+
+/** Spreadsheets fill up every line of a sheet to the width of the widest. */
+export function withoutEmptyEnd(cells: readonly string[]): readonly string[] {
+  return cells.slice(0, cells.findLastIndex((cell) => cell.trim() !== "") + 1);
 }

@@ -10,6 +10,7 @@ const REJECTED: Readonly<Record<BadCode | ProblemCode, string>> = {
   "quote-in-field": "put the whole cell in quotes, and double each quote within it",
   "text-after-quote": "double the quotes within the cell, or take away what follows the closing one",
   "quote-not-closed": "close the quote where the cell ends",
+  "not-a-record": "delete that line, or put its values into their columns",
   "second-table": "put it into a file of its own, with its header",
   "row-too-long": "look for a quote that was never closed, or split the record",
   "not-json": "write one whole JSON object on each line, or as each element of an array",

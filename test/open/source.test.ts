@@ -134,6 +134,10 @@ describe("openSource: what is refused, with exit code 2", () => {
     await expect(opened(join(file("rows.csv", ROWS), "no.csv"))).rejects.toMatchObject({ code: "file-missing" });
   });
 
+  test("a path with characters that would do something to a terminal", async () => {
+    await expect(opened(join(folder, "no\x1b[31m\u202E.csv"))).rejects.toThrow("no?[31m?.csv does not exist");
+  });
+
   test("a directory", async () => {
     await expect(opened(folder)).rejects.toMatchObject({ code: "file-directory", exit: 2 });
   });

@@ -119,6 +119,15 @@ describe("openReader of CSV: lines that are no records", () => {
     expect(rows.map(({ row }) => row)).toEqual(rows.map((_row, at) => at + 1));
   });
 
+  test("words that only fill up the width of the table are a footnote at its end, and a bad row within it", async () => {
+    const { cells, rows, about } = await read("id,name,city\n1,Ann,Bonn\n2,Bob,Kiel\n,,\nTotal,2,\nEnd,,\n");
+    expect([cells.length, rows.length]).toEqual([2, 2]);
+    expect(about.at(-1)).toBe("lines 5 to 6 behind the table left out: a footnote");
+    const within = await read("id,name,city\n1,Ann,Bonn\n2,Bob,Kiel\n,,\nNew ones,,\n3,Cem,Ulm\n");
+    expect(within.cells).toHaveLength(3);
+    expect(bad(within.rows)).toMatchObject([{ line: 5, code: "not-a-record" }]);
+  });
+
   test("a footnote has 20 lines at most", async () => {
     const { rows } = await read(`a,b,c\n1,2,3\n\n${"note\n".repeat(21)}`);
     expect(bad(rows)).toHaveLength(21);
@@ -172,6 +181,28 @@ describe("openReader of CSV: a second table", () => {
       ["1", "2"],
       ["3", "4"],
     ]);
+  });
+
+  test.each([
+    ["as wide as ours", "order,amount,status\n7,10.50,open\n\n8,11,paid\n"],
+    ["filled up to the width of ours, as spreadsheets do", "order,amount,\n7,10.50,\n\n8,11,\n"],
+  ])(
+    "with names of its own behind a blank line, %s, has words where ours has values, and none of it is a row",
+    async (_, second) => {
+      const { rows, cells, about } = await read(`id,name,city\n1,Ann,Bonn\n2,Bob,Kiel\n\n${second}`);
+      expect(cells).toHaveLength(2);
+      expect(bad(rows).map(({ line, code }) => [line, code])).toEqual([
+        [5, "second-table"],
+        [6, "second-table"],
+        [8, "second-table"],
+      ]);
+      expect(about.at(-1)).toBe("another table begins on line 5: it is not read, and its 3 records rejected");
+    },
+  );
+
+  test("records behind a blank line are rows where one value is like ours, or where ours have none", async () => {
+    expect((await read("id,name,city\n1,Ann,Bonn\n2,Bob,Kiel\n\nA3,Cem,Ulm\n")).cells).toHaveLength(3);
+    expect((await read("id,name,city\na,Ann,Bonn\n2,Bob,Kiel\n\nb,Cem,Ulm\n")).cells).toHaveLength(3);
   });
 
   test("a record whose first value is the name of a column is a row", async () => {

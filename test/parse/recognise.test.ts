@@ -131,6 +131,12 @@ describe("the lines above the table and those of its header", () => {
     ["a title", 1, 1, "All customers\nid,name,zip\n1,Ann,12345\n2,Bob,23456\n"],
     ["a title, a date and a blank line", 3, 1, "All customers\n2026-01-01\n\nid,name,zip\n1,Ann,12345\n2,Bob,23456\n"],
     ["a title with its delimiters", 2, 1, "All customers,,\n,,\nid,name,zip\n1,Ann,12345\n2,Bob,23456\n"],
+    [
+      "a date with its name and delimiters",
+      2,
+      1,
+      "Made on,2026-01-01,,\n,,,\nid,name,city,zip\n1,Ann,X,12345\n2,Bob,Y,23456\n",
+    ],
     ["a title of several lines in quotes", 2, 1, '"All\ncustomers"\nid,name,zip\n1,Ann,12345\n2,Bob,23456\n'],
     ["a header that lacks a name", 0, 1, "id,name\n1,Ann,12345\n2,Bob,23456\n"],
     ["a header with a quote too many", 0, 1, 'id,"name,"zip",city\n1,Ann,12345,X\n2,Bob,23456,Y\n'],
