@@ -1,5 +1,6 @@
 // A watched folder and a way to run a file in; each file in it taken once, when it is complete, and brought to where it belongs, out.
 
+import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -287,7 +288,9 @@ async function sightsIn(
   complain: (about: string, code: string, message: string) => void,
 ): Promise<Sight[]> {
   const entries = await readdir(inbox, { withFileTypes: true });
-  const markers = new Set(entries.flatMap(({ name }) => (done && name.endsWith(MARKER) ? [name] : [])));
+  // A folder of that name says nothing, and could not be taken away with its file.
+  const isMarker = (entry: Dirent) => done && entry.name.endsWith(MARKER) && entry.isFile();
+  const markers = new Set(entries.flatMap((entry) => (isMarker(entry) ? [entry.name] : [])));
   const meant = entries.filter((entry) => !entry.isDirectory() && isMeant(entry.name, done));
   const found: Sight[] = [];
   for (let from = 0; from < meant.length; from += AT_ONCE) {

@@ -74,6 +74,9 @@ describe("watchInbox", () => {
     place.drop("b.csv");
     place.drop("c.csv");
     place.drop("c.csv.done", "");
+    // No marker: what is no file cannot go with one.
+    place.drop("0.csv");
+    mkdirSync(join(place.root, "inbox", "0.csv.done"));
     await watcher.until(isOver("c.csv"));
     place.drop("a.csv");
     await watcher.until(isOver("a.csv"));
@@ -83,7 +86,7 @@ describe("watchInbox", () => {
     await watcher.until(isOver("d.csv"));
     await watcher.stop();
     expect(place.list("archive")).toEqual(["a.csv", "c.csv", "d.csv"]);
-    expect(place.list("inbox")).toEqual(["a.csv", "b.csv"]);
+    expect(place.list("inbox")).toEqual(["0.csv", "0.csv.done", "a.csv", "b.csv"]);
   });
 
   it("shares a folder with another watcher: each file is run by one of them, once", async () => {
