@@ -16,7 +16,7 @@ import { strictly } from "./plan/damage.ts";
 import { sketchJob } from "./plan/job-mapping.ts";
 import type { MappingSettings } from "./plan/plan.ts";
 import type { Coordinator } from "./queue/coordinator.ts";
-import { guestOf, openRedis, type RedisHome } from "./queue/embedded.ts";
+import { openRedis, type RedisHome, visitRedis } from "./queue/embedded.ts";
 import { type OpenedRun, openRun } from "./queue/open-run.ts";
 import { loadKey } from "./queue/seal.ts";
 import { tidyUp } from "./runs/prune.ts";
@@ -127,8 +127,7 @@ export async function beginRun(
   findProxy(settings.baseUrl);
 
   // Both take a while, and neither needs the other; a file that cannot be run is told first.
-  const starting =
-    hooks.redis === undefined ? openRedis({ ...settings, clock }) : Promise.resolve(guestOf(hooks.redis, clock));
+  const starting = hooks.redis === undefined ? openRedis({ ...settings, clock }) : visitRedis(hooks.redis, clock);
   closing.defer(() => starting.then((home) => home.close()).catch(() => {}));
   starting.catch(() => {});
   const input = closing.adopt(request.retry?.input ?? (await openInput({ ...request, mapping, stop })), (opened) =>

@@ -20,13 +20,15 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 /** Waits take a tenth. */
 const fast = { ...systemClock, sleep: (ms: number, stop?: AbortSignal) => systemClock.sleep(ms / 10, stop) };
+/** Nobody's patience ends because the machine of the test is busy. */
+const patient = { ...systemClock, sleep: (ms: number, stop?: AbortSignal) => systemClock.sleep(ms * 20, stop) };
 const SUBJECT = { run: "1f0c", job: "nightly-sync", file: "customers.csv", baseUrl: "https://api.example.com/v1" };
 const FIGURES = { read: 7, counts: { updated: 5, unchanged: 0, rejected: 1, failed: 0, unknown: 0, unsent: 0 } };
 
 function notifier(
   notifyWebhook: string | null,
   notifyCommand: readonly string[] | null = null,
-  clock = systemClock,
+  clock = patient,
   stop = new AbortController().signal,
 ) {
   const lines: string[] = [];

@@ -1,5 +1,6 @@
 // A watched folder and a way to run a file in; each file in it taken once, when it is complete, and brought to where it belongs, out.
 
+import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -25,6 +26,9 @@ const LOOK_LEAST_MS = 50;
 const WAIT_MS = 10_000;
 /** Files looked at together: few enough for any limit of open files. */
 const AT_ONCE = 16;
+
+/** In place of a print: somebody took the file away. */
+const GONE = "";
 
 /** What people and logs are told. Names of files are as they were dropped, and may hold any character. */
 export type Told =
@@ -178,7 +182,7 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
   async function runAndSettle(claimed: Claimed): Promise<void> {
     const { name, path } = claimed;
     let began: string | null = null;
-    const now = async () => (await sightOf(path, name, null))?.print ?? "";
+    const now = async () => (await sightOf(path, name, null))?.print ?? GONE;
     const print = claimed.note?.print ?? (await now());
     told({ kind: "taken", file: name, again: claimed.note !== null });
     const running = context.run(path, ({ run, dir }) => {
@@ -190,12 +194,17 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
       (summary) => ({ summary, error: null }),
       (error: unknown) => ({ summary: null, error }),
     );
-    const changed = (await now()) !== print;
+    const after = await now();
+    const changed = after !== print && after !== GONE;
     if (how.error !== null && !(how.error instanceof UpdraftError) && systemFault(how.error) === null)
       log.error({ file: name, err: how.error }, "a file could not be run to its end");
     const fate = fateOf({ ...how, began: began ?? claimed.note?.run ?? null, changed }, name);
     log.info({ file: name, fate: fate.kind }, "file ended");
     await settleFate(claimed, fate, how.summary);
+  }
+
+  async function isThere({ path, name }: Claimed): Promise<boolean> {
+    return (await sightOf(path, name, null)) !== null;
   }
 
   async function done(claimed: Claimed): Promise<void> {
@@ -213,18 +222,20 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
     switch (fate.kind) {
       case "archive": {
         const to = await publishReports(fate.dir, watch.outbox, file, fate.run, id);
-        await putIn(path, watch.archive, (n) => nthName(file, n));
+        if (await isThere(claimed)) await putIn(path, watch.archive, (n) => nthName(file, n));
         await done(claimed);
         return told({ kind: "done", file, run: fate.run, summary, to });
       }
       case "refuse": {
         const reason = reasonOf(fate.error, fate.run);
         if (fate.dir !== null && fate.run !== null) await publishReports(fate.dir, watch.outbox, file, fate.run, id);
+        if (!(await isThere(claimed))) return settleFate(claimed, { kind: "gone" }, null);
         const to = await refuse(path, watch.refused, reason, id);
         await done(claimed);
         return told({ kind: "refused", file, reason, to });
       }
       case "repeated": {
+        if (!(await isThere(claimed))) return settleFate(claimed, { kind: "gone" }, null);
         const reason = reasonOf(fate.error, fate.run);
         await publishNote(reason, watch.outbox, file, id);
         const to = await refuse(path, watch.refused, reason, id);
@@ -237,7 +248,7 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
           kind: "waiting",
           file,
           code: null,
-          message: "somebody took it away while it was to be run",
+          message: "somebody took it away from where it was run",
           ms: 0,
         });
       case "settle":
@@ -287,7 +298,9 @@ async function sightsIn(
   complain: (about: string, code: string, message: string) => void,
 ): Promise<Sight[]> {
   const entries = await readdir(inbox, { withFileTypes: true });
-  const markers = new Set(entries.flatMap(({ name }) => (done && name.endsWith(MARKER) ? [name] : [])));
+  // A folder of that name says nothing, and could not be taken away with its file.
+  const isMarker = (entry: Dirent) => done && entry.name.endsWith(MARKER) && entry.isFile();
+  const markers = new Set(entries.flatMap((entry) => (isMarker(entry) ? [entry.name] : [])));
   const meant = entries.filter((entry) => !entry.isDirectory() && isMeant(entry.name, done));
   const found: Sight[] = [];
   for (let from = 0; from < meant.length; from += AT_ONCE) {

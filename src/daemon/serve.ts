@@ -6,8 +6,9 @@ import type { Clock } from "../clock.ts";
 import type { Environment } from "../config.ts";
 import { UpdraftError } from "../errors.ts";
 import type { Schedule, Watch } from "../plan/job.ts";
-import { openRedis, type RedisHome } from "../queue/embedded.ts";
+import { openRedis } from "../queue/embedded.ts";
 import { tryLock } from "../queue/file-lock.ts";
+import { answers } from "../queue/redis.ts";
 import { type SharedWorker, shareWorker } from "../send/share.ts";
 import type { SpawnedWorker, spawnWorker } from "../send/spawn.ts";
 import type { LocalSettings, Settings } from "../settings/settings.ts";
@@ -93,7 +94,7 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
     async notReady() {
       if (stop.aborted) return "stopping";
       if (!ready) return "starting";
-      return (await answers(redis, clock)) ? null : "Redis does not answer";
+      return (await answers(redis, PING_MS, clock)) ? null : "Redis does not answer";
     },
     metrics: async () => ({ text: await metrics.text(), contentType: metrics.contentType }),
   });
@@ -196,16 +197,4 @@ function makeWorkers(jobs: readonly ServedJob[], { spawnWorker: spawn, clock, lo
       await Promise.all([...workers.values()].map((worker) => worker.end()));
     },
   };
-}
-
-async function answers(redis: ReturnType<RedisHome["connect"]>, clock: Clock): Promise<boolean> {
-  if (redis.status !== "ready") return false;
-  const enough = new AbortController();
-  const asked = redis.ping().then(
-    () => true,
-    () => false,
-  );
-  const answered = await Promise.race([asked, clock.sleep(PING_MS, enough.signal).then(() => false)]);
-  enough.abort();
-  return answered;
 }

@@ -5,7 +5,7 @@ import type { Redis } from "ioredis";
 import type { Clock } from "../clock.ts";
 import { UpdraftError } from "../errors.ts";
 import { type Release, tryLock, waitForLock } from "./file-lock.ts";
-import { connectRedis, pingWithin, redactUrl } from "./redis.ts";
+import { answers, connectRedis, pingWithin, redactUrl } from "./redis.ts";
 import { ensureServer, isServing, placeServer, type ServerPlace, stopServer } from "./redis-server.ts";
 
 export interface RedisOptions {
@@ -55,15 +55,28 @@ export async function findRedis(options: RedisOptions): Promise<RedisHome | null
   return redisUrl !== null || (await isServing(dataDir)) ? openRedis(options) : null;
 }
 
-/** The same Redis for one of many users in a process: its `close` ends the clients that it made, and nothing else. */
-export function guestOf(home: RedisHome, clock: Clock): RedisHome {
+/**
+ * The same Redis for one of many users in a process: its `close` ends the clients that it made, and nothing else. Throws
+ * `redis-unreachable` where it has gone since: whoever begins something would wait for it, and nobody know why.
+ */
+export async function visitRedis(home: RedisHome, clock: Clock): Promise<RedisHome> {
   const clients = new Set<Redis>();
   const connect = (role: string) => {
     const client = home.connect(role);
     clients.add(client);
     return client.once("end", () => clients.delete(client));
   };
-  return { ...home, connect, close: () => endAll(clients, clock) };
+  const guest = { ...home, connect, close: () => endAll(clients, clock) };
+  const client = guest.connect("visit");
+  if (await answers(client, PATIENCE_MS, clock)) {
+    client.disconnect();
+    return guest;
+  }
+  await guest.close();
+  throw new UpdraftError("redis-unreachable", {
+    address: home.address,
+    why: `no answer within ${PATIENCE_MS / 1_000} s`,
+  });
 }
 
 function makeHome(

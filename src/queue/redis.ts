@@ -90,6 +90,18 @@ export async function pingWithin(target: RedisTarget, ms: number, clock: Clock):
   }
 }
 
+/** Whether it answers within `ms`. What is asked of a client whose Redis is gone waits, for as long as that takes. */
+export async function answers(client: Redis, ms: number, clock: Clock): Promise<boolean> {
+  const enough = new AbortController();
+  const asked = client.ping().then(
+    () => true,
+    () => false,
+  );
+  const answered = await Promise.race([asked, clock.sleep(ms, enough.signal).then(() => false)]);
+  enough.abort();
+  return answered;
+}
+
 /** A managed Redis may forbid INFO to us: then its version stays unknown. */
 function unlessForbidden(error: Error): string {
   if (error.message.startsWith("NOPERM")) return "";

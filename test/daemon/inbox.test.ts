@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { publishNote } from "../../src/daemon/deliver.ts";
@@ -74,6 +74,9 @@ describe("watchInbox", () => {
     place.drop("b.csv");
     place.drop("c.csv");
     place.drop("c.csv.done", "");
+    // No marker: what is no file cannot go with one.
+    place.drop("0.csv");
+    mkdirSync(join(place.root, "inbox", "0.csv.done"));
     await watcher.until(isOver("c.csv"));
     place.drop("a.csv");
     await watcher.until(isOver("a.csv"));
@@ -83,7 +86,7 @@ describe("watchInbox", () => {
     await watcher.until(isOver("d.csv"));
     await watcher.stop();
     expect(place.list("archive")).toEqual(["a.csv", "c.csv", "d.csv"]);
-    expect(place.list("inbox")).toEqual(["a.csv", "b.csv"]);
+    expect(place.list("inbox")).toEqual(["0.csv", "0.csv.done", "a.csv", "b.csv"]);
   });
 
   it("shares a folder with another watcher: each file is run by one of them, once", async () => {
@@ -262,6 +265,25 @@ describe("watchInbox", () => {
     expect(place.reason("after.csv")).toMatchObject({ code: "watch-file-grew", run: "r" });
     expect(place.list("outbox")).toEqual(["after.csv", "before.csv"]);
     expect(place.list("archive")).toEqual(["before.csv"]);
+  });
+
+  it("brings the reports of a file to the outbox that somebody took away while it was run, and goes on at once", async () => {
+    const watcher = place.start({
+      async run(path, began) {
+        const run = basename(path, ".csv");
+        began({ run, dir: place.root });
+        if (run !== "last") rmSync(run === "folder" ? place.watch.working : path, { recursive: true });
+        return place.given(run, run === "stopped" ? "stopped" : "complete");
+      },
+    });
+    for (const name of ["done.csv", "folder.csv", "stopped.csv", "last.csv"]) {
+      place.drop(name);
+      await watcher.until(({ kind, file }) => file === name && kind !== "taken" && kind !== "begun");
+    }
+    await watcher.stop();
+    expect(place.list("outbox")).toEqual(["done.csv", "folder.csv", "last.csv", "stopped.csv"]);
+    expect([place.list("archive"), place.list("refused"), place.list("working")]).toEqual([["last.csv"], [], []]);
+    expect(watcher.told.filter(({ kind }) => kind === "waiting")).toMatchObject([{ file: "stopped.csv", ms: 0 }]);
   });
 
   it("rests while nothing can be run, then goes on with the same file", async () => {

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { Queue, Worker } from "bullmq";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { findRedis, guestOf, openRedis, type RedisHome } from "../../src/queue/embedded.ts";
+import { findRedis, openRedis, type RedisHome, visitRedis } from "../../src/queue/embedded.ts";
 
 let dataDir: string;
 let homes: RedisHome[];
@@ -302,16 +302,33 @@ describe("openRedis with a server of its own", () => {
   });
 });
 
-describe("guestOf", () => {
+describe("visitRedis", () => {
   test("ends its own clients when it is closed, and leaves the server and all others as they are", async () => {
     const home = await open();
     const others = home.connect("others");
-    const guest = guestOf(home, systemClock);
+    const guest = await visitRedis(home, systemClock);
     const mine = guest.connect("mine");
     expect(await mine.ping()).toBe("PONG");
     await guest.close();
     expect(mine.status).toBe("end");
     expect(await others.client("LIST")).not.toContain("updraft:mine");
     expect(guest).toMatchObject({ address: home.address, embedded: true });
+  });
+
+  test("does not begin what would wait for a Redis that has gone", async () => {
+    const home = await open();
+    const pid = Number(/process_id:(\d+)/.exec(await home.connect("others").info("server"))?.[1]);
+    const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 50, signal);
+    process.kill(pid, "SIGSTOP");
+    try {
+      const visiting = visitRedis(home, { ...systemClock, sleep });
+      await expect(visiting).rejects.toMatchObject({
+        code: "redis-unreachable",
+        message: expect.stringMatching(/no answer within 5 s$/),
+      });
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await (await visitRedis(home, systemClock)).close();
   });
 });
