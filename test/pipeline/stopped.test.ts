@@ -55,7 +55,9 @@ describe("--stop-after", () => {
     });
     expect(rest.summary.counts).toMatchObject({ failed: counts.failed, rejected: 1, unsent: 0 });
     expect(rest.summary.reports.unsent).toBeNull();
-    expect(simulator.stats().requests).toBe(899);
+    // Each row once; on a machine so busy that a lease runs out, once more what is in doubt, and nothing else.
+    expect(simulator.stats().requests).toBeGreaterThanOrEqual(899);
+    expect(simulator.stats().requests).toBeLessThanOrEqual(899 + rest.summary.ambiguousUpdated);
     expect(await ask("verify", run)).toMatchObject({ code: 0, stderr: "" });
     const well = rows.filter((_, i) => i !== 850 && !failed.has(i + 1));
     expect(customersOf(simulator)).toEqual(customersAfter(well));
@@ -77,7 +79,7 @@ describe("--canary", () => {
     expect([first.code, counts.failed > 0]).toEqual([3, true]);
     expect(await ask("verify", run)).toMatchObject({ code: 0 });
 
-    simulator.setFaults({ codeShare: 0, latency: 300 });
+    simulator.setFaults({ codeShare: 0, latency: 1_000 });
     const second = path.given(args);
     await until(() => simulator.stats().inFlight === 20);
     interrupt();
