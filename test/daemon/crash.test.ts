@@ -175,7 +175,18 @@ function completed(): string[] {
 /** Names in these folders, but for what a start tried them with; folders of files that are run, by their files. */
 function inFolders(...folders: string[]): string[] {
   return folders.flatMap((folder) => {
-    const names = readdirSync(at(folder), { recursive: folder === "working", encoding: "utf8" });
-    return names.filter((name) => !isTry(name) && (folder !== "working" || name.endsWith(".csv"))).sort();
+    const names = folder === "working" ? filesBelow(at(folder)) : readdirSync(at(folder));
+    return names.filter((name) => !isTry(name)).sort();
+  });
+}
+
+/** Names of the files that are run, each in a folder of its own, which may be gone by the time it is looked into. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    try {
+      return readdirSync(join(folder, name)).filter((file) => file.endsWith(".csv"));
+    } catch {
+      return [];
+    }
   });
 }
