@@ -33,9 +33,9 @@ export default defineConfig({
     isolate: false,
     reporters: ["default", new URL("./support/closing-line.ts", import.meta.url).pathname],
     // Real processes and a real Redis on a shared machine: a limit is there to end what hangs, not to judge speed.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // So that what was waited for is told, and not only that the time is over.
-    expect: { poll: { timeout: 50_000 } },
+    expect: { poll: { timeout: 150_000 } },
   },
 });

@@ -33,7 +33,7 @@ afterAll(async () => {
 function bench(...flags: readonly string[]): Promise<{ code: unknown; stdout: string }> {
   const script = new URL("bench.ts", import.meta.url).pathname;
   return new Promise((resolve) => {
-    execFile(process.execPath, [script, ...flags], { timeout: 50_000 }, (error, stdout) =>
+    execFile(process.execPath, [script, ...flags], { timeout: 150_000 }, (error, stdout) =>
       resolve({ code: error === null ? 0 : error.code, stdout }),
     );
   });

@@ -9,7 +9,7 @@ import { between, largestWindow, shareUsed, span } from "./arrivals.ts";
 function bench(...flags: readonly string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
   const script = new URL("pace.ts", import.meta.url).pathname;
   return new Promise((resolve) => {
-    execFile(process.execPath, [script, ...flags], { timeout: 50_000 }, (error, stdout, stderr) =>
+    execFile(process.execPath, [script, ...flags], { timeout: 150_000 }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
     );
   });

@@ -59,6 +59,7 @@ export interface Cli {
 export function useCli(): Cli {
   let folder = "";
   let running: ChildProcess[] = [];
+  const here = new Set<Promise<unknown>>();
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "updraft-cli-"));
   });
@@ -70,6 +71,8 @@ export function useCli(): Cli {
       await exited;
     }
     running = [];
+    if (here.size > 0) interrupt();
+    await Promise.allSettled(here);
     rmSync(folder, { recursive: true, force: true });
   });
   const begin = (program: string, args: readonly string[], cwd: string, { env = {}, input }: Options = {}): Running => {
@@ -120,7 +123,9 @@ export function useCli(): Cli {
         exitCode: 0,
       };
       const told = Promise.all([text(stdout), text(stderr)]);
-      await runProgram(shell, args);
+      const over = runProgram(shell, args);
+      here.add(over);
+      await over.finally(() => here.delete(over));
       stdout.end();
       stderr.end();
       const [out, err] = await told;

@@ -114,7 +114,7 @@ describe("serve", () => {
       const response = await fetch(`${await url()}/readyz`);
       return `${response.status} ${await response.text()}`.trim();
     };
-    expect(await ready()).toBe("200 ready");
+    await expect.poll(ready).toBe("200 ready");
     process.kill(redis.pid, "SIGSTOP");
     try {
       expect(await ready()).toBe("503 Redis does not answer");
@@ -152,7 +152,7 @@ describe("serve", () => {
     const inbox = join(path.cli.folder, "inbox");
     mkdirSync(inbox);
     const watch = { inbox, ...besides(inbox), poll: false, done: false, settle: 100 };
-    const job = { ...jobOf("a", { flags: { changedOnly: "yes", rate: "50/s" } }), watch };
+    const job = { ...jobOf("a", { flags: { changedOnly: "yes", rate: "25/s" } }), watch };
     const { said, notices } = begin([job], { parallelRuns: "2" });
     await until(() => simulator.stats().requests > 10);
     const [run = ""] = path.runs();

@@ -38,7 +38,7 @@ describe("SIGTERM to a run", () => {
     expect(await redis.connect().keys("updraft:*")).toEqual([]);
 
     simulator.setFaults({ latency: 0 });
-    const all = await path.given([file], KEY);
+    const all = await path.run([file], KEY);
     expect(all.summary).toMatchObject({ counts: { updated: 400 }, ambiguousUpdated: 0, requests: { sent: 400 } });
   });
 

@@ -116,6 +116,14 @@ export function summaryOf(ended: Ended): Run {
   }
 }
 
+/**
+ * What an endpoint without faults gets for so many rows: one request for each. A machine so busy that a lease runs out sends
+ * again what was in flight, and the run says of each such request that it was one more.
+ */
+export function requestsFor(rows: number, { requests }: RunSummary): number {
+  return rows + requests.retried;
+}
+
 /** Records of a CSV report, keyed by column. */
 export function recordsOf(path: string | null): Record<string, string>[] {
   return z.array(z.record(z.string(), z.string())).parse(parse(readFileSync(path ?? ""), { columns: true }));

@@ -9,7 +9,7 @@ describe("a file of 3,000 rows about 1,000 customers", () => {
   test("with 5 % of requests answered 503 and 1 % reset ends updated in every row, and the customers equal the file", async () => {
     const simulator = await path.simulate({ share503: 0.05, resetBeforeShare: 0.005, resetAfterShare: 0.005, seed: 7 });
     const rows = makeRows(3_000, 1_000);
-    const { code, summary, stderr } = await path.run([path.file("in.csv", toCsv(rows)), "--timeout", "3s"]);
+    const { code, summary, stderr } = await path.run([path.file("in.csv", toCsv(rows)), "--timeout", "10s"]);
     expect({ code, stderr: stderr.includes("warn") }).toEqual({ code: 0, stderr: false });
     expect(summary).toMatchObject({ state: "complete", read: 3_000, balanced: true, counts: { updated: 3_000 } });
     expect(summary.requests.sent).toBe(simulator.stats().requests);

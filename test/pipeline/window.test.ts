@@ -24,8 +24,8 @@ describe("run --window", () => {
     const file = path.file("in.csv", toCsv(makeRows(800, 800)));
     const shift = join(path.cli.folder, "shift");
     const env = { NODE_OPTIONS: `--import ${PRELOAD}`, UPDRAFT_TEST_SHIFT: shift };
-    const args = [file, "--rate", "300/s", "--window", windowIn(2, 4)];
-    const running = path.start(["run", ...args, "--json"], env);
+    const args = [file, "--window", windowIn(2, 4)];
+    const running = path.start(["run", ...args, "--json", "--rate", "100/s"], env);
     const jump = (hours: number) => writeFileSync(shift, String(hours * HOUR));
     const status = async () => JSON.parse((await path.ask(["status", path.runs()[0] ?? "", "--json"])).stdout);
     const waits = async () => (await status()).live?.limitedBy === "window";

@@ -125,12 +125,14 @@ describe("startPulse", () => {
     await expect.poll(() => readStatus(client, RUN)).not.toBeNull();
     process.kill(redis.pid, "SIGSTOP");
     try {
-      await expect.poll(() => notices).toEqual(["Redis does not answer: the run waits for it"]);
+      const [silence, answer] = ["Redis does not answer: the run waits for it", "Redis answers again"];
+      await expect.poll(() => notices.at(-1)).toBe(silence);
       process.kill(redis.pid, "SIGCONT");
-      await expect.poll(() => notices).toHaveLength(2);
-      expect(notices[1]).toBe("Redis answers again");
+      await expect.poll(() => notices.at(-1)).toBe(answer);
       process.kill(redis.pid, "SIGSTOP");
       await stop();
+      // By turns: on a busy machine a Redis may seem silent that is not stopped.
+      expect(notices).toEqual(notices.map((_, i) => (i % 2 === 0 ? silence : answer)));
     } finally {
       process.kill(redis.pid, "SIGCONT");
     }

@@ -29,7 +29,7 @@ async function worker(endpoint = "e", close = () => {}, isAlive = async () => tr
 }
 
 const now = () => performance.now();
-const until = (holds: () => unknown) => vi.waitUntil(holds, { timeout: 50_000 });
+const until = (holds: () => unknown) => vi.waitUntil(holds, { timeout: 150_000 });
 const never = new AbortController().signal;
 const found = (customer: number, given: Partial<FoundFault> = {}): FoundFault => ({
   ...{ customer, evidence: "service", sentAt: now(), first: true },

@@ -26,14 +26,18 @@ afterEach(async () => {
   await simulator?.stop();
 });
 
-/** The deadlines of a stop pass at once; all else takes its time. */
-const impatient = {
+/** The deadline of requests in flight. */
+const STOP_MS = 20_000;
+/** And that of what is given back. */
+const CLOSE_MS = 3_000;
+/** Deadlines that are so long pass at once; all else takes its time. */
+const impatient = (long: number) => ({
   ...systemClock,
-  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms >= 3_000 ? 50 : ms, signal),
-};
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms >= long ? 50 : ms, signal),
+});
 
 /** A worker with so many rows at hand. */
-async function start(faults: SimulatorInput, concurrency: string, count: number) {
+async function start(faults: SimulatorInput, concurrency: string, count: number, long = STOP_MS) {
   simulator = await startSimulator(faults);
   const env = { CONNECTFI_LOGIN: "simulator", CONNECTFI_PASSWORD: "simulator", CONNECTFI_BASE_URL: simulator.url };
   const settings = loadSettings({ flags: { timeout: "10m", concurrency }, env, cwd: "/" });
@@ -48,7 +52,7 @@ async function start(faults: SimulatorInput, concurrency: string, count: number)
   const said: string[] = [];
   const worker = runWorker(
     {
-      ...{ redis: home, key: KEY, contract: condor, settings, run: null, clock: impatient, log: silent },
+      ...{ redis: home, key: KEY, contract: condor, settings, run: null, clock: impatient(long), log: silent },
       notice: (line) => said.push(line),
     },
     soft.signal,
@@ -58,8 +62,8 @@ async function start(faults: SimulatorInput, concurrency: string, count: number)
 }
 
 /** Ten rows, four of them in flight, that the endpoint never answers. */
-async function begin() {
-  const started = await start({ silentBeforeShare: 1 }, "4", 10);
+async function begin(long?: number) {
+  const started = await start({ silentBeforeShare: 1 }, "4", 10, long);
   await expect.poll(() => started.stats().inFlight, { interval: 5 }).toBe(4);
   return started;
 }
@@ -93,7 +97,7 @@ describe("a worker that is told to stop", () => {
   });
 
   test("ends even if Redis does not take its rows back, and says so", async () => {
-    const { soft, worker, said } = await begin();
+    const { soft, worker, said } = await begin(CLOSE_MS);
     process.kill(redis.pid, "SIGSTOP");
     soft.abort();
     await worker;
