@@ -188,7 +188,9 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
       other = null;
       return badHeaderAgain(row, line, raw, cells);
     }
-    const begins = namesColumns(cells, names) || couldNameColumns(words);
+    // Also as many names as we have, but of other columns, that begin with our first one.
+    const oursFirst = shape.header.some(([name]) => name === first) && couldNameColumns(cells);
+    const begins = oursFirst || namesColumns(cells, names) || couldNameColumns(words);
     if (begins || other?.sure === true) return another(raw, cells, true);
     if (words.length > 0 && words.length < cells.length) return badWords(row, line, raw, cells);
     // After names of no column of ours, records like ours may just as well be ours.

@@ -94,7 +94,7 @@ describe("before anything is sent", () => {
     ["", () => {}, '"" does not exist'],
     ["emial.csv", (path: string) => writeFileSync(path, "customerId,Emial\na,b@c\n"), "Emial"],
   ])("%s ends with exit code 2, and no run is left behind", async (name, make, message) => {
-    const file = join(cli.folder, name);
+    const file = name && join(cli.folder, name);
     make(file);
     const { code, stdout, stderr } = await cli.within(["run", file, "--data-dir", join(cli.folder, "data")], NOWHERE);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

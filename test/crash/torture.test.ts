@@ -46,8 +46,7 @@ function torture(...flags: readonly string[]) {
 
 describe.skipIf(process.platform !== "linux")("npm run torture", () => {
   test("finds nothing in two trials of each kind, and leaves nothing behind", { timeout: 600_000 }, async () => {
-    // Begun first and with a lower priority than other tests, it takes what they leave of the processor.
-    const flags = "--trials 2 --workers 2 --rows 1000 --timeout 2000 --jobs 4 --json";
+    const flags = "--trials 2 --workers 2 --rows 1000 --timeout 2000 --jobs 7 --json";
     const { ended, folder } = torture(...flags.split(" "));
     const { code, stdout, stderr } = await ended;
     expect(code, stderr).toBe(0);

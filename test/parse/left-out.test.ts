@@ -139,6 +139,7 @@ describe("openReader of CSV: a second table", () => {
     ["with fewer of our columns", "c,a\n7,8\n9,10\n"],
     ["with the same columns in another order", "c,b,a\n7,8,9\n10,11,12\n"],
     ["with more columns", "a,b,c,d\n7,8,9,10\n,,1,1\n"],
+    ["with as many columns, of which the first is ours", "a,x,y\n7,8,9\n10,11,12\n"],
   ])("%s is rejected line by line, and none of it is a row", async (_, second) => {
     const { rows, cells, about } = await read(`a,b,c\n1,2,3\n4,5,6\n${second}`);
     expect(cells).toHaveLength(2);
