@@ -1,16 +1,11 @@
 // The whole path on one screen: open → parse → plan → queue, the worker send → settle, the coordinator → write.
-import { join } from "node:path";
 import { accompany, watchRun } from "./accompany.ts";
-import { type Begun, beginRun, type CheckRequest, type Hooks, type RunHooks, type RunRequest } from "./begin.ts";
+import { type Begun, beginRun, type Hooks, type RunHooks, type RunRequest } from "./begin.ts";
 import { systemClock as clock } from "./clock.ts";
 import { condor as contract } from "./endpoint/condor.ts";
 import { UpdraftError } from "./errors.ts";
-import { judge, profilerOf, readExamined, rememberHealth } from "./health.ts";
-import { openInput } from "./input.ts";
+import { readExamined, rememberHealth } from "./health.ts";
 import { makeNotifier, memoryIn, type Notifier } from "./notify.ts";
-import { sayEncoding } from "./open/encoding.ts";
-import { strictly } from "./plan/damage.ts";
-import { type DescribedColumn, describeMapping } from "./plan/describe.ts";
 import { repeatsOf } from "./plan/repeats.ts";
 import { makeCanary } from "./queue/canary.ts";
 import { type Carrying, carryRows } from "./queue/carry.ts";
@@ -22,14 +17,8 @@ import { loadKey } from "./queue/seal.ts";
 import { endCancelled } from "./runs/cancel.ts";
 import type { Settings } from "./settings/settings.ts";
 import { isOpen } from "./settings/time-window.ts";
-import { checkRows } from "./write/check.ts";
-import { conclude, startReport, summarizeCheck } from "./write/conclude.ts";
-import { printable } from "./write/explain.ts";
-import { makeSampler, type Sampler } from "./write/mapping-table.ts";
+import { conclude, startReport } from "./write/conclude.ts";
 import type { Summary } from "./write/summary.ts";
-
-/** Whether a row has changed is known by who sends it alone: the file that says so is that process's own. */
-const AT_MOST = "only what has changed is sent (changedOnly): a run takes these calls, and this time, at most";
 
 /** Carries every row of a file to the endpoint: when it returns, each row read is answered for in the reports. */
 export async function runFile(request: RunRequest, hooks: RunHooks, stop: AbortSignal): Promise<Summary> {
@@ -127,57 +116,6 @@ async function countOthers({ opened, count }: Begun, limit: number | null): Prom
   const left = (await count()) - opened.ledger.size();
   const { updated, unchanged, failed, unknown } = opened.ledger.counts();
   return limit === null ? left : Math.min(left, limit - updated - unchanged - failed - unknown);
-}
-
-export interface CheckedFile {
-  readonly summary: Summary;
-  readonly columns: readonly DescribedColumn[];
-  /** How the first values of each column are written. */
-  readonly shapes: ReturnType<Sampler["shapes"]>;
-}
-
-/** Reads, maps and validates every row as a run would; sends nothing. */
-export async function checkFile(request: CheckRequest, hooks: Hooks, stop: AbortSignal): Promise<CheckedFile> {
-  const [start, began] = [clock.wall(), clock.now()];
-  const { dataDir, rate, endpointRate, duplicates, changedOnly, excel } = request.settings;
-  const mapping = strictly(request.mapping, request.settings);
-  await using closing = new AsyncDisposableStack();
-  const { source, reader, plan } = closing.adopt(await openInput({ ...request, mapping, stop }), (input) =>
-    input.source.close(),
-  );
-  const read = sayEncoding(source.encoding);
-  if (read !== null) hooks.notice(`${printable(source.name)}: ${read}`);
-  const stamp = new Date(start).toISOString().replace(/[:.]/g, "-");
-  const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
-  const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });
-  const sampler = makeSampler(reader.columns);
-  const input = { source, reader, plan };
-  const profiler = profilerOf(input, request);
-  const checked = await checkRows({
-    reader,
-    plan,
-    findRepeats,
-    format: source.format,
-    dir,
-    showChanges: request.showChanges === true,
-    excel,
-    look(row) {
-      sampler.add(row);
-      profiler.add(row);
-    },
-    clock,
-    stop,
-    progress: hooks.progress,
-  });
-  const paces = [rate, endpointRate];
-  const examined = checked && judge(profiler, input, request, hooks.notice);
-  const warnings = [
-    ...(changedOnly ? [AT_MOST] : []),
-    ...(examined?.warnings ?? []),
-    ...(examined?.refused ? [`a run would refuse it: ${examined.refused.message}`] : []),
-  ];
-  const summary = summarizeCheck(request.job, mapping, checked, input, warnings, dir, paces, start, began, clock);
-  return { summary, columns: describeMapping(plan), shapes: sampler.shapes() };
 }
 
 /** Sends rows of every run that these settings fit, until `soft` fires and what is in flight has ended. */

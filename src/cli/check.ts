@@ -44,7 +44,7 @@ export function checkCommand(shell: Shell): Command {
     const { job, mapping, given, showChanges } = await choose(command, shell);
     const settings = loadLocalSettings(given);
     shell.exitCode = await withSession(shell, settings, json, async ({ log, screen, stop }) => {
-      const { checkFile } = await import("../pipeline.ts");
+      const { checkFile } = await import("../check.ts");
       const { summary, columns, shapes } = await checkFile(
         {
           file,
