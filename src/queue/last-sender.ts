@@ -39,7 +39,10 @@ export function lastRun(redis: Redis, about: Sending): Promise<string | null> {
   return redis.get(runKey(about));
 }
 
-/** @param accepted null where the job does not compare with what was accepted: then only the run is noted */
+/**
+ * @param accepted null where this folder has never compared with what was accepted: then the run is noted, if it is of a job, and folders that
+ * have know that they do not know all
+ */
 export function makeLastSender(
   redis: Redis,
   about: Sending,
@@ -50,13 +53,17 @@ export function makeLastSender(
 
 function noteRun(redis: Redis, about: Sending): LastSender {
   let mine = "";
+  const disown = () => redis.set(keyOf(about), SEVERAL, "XX");
   return {
     async begin(run) {
       mine = run;
-      await redis.set(runKey(about), run);
+      await disown();
+      // Files that are run without a job have nothing to do with each other.
+      if (about.job !== "default") await redis.set(runKey(about), run);
       return false;
     },
     async end() {
+      await disown();
       if ((await redis.get(runKey(about))) !== mine) await redis.del(runKey(about));
     },
   };

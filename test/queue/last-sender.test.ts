@@ -70,6 +70,29 @@ describe("makeLastSender", () => {
     expect(await lastRun(client, about)).toBeNull();
   });
 
+  test("a folder forgets after one that compares nothing has sent, before it or beside it, and else not", async () => {
+    const client = redis.connect();
+    for (const job of ["nightly", "default"]) {
+      const about = { job, endpoint: "e" };
+      const [a, other] = [
+        makeLastSender(client, about, { id: "a", forgetAll() {}, sync: async () => {} }),
+        makeLastSender(client, about, null),
+      ];
+      await other.begin("f0");
+      await other.end();
+      expect(await a.begin("f1")).toBe(false);
+      await a.end();
+      await other.begin("f2");
+      expect(await a.begin("f3")).toBe(true);
+      await a.end();
+      await other.end();
+      expect(await a.begin("f4")).toBe(true);
+      await a.end();
+      expect(await a.begin("f5")).toBe(false);
+    }
+    expect(await lastRun(client, { job: "default", endpoint: "e" })).toBe("f5");
+  });
+
   test("tells which run was the last, of whichever folder, and none where two sent at the same time", async () => {
     const client = redis.connect();
     const about = { job: "nightly", endpoint: "e" };
