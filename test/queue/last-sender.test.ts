@@ -93,6 +93,28 @@ describe("makeLastSender", () => {
     expect(await lastRun(client, { job: "default", endpoint: "e" })).toBe("f5");
   });
 
+  test.each([
+    ["compares", { id: "a", forgetAll() {}, sync: async () => {} }],
+    ["compares nothing", null],
+  ])(
+    "in a folder that %s, a retry of the run that was the last leaves that the last, and one of another does not",
+    async (_, accepted) => {
+      const client = redis.connect();
+      const about = { job: "nightly", endpoint: "e" };
+      const last = async (run: string) => {
+        const sender = makeLastSender(client, about, accepted);
+        await sender.begin(run);
+        await sender.end();
+        return lastRun(client, about);
+      };
+      expect(await last("f1.2")).toBe("f1.2");
+      expect(await last("f1.2.r1")).toBe("f1.2");
+      expect(await last("f1.2.r2")).toBe("f1.2");
+      expect(await last("f2")).toBe("f2");
+      expect(await last("f1.2.r3")).toBe("f1.2.r3");
+    },
+  );
+
   test("tells which run was the last, of whichever folder, and none where two sent at the same time", async () => {
     const client = redis.connect();
     const about = { job: "nightly", endpoint: "e" };
