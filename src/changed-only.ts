@@ -33,10 +33,8 @@ export async function enterAccepted(
   run: string,
   accepted: Accepted | null,
 ): Promise<() => Promise<void>> {
-  // Files that are run without a job have nothing to do with each other.
-  const sending = { job, endpoint: fingerprintOf(settings) };
-  const sender = accepted === null && job === "default" ? null : makeLastSender(context.redis, sending, accepted);
-  if (await sender?.begin(run))
+  const sender = makeLastSender(context.redis, { job, endpoint: fingerprintOf(settings) }, accepted);
+  if (await sender.begin(run))
     notice(`job ${job} was last run from another data folder: what was accepted before is not known here`);
   for (const left of accepted?.enter(run) ?? []) {
     notice(`run ${left} of this job was killed: taking back what it left to workers`);
@@ -44,7 +42,7 @@ export async function enterAccepted(
     accepted?.leave(left);
   }
   return async () => {
-    await sender?.end();
+    await sender.end();
     accepted?.leave(run);
   };
 }

@@ -136,6 +136,8 @@ export async function main(): Promise<void> {
   // What job files print. On stdout it would spoil what programs read there.
   globalThis.console = new Console(stderr);
   process.once("uncaughtException", async (error) => {
+    // Where stderr is full as well, the exit code is all that can be told.
+    process.once("uncaughtException", () => process.exit(shell.exitCode));
     end(shell, words, error);
     await flushed(stderr);
     process.exit(shell.exitCode);

@@ -55,7 +55,7 @@ export async function openSource(path: string, context: OpenContext): Promise<So
   const file = piped ? "stdin" : path;
   const { stop } = context;
   const input = piped
-    ? await spool(untilStopped(standardInput(context), file, stop), join(context.dataDir, "spool"))
+    ? await spool(untilStopped(standardInput(context, file), file, stop), join(context.dataDir, "spool"))
     : await openFile(path);
   try {
     const name = basename(file);
@@ -73,7 +73,9 @@ export async function openSource(path: string, context: OpenContext): Promise<So
 }
 
 /** It may be silent for ever: then only its end makes whoever waits for it go on. */
-function standardInput({ stdin = process.stdin, stop }: OpenContext): AsyncIterable<Buffer | string> {
+function standardInput({ stdin = process.stdin, stop }: OpenContext, file: string): AsyncIterable<Buffer | string> {
+  // Ended now, before anybody reads it, it would have nobody to tell, and end the process.
+  if (stop?.aborted) throw new UpdraftError("not-begun", { file });
   return stop !== undefined && stdin instanceof Readable ? addAbortSignal(stop, stdin) : stdin;
 }
 

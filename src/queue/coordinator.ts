@@ -45,8 +45,8 @@ export interface Coordinator
   /** Resolves when every row put has its outcome in the ledger, or none will come any more. */
   drain(): Promise<void>;
   /**
-   * Ends the epoch; rows that are under way are awaited no longer than their requests may take. Throws `redis-silent`: the
-   * next spell ends it then.
+   * Ends the epoch; rows that are under way are awaited no longer than their requests may take. Throws what has failed the
+   * run, be it meanwhile, and `redis-silent`: the next spell ends it then.
    */
   end(): Promise<void>;
   /** Does what a person wishes of the run; nothing when it is over. */
@@ -132,7 +132,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
     if (state.failure) {
       // The disk or Redis has failed, and that is what is to be told: what cannot be retired now is, by the next spell.
       await retireEpoch(retirement, conveyor.epoch).catch((error: unknown) => warn(error, "not retired"));
-      return conveyor.queue.close();
+      await conveyor.queue.close();
+      throw state.failure;
     }
     if (collecting.own.length > 0) collecting.settle(ledger.write(collecting.own));
     await retireEpoch(retirement, conveyor.epoch);
@@ -165,8 +166,8 @@ export async function openCoordinator(context: CoordinatorContext): Promise<Coor
       const ended = endEpoch();
       ended.catch(() => {});
       const how = await Promise.race([ended, waited]).finally(() => enough.abort());
-      // The disk, or another coordinator, has failed the run before: that is what is to be told.
-      if (how === "silent" && !state.failure) throw new UpdraftError("redis-silent", { run: record.run });
+      // The disk, or another coordinator, may have failed the run before: that is what is to be told.
+      if (how === "silent") throw state.failure ?? new UpdraftError("redis-silent", { run: record.run });
     },
     async grant(wish) {
       if (isPast()) return;

@@ -39,7 +39,16 @@ export function lastRun(redis: Redis, about: Sending): Promise<string | null> {
   return redis.get(runKey(about));
 }
 
-/** @param accepted null where the job does not compare with what was accepted: then only the run is noted */
+/** A retry of the run that was the last sends nothing else: that one is still the last. */
+async function asNoted(redis: Redis, about: Sending, run: string): Promise<string> {
+  const first = run.replace(/\.r\d+$/, "");
+  return (await lastRun(redis, about)) === first ? first : run;
+}
+
+/**
+ * @param accepted null where this folder has never compared with what was accepted: then the run is noted, if it is of a job, and folders that
+ * have know that they do not know all
+ */
 export function makeLastSender(
   redis: Redis,
   about: Sending,
@@ -50,13 +59,17 @@ export function makeLastSender(
 
 function noteRun(redis: Redis, about: Sending): LastSender {
   let mine = "";
+  const disown = () => redis.set(keyOf(about), SEVERAL, "XX");
   return {
     async begin(run) {
-      mine = run;
-      await redis.set(runKey(about), run);
+      mine = await asNoted(redis, about, run);
+      await disown();
+      // Files that are run without a job have nothing to do with each other.
+      if (about.job !== "default") await redis.set(runKey(about), mine);
       return false;
     },
     async end() {
+      await disown();
       if ((await redis.get(runKey(about))) !== mine) await redis.del(runKey(about));
     },
   };
@@ -66,7 +79,8 @@ function noteFolder(redis: Redis, about: Sending, accepted: Pick<Accepted, "id" 
   const key = keyOf(about);
   return {
     async begin(run) {
-      if ((await beginScript(redis, [key, runKey(about)], [accepted.id, run])) === 1) return false;
+      const noted = await asNoted(redis, about, run);
+      if ((await beginScript(redis, [key, runKey(about)], [accepted.id, noted])) === 1) return false;
       accepted.forgetAll();
       // On the disk first: after a crash in between the other one must still be known as the last.
       await accepted.sync();

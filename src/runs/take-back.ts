@@ -25,7 +25,8 @@ export async function takeBack({ dataDir, ...context }: TakeBackContext, run: st
   const opened = await openKnownRun(context.redis, { run, dir }, context.clock);
   try {
     const { ledger, holder } = opened;
-    if (isOver(ledger.meta("state"))) return;
+    // One whose process died, or whose disk was full, before it had noted its settings, has sent nothing.
+    if (isOver(ledger.meta("state")) || ledger.meta("settings") === null) return;
     await retireLeft({ ...context, holder, ledger, patience: timeoutOf(ledger) + STILL_MS, answered: () => {} }, run);
     ledger.write([], [], { retired: ledger.meta("epoch") ?? "0" });
   } finally {

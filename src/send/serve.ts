@@ -94,7 +94,6 @@ export function serveEpoch(context: ServeContext): Serving {
       const before = requests();
       const back = await sendRows(sent, lease, taken.claim, crashed, probe ? mayProbe : open);
       await settler.flush(mark);
-      if (!lease.valid()) return requests() - before;
       // A probe that was not answered comes last: the next one is another row.
       const rest = [...others, ...rows.filter((row) => back.has(row))];
       if (rest.length === 0) await taken.complete();

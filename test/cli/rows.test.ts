@@ -132,5 +132,7 @@ describe("updraft rows", () => {
     writeFileSync(file, "id,name\n1,Ann\n");
     const { code, stderr } = await cli.shell(`"${process.execPath}" "${MAIN}" rows ${file} > /dev/full`, cli.folder);
     expect({ code, stderr }).toEqual({ code: 5, stderr: expect.stringMatching(/^updraft: what is printed cannot be/) });
+    const full = await cli.shell(`"${process.execPath}" "${MAIN}" rows ${file} > /dev/full 2>&1`, cli.folder);
+    expect(full).toMatchObject({ code: 5, stderr: "" });
   });
 });

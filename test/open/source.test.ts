@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { openSource, type Source } from "../../src/open/source.ts";
 
 const ROWS = `customerId,email\n${"csta_1,ann@example.com\n".repeat(20_000)}`;
@@ -256,6 +256,17 @@ describe("openSource: when it is stopped", () => {
     stdin.end(ROWS.slice(0, -100));
     stop.abort();
     await expect(opening).rejects.toMatchObject(refused);
+  });
+
+  test("it does not begin with a standard input where the Ctrl-C came first", async () => {
+    const stdin = new PassThrough();
+    const failures: unknown[] = [];
+    const note = (error: unknown) => void failures.push(error);
+    process.once("uncaughtException", note);
+    onTestFinished(() => void process.off("uncaughtException", note));
+    const opening = openSource("-", { dataDir: join(folder, "data"), stdin, stop: AbortSignal.abort() });
+    await expect(opening).rejects.toMatchObject(refused);
+    expect(failures).toEqual([]);
   });
 
   test("a file is read no further", async () => {

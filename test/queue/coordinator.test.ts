@@ -95,7 +95,24 @@ describe("openCoordinator", () => {
     const { coordinator, end } = await setUp({ accepted });
     coordinator.put(update(1));
     await expect(coordinator.drain()).rejects.toBe(full);
-    await end();
+    await expect(end()).rejects.toBe(full);
+  });
+
+  test("says what failed it while it ended, where nobody waited for rows any more", async () => {
+    const full = new UpdraftError("disk-full", { dir: "/data" });
+    const synced = Promise.withResolvers<void>();
+    const accepted: Accepted = {
+      ...{ id: "a", has: () => false, sending() {}, sync: () => synced.promise, settle() {}, forgetAll() {} },
+      ...{ enter: () => [], leave() {}, dropExpired: async () => {}, close() {} },
+    };
+    const { coordinator, stop } = await setUp({ accepted });
+    coordinator.put(update(1));
+    const drained = coordinator.drain();
+    stop.abort();
+    await drained;
+    const ended = coordinator.end();
+    synced.reject(full);
+    await expect(ended).rejects.toBe(full);
   });
 
   test("sends a customer's next row only when the one before it has its outcome", async () => {
@@ -278,7 +295,7 @@ describe("openCoordinator", () => {
     const { coordinator } = await setUp({ redis: client, holder: asleep, clock: systemClock });
     coordinator.put(update(1));
     await expect(coordinator.drain()).rejects.toMatchObject({ code: "run-taken-over" });
-    await coordinator.end();
+    await expect(coordinator.end()).rejects.toMatchObject({ code: "run-taken-over" });
     expect(await ours(client)).toEqual([holdKey(RUN)]);
   });
 
@@ -427,12 +444,15 @@ describe("openCoordinator", () => {
     await openEpoch(client, `${RUN}-1`, [[queued(1)]]);
     await openEpoch(client, `${RUN}-7`, [[queued(2, { ambiguous: true })]]);
     await openEpoch(client, `${RUN}.2-1`, [[queued(3)]]);
-    await workerOf(redis, `${RUN}-1`).settle(1);
+    const earlier = workerOf(redis, `${RUN}-1`);
+    await earlier.settle(1);
     const { coordinator, ledger, end } = await setUp({ clock: systemClock });
     expect(coordinator.epochs).toEqual([`${RUN}-8`]);
     expect([...ledger.outcomes()]).toEqual([outcome(1)]);
     expect(new Map(ledger.past())).toEqual(new Map([[2, { tries: 0, requests: 0, ambiguous: true }]]));
     await end();
+    // It looks for stalled batches until its end, and takes away then what that makes of a queue that is gone.
+    await earlier.close();
     const left = await ours(client);
     expect(left.length).toBeGreaterThan(0);
     expect(left.filter((key) => key !== "updraft:epochs" && !key.includes(`${RUN}.2-1`))).toEqual([]);
@@ -459,7 +479,7 @@ describe("openCoordinator", () => {
     await failed;
     await taken.complete();
     full = false;
-    await end();
+    await expect(end()).rejects.toMatchObject({ code: "disk-full" });
     expect([...real.outcomes()]).toEqual([outcome(1)]);
     expect(await ours(client)).toEqual([]);
   });

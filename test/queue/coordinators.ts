@@ -70,10 +70,13 @@ export function useCoordinators(redis: TestRedis) {
         return made;
       },
       async end() {
-        await coordinator.end();
-        coordinators = [];
-        await holder.release();
-        for (const worker of workers) await worker.close();
+        try {
+          await coordinator.end();
+        } finally {
+          coordinators = [];
+          await holder.release();
+          for (const worker of workers) await worker.close();
+        }
       },
     };
   }

@@ -70,6 +70,51 @@ describe("makeLastSender", () => {
     expect(await lastRun(client, about)).toBeNull();
   });
 
+  test("a folder forgets after one that compares nothing has sent, before it or beside it, and else not", async () => {
+    const client = redis.connect();
+    for (const job of ["nightly", "default"]) {
+      const about = { job, endpoint: "e" };
+      const [a, other] = [
+        makeLastSender(client, about, { id: "a", forgetAll() {}, sync: async () => {} }),
+        makeLastSender(client, about, null),
+      ];
+      await other.begin("f0");
+      await other.end();
+      expect(await a.begin("f1")).toBe(false);
+      await a.end();
+      await other.begin("f2");
+      expect(await a.begin("f3")).toBe(true);
+      await a.end();
+      await other.end();
+      expect(await a.begin("f4")).toBe(true);
+      await a.end();
+      expect(await a.begin("f5")).toBe(false);
+    }
+    expect(await lastRun(client, { job: "default", endpoint: "e" })).toBe("f5");
+  });
+
+  test.each([
+    ["compares", { id: "a", forgetAll() {}, sync: async () => {} }],
+    ["compares nothing", null],
+  ])(
+    "in a folder that %s, a retry of the run that was the last leaves that the last, and one of another does not",
+    async (_, accepted) => {
+      const client = redis.connect();
+      const about = { job: "nightly", endpoint: "e" };
+      const last = async (run: string) => {
+        const sender = makeLastSender(client, about, accepted);
+        await sender.begin(run);
+        await sender.end();
+        return lastRun(client, about);
+      };
+      expect(await last("f1.2")).toBe("f1.2");
+      expect(await last("f1.2.r1")).toBe("f1.2");
+      expect(await last("f1.2.r2")).toBe("f1.2");
+      expect(await last("f2")).toBe("f2");
+      expect(await last("f1.2.r3")).toBe("f1.2.r3");
+    },
+  );
+
   test("tells which run was the last, of whichever folder, and none where two sent at the same time", async () => {
     const client = redis.connect();
     const about = { job: "nightly", endpoint: "e" };

@@ -1,16 +1,17 @@
 // A worker of this process, told to stop while the endpoint or Redis keeps it waiting: it ends all the same.
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { loadSettings } from "../../src/config.ts";
 import { condor } from "../../src/endpoint/condor.ts";
 import { type Simulator, startSimulator } from "../../src/endpoint/simulator.ts";
 import type { SimulatorInput } from "../../src/endpoint/simulator-options.ts";
 import { openRedis, type RedisHome } from "../../src/queue/embedded.ts";
-import { endpointFingerprint } from "../../src/queue/epoch.ts";
+import { endpointFingerprint, epochKeys } from "../../src/queue/epoch.ts";
 import { unpackBatch } from "../../src/queue/payload.ts";
 import { makeBatchQueue } from "../../src/queue/put.ts";
 import { makeSealer } from "../../src/queue/seal.ts";
 import { runWorker } from "../../src/send/worker.ts";
+import { unpackEntry } from "../../src/settle/entry.ts";
 import { openEpoch, queued, RECORD, RUN } from "../queue/epochs.ts";
 import { KEY, silent } from "../queue/support.ts";
 import { useRedis } from "../support/redis.ts";
@@ -76,6 +77,30 @@ describe("a worker that finds out by itself how many requests to have in flight"
     await expect.poll(() => stats().maxInFlight, { interval: 5 }).toBeGreaterThan(10);
     soft.abort();
     await worker;
+  });
+});
+
+describe("a worker whose wall clock is put forward", () => {
+  test("goes on with all it had at hand, and no row of it is in doubt", async () => {
+    const { soft, worker, stats } = await start({ latency: 200 }, "4", 10);
+    await expect.poll(() => stats().inFlight, { interval: 5 }).toBe(4);
+    const now = Date.now;
+    vi.spyOn(Date, "now").mockImplementation(() => now() + 600_000);
+    onTestFinished(() => void vi.restoreAllMocks());
+    await expect.poll(() => stats().effects).toBe(10);
+    soft.abort();
+    await worker;
+    const found = await redis.connect().xrangeBuffer(epochKeys(EPOCH).outcomes, "-", "+");
+    const entries = found.map(([, fields]) =>
+      unpackEntry(
+        makeSealer(KEY, EPOCH)
+          .unseal(`outcomes:${EPOCH}`, fields[1] ?? Buffer.alloc(0))
+          .toString("utf8"),
+      ),
+    );
+    const outcomes = entries.flatMap((entry) => entry.outcomes);
+    expect(outcomes.map(({ row }) => row).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(outcomes.filter(({ ambiguous }) => ambiguous)).toEqual([]);
   });
 });
 
