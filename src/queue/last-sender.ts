@@ -1,6 +1,7 @@
 // A job, its endpoint and, if there is one, a data folder's file of what was accepted in; which run has sent last, as Redis knows, out.
 import type { Redis } from "ioredis";
 import type { Accepted } from "../settle/accepted.ts";
+import { firstRun } from "../settle/run-folder.ts";
 import { makeScript, PREFIX } from "./script.ts";
 
 /**
@@ -39,6 +40,12 @@ export function lastRun(redis: Redis, about: Sending): Promise<string | null> {
   return redis.get(runKey(about));
 }
 
+/** Of a retry of the run that was the last, that one's: nothing else was sent since, and its content is not to be sent once more. */
+async function nameOf(redis: Redis, about: Sending, run: string): Promise<string> {
+  const first = firstRun(run);
+  return (await lastRun(redis, about)) === first ? first : run;
+}
+
 /** @param accepted null where the job does not compare with what was accepted: then only the run is noted */
 export function makeLastSender(
   redis: Redis,
@@ -52,8 +59,8 @@ function noteRun(redis: Redis, about: Sending): LastSender {
   let mine = "";
   return {
     async begin(run) {
-      mine = run;
-      await redis.set(runKey(about), run);
+      mine = await nameOf(redis, about, run);
+      await redis.set(runKey(about), mine);
       return false;
     },
     async end() {
@@ -66,11 +73,12 @@ function noteFolder(redis: Redis, about: Sending, accepted: Pick<Accepted, "id" 
   const key = keyOf(about);
   return {
     async begin(run) {
-      if ((await beginScript(redis, [key, runKey(about)], [accepted.id, run])) === 1) return false;
+      const name = await nameOf(redis, about, run);
+      if ((await beginScript(redis, [key, runKey(about)], [accepted.id, name])) === 1) return false;
       accepted.forgetAll();
       // On the disk first: after a crash in between the other one must still be known as the last.
       await accepted.sync();
-      await redis.mset(key, accepted.id, runKey(about), run);
+      await redis.mset(key, accepted.id, runKey(about), name);
       return true;
     },
     async end() {

@@ -70,6 +70,25 @@ describe("makeLastSender", () => {
     expect(await lastRun(client, about)).toBeNull();
   });
 
+  test.each([null, { id: "a", forgetAll() {}, sync: async () => {} }])(
+    "a retry of the last run leaves that the last, one of an earlier run is the last itself (compared with: %j)",
+    async (accepted) => {
+      const client = redis.connect();
+      const about = { job: "nightly", endpoint: "e" };
+      const lastAfter = async (run: string) => {
+        const sender = makeLastSender(client, about, accepted);
+        await sender.begin(run);
+        await sender.end();
+        return lastRun(client, about);
+      };
+      expect(await lastAfter("f1.2")).toBe("f1.2");
+      expect(await lastAfter("f1.2.r1")).toBe("f1.2");
+      expect(await lastAfter("f1.2.r2")).toBe("f1.2");
+      expect(await lastAfter("f2")).toBe("f2");
+      expect(await lastAfter("f1.2.r3")).toBe("f1.2.r3");
+    },
+  );
+
   test("tells which run was the last, of whichever folder, and none where two sent at the same time", async () => {
     const client = redis.connect();
     const about = { job: "nightly", endpoint: "e" };
