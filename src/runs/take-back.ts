@@ -25,7 +25,9 @@ export async function takeBack({ dataDir, ...context }: TakeBackContext, run: st
   const opened = await openKnownRun(context.redis, { run, dir }, context.clock);
   try {
     const { ledger, holder } = opened;
-    if (isOver(ledger.meta("state"))) return;
+    const state = ledger.meta("state");
+    // Null: its process died, or its disk was full, before anything of it could be sent.
+    if (state === null || isOver(state)) return;
     await retireLeft({ ...context, holder, ledger, patience: timeoutOf(ledger) + STILL_MS, answered: () => {} }, run);
     ledger.write([], [], { retired: ledger.meta("epoch") ?? "0" });
   } finally {
