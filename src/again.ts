@@ -8,7 +8,7 @@ import type { Settings } from "./settings/settings.ts";
 import { ledgerPath } from "./settle/ledger-file.ts";
 import { readOrigin } from "./settle/origin.ts";
 import { peekRun } from "./settle/peek.ts";
-import { findRun, listRuns, type RunFolder, runFolder } from "./settle/run-folder.ts";
+import { findRun, firstRun, listRuns, type RunFolder, runFolder } from "./settle/run-folder.ts";
 
 export interface Returning extends Pick<Settings, "dataDir" | "baseUrl" | "login" | "changedOnly"> {
   readonly job: string;
@@ -31,13 +31,13 @@ export async function judgeReturn(of: Returning, id: string, home: RedisHome): P
   return of.changedOnly || wasFollowed(of, newest) ? "anew" : false;
 }
 
-/** Whether this data folder has a run of the job that is newer. */
+/** Whether this data folder has a run of the job that is newer, and no retry of this one. */
 function wasFollowed({ dataDir, job, baseUrl }: Returning, { run, dir }: RunFolder): boolean {
   const changed = (folder: string) => statSync(ledgerPath(folder), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const since = changed(dir);
   return listRuns(dataDir).some((other) => {
     const folder = runFolder(dataDir, other);
-    if (other === run || changed(folder) < since) return false;
+    if (firstRun(other) === run || changed(folder) < since) return false;
     const origin = peekRun(folder, readOrigin);
     return origin?.job === job && origin.baseUrl === baseUrl;
   });

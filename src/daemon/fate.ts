@@ -39,6 +39,8 @@ export interface Ended {
   readonly began: string | null;
   /** The file is not what it was when its run began. */
   readonly changed: boolean;
+  /** This process is to end, and waits no longer for what does not: what that cuts off is nobody's mistake. */
+  readonly ending: boolean;
 }
 
 const REFUSALS: ReadonlySet<string> = new Set(Object.values(REFUSED));
@@ -67,8 +69,8 @@ const isOfFile = (code: string) =>
   (Object.hasOwn(INPUT_ERRORS, code) && !OF_SETTINGS.test(code));
 
 /** Whatever one file does, the others are served on. @param name the file's, as it was dropped */
-export function fateOf({ summary, error, began, changed }: Ended, name: string): Fate {
-  if (error !== null) return afterError(error, began, changed, name);
+export function fateOf({ summary, error, ...file }: Ended, name: string): Fate {
+  if (error !== null) return afterError(error, file, name);
   if (summary === null) return { kind: "leave" };
   const { run, state, reports, stopped } = summary;
   if (run === null) throw new Error("a run has a name");
@@ -76,7 +78,7 @@ export function fateOf({ summary, error, began, changed }: Ended, name: string):
   switch (state) {
     case "complete":
     case "cancelled":
-      return changed ? { kind: "refuse", error: grew(name, run), run, dir } : { kind: "archive", dir, run };
+      return file.changed ? { kind: "refuse", error: grew(name, run), run, dir } : { kind: "archive", dir, run };
     case "stopped": {
       const why = stopped?.message ?? "";
       return { kind: "refuse", error: new UpdraftError("watch-run-stopped", { file: name, run, why }), run, dir };
@@ -94,8 +96,10 @@ export function fateOf({ summary, error, began, changed }: Ended, name: string):
   }
 }
 
-function afterError(error: unknown, began: string | null, changed: boolean, name: string): Fate {
-  if (!(error instanceof UpdraftError)) return unexpected(error, began, name);
+type Taken = Pick<Ended, "began" | "changed" | "ending">;
+
+function afterError(error: unknown, { began, changed, ending }: Taken, name: string): Fate {
+  if (!(error instanceof UpdraftError)) return ending ? { kind: "leave" } : unexpected(error, began, name);
   const { code } = error;
   if (code === "run-finished") {
     const { run, dir } = texts(error.fields);

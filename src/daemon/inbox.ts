@@ -198,7 +198,8 @@ export async function watchInbox(context: InboxContext, stop: AbortSignal): Prom
     const changed = after !== print && after !== GONE;
     if (how.error !== null && !(how.error instanceof UpdraftError) && systemFault(how.error) === null)
       log.error({ file: name, err: how.error }, "a file could not be run to its end");
-    const fate = fateOf({ ...how, began: began ?? claimed.note?.run ?? null, changed }, name);
+    const run = began ?? claimed.note?.run ?? null;
+    const fate = fateOf({ ...how, began: run, changed, ending: stop.aborted }, name);
     log.info({ file: name, fate: fate.kind }, "file ended");
     await settleFate(claimed, fate, how.summary);
   }

@@ -114,7 +114,9 @@ async function run(
     const isRun = ended !== "done" && ended !== "interrupted" && !(known !== null && isHeld(known.code));
     meter.ended(isRun ? "failed" : null);
     if (known === null) hooks.log.error({ err: error }, "a run ended with an error");
-    context.notice(`${printable(request.file)}: ${known?.message ?? fault ?? "a mistake in the program itself"}`);
+    const unknown =
+      ended === "interrupted" ? "cut off: the next start goes on with it" : "a mistake in the program itself";
+    context.notice(`${printable(request.file)}: ${known?.message ?? fault ?? unknown}`);
     const refused = isRun && !began ? (known?.code ?? (fault === null ? "unexpected" : codeOf(error))) : null;
     return { ended, refused, summary: null, error };
   }
@@ -125,10 +127,10 @@ function endOf({ state }: Summary, stop: AbortSignal): Ended {
   return stop.aborted ? "interrupted" : "left";
 }
 
-/** What the operating system failed may pass; a mistake in the program does not. */
+/** What the operating system failed may pass; a mistake in the program does not. What the end of this process cuts off is neither. */
 function afterUnknown(fault: string | null, stop: AbortSignal): Ended {
-  if (fault === null) return "left";
-  return stop.aborted ? "interrupted" : "failed";
+  if (stop.aborted) return "interrupted";
+  return fault === null ? "left" : "failed";
 }
 
 function afterError({ code, exit }: UpdraftError, stop: AbortSignal): Ended {

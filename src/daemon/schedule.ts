@@ -119,6 +119,8 @@ export function scheduleService(context: ScheduleContext): ScheduleService {
       const known = error instanceof UpdraftError ? error : null;
       const passes = known?.exit === EXIT.infrastructure;
       log.error({ err: error, schedule: name }, "a scheduled run failed");
+      // A Redis that does not answer is waited for no longer then: the next start goes on.
+      if (stop.aborted) return true;
       herald.worse({ event: passes ? "waiting" : "refused", reason: known?.code ?? "unexpected", file: null });
       notice(
         `a scheduled run failed: ${known?.message ?? "see the log"}${passes ? `; tried again in ${duration(AGAIN_MS)}` : ""}`,

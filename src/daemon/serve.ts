@@ -27,8 +27,8 @@ import { lineOf, passOn } from "./told.ts";
 import { makeTurns, type Turns } from "./turns.ts";
 import { prepareFolders } from "./watch-folders.ts";
 
-/** Together less than the 30 s after which the system that sent SIGTERM may send SIGKILL. */
-const STOP_MS = 25_000;
+/** Together, and with what notices and Redis' clients are given after it, less than the 30 s after which who sent SIGTERM may send SIGKILL. */
+const STOP_MS = 24_000;
 const LAST_MS = 1_500;
 /** A Redis that does not answer a question in this time is not ready. */
 const PING_MS = 1_000;
@@ -65,6 +65,8 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
   const turns = makeTurns(settings.parallelRuns, clock);
   const redis = home.connect("serve");
 
+  const heralds: Herald[] = [];
+  closing.defer(() => Promise.all(heralds.map((herald) => herald.end())).then(() => {}));
   const schedules: ScheduleService[] = [];
   const watchers: Service[] = [];
   const metrics = metricsOf(jobs, schedules, turns, clock);
@@ -74,7 +76,9 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
     const own = { log: log.child({ job: job.job }), notice: tell };
     const heraldOf = (way: string) => {
       const name = `${way}-${job.job}-${endpointOf(job.settings)}`;
-      return closing.adopt(makeHerald({ ...job, name, clock, log: own.log }), (herald) => herald.end());
+      const herald = makeHerald({ ...job, name, clock, log: own.log });
+      heralds.push(herald);
+      return herald;
     };
     const runner: RunnerContext = { turns, metrics, clock, notice: tell, hooks: lend };
     if (schedule !== null) {

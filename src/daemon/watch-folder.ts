@@ -1,4 +1,5 @@
 // One folder and the settings of `run` in; its files run by one worker process and one Redis until it is stopped, a line for each, out.
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Logger } from "pino";
 import { systemClock as clock } from "../clock.ts";
@@ -42,7 +43,9 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
   const worker = closing.adopt(shareWorker(launch), (shared) => shared.end());
   refuseMapping(request.mapping);
   const redis = closing.adopt(await openRedis({ ...request.settings, clock }), (home) => home.close());
-  const name = `watch-${request.job}-${endpointOf(request.settings)}`;
+  // Other folders may be watched with this data folder, and without a job: what was told of theirs is not over when a run begins here.
+  const place = createHash("sha256").update(watch.inbox).digest("hex").slice(0, 12);
+  const name = `watch-${request.job}-${endpointOf(request.settings)}-${place}`;
   const herald = closing.adopt(makeHerald({ ...request, name, clock, log }), (made) => made.end());
   // Whoever sits before it sees that it waits; a folder that cannot be watched is told first.
   await prepareFolders(watch);

@@ -1,6 +1,7 @@
 // A job, its endpoint and, if there is one, a data folder's file of what was accepted in; which run has sent last, as Redis knows, out.
 import type { Redis } from "ioredis";
 import type { Accepted } from "../settle/accepted.ts";
+import { firstRun } from "../settle/run-folder.ts";
 import { makeScript, PREFIX } from "./script.ts";
 
 /**
@@ -41,7 +42,7 @@ export function lastRun(redis: Redis, about: Sending): Promise<string | null> {
 
 /** A retry of the run that was the last sends nothing else: that one is still the last. */
 async function asNoted(redis: Redis, about: Sending, run: string): Promise<string> {
-  const first = run.replace(/\.r\d+$/, "");
+  const first = firstRun(run);
   return (await lastRun(redis, about)) === first ? first : run;
 }
 
@@ -84,7 +85,7 @@ function noteFolder(redis: Redis, about: Sending, accepted: Pick<Accepted, "id" 
       accepted.forgetAll();
       // On the disk first: after a crash in between the other one must still be known as the last.
       await accepted.sync();
-      await redis.mset(key, accepted.id, runKey(about), run);
+      await redis.mset(key, accepted.id, runKey(about), noted);
       return true;
     },
     async end() {

@@ -46,9 +46,12 @@ export function findRun(dataDir: string, id: string, next: boolean): RunFolder {
   return { run, dir: runFolder(dataDir, run) };
 }
 
+/** The run that a retry goes back to, also where that was a retry; any other run itself. */
+export const firstRun = (run: string) => run.replace(/\.r\d+$/, "");
+
 /** The newest of a run and its retries, or with `next` a new retry behind it: `<run>.r1`, `.r2`, …, also where a retry is retried. */
 export function findRetry(dataDir: string, named: string, next: boolean): RunFolder {
-  const first = named.replace(/\.r\d+$/, "");
+  const first = firstRun(named);
   const n = newestOf(dataDir, `${first}.r`) + (next ? 1 : 0);
   const run = n === 0 ? first : `${first}.r${n}`;
   return { run, dir: runFolder(dataDir, run) };

@@ -6,7 +6,7 @@ import { makeSummary, type State } from "../../src/write/summary.ts";
 import { stoppedBy, summaryInput } from "../write/support.ts";
 
 const ended = (given: Partial<Ended>) =>
-  fateOf({ summary: null, error: null, began: null, changed: false, ...given }, "a.csv");
+  fateOf({ summary: null, error: null, began: null, changed: false, ending: false, ...given }, "a.csv");
 const inState = (state: State, changed = false) =>
   ended({ summary: makeSummary(summaryInput({ state, run: "r1" })), began: "r1", changed });
 const failing = (code: ErrorCode, fields: ErrorFields = {}, given: Partial<Ended> = {}) =>
@@ -111,6 +111,12 @@ describe("fateOf", () => {
     const fate = ended({ error: new TypeError("of Åsa"), began: "r1" });
     expect(fate).toMatchObject({ kind: "refuse", run: "r1", error: { code: "watch-file-unexpected" } });
     expect(JSON.stringify(fate)).not.toContain("Åsa");
+  });
+
+  it("leaves a file to the next start whose run the end of this process cuts off, as where Redis does not answer then", () => {
+    expect(ended({ error: new Error("Connection is closed."), began: "r1", ending: true })).toEqual({ kind: "leave" });
+    const full = Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "write" });
+    expect(ended({ error: full, began: "r1", ending: true })).toEqual({ kind: "leave" });
   });
 });
 

@@ -205,8 +205,8 @@ describe("a schedule", () => {
     await expect.poll(() => ran).toEqual(["a.csv"]);
   });
 
-  test("that cannot begin, because Redis does not answer, can be stopped", async () => {
-    const dir = await filesIn("a.csv");
+  /** A service whose Redis does not answer; `cut` ends its connection, as the end of the process does. */
+  async function beginInSilence(dir: string) {
     const silence = createServer();
     await new Promise<void>((resolve) => silence.listen(0, "127.0.0.1", resolve));
     const address = silence.address();
@@ -218,20 +218,39 @@ describe("a schedule", () => {
       client.disconnect();
       silence.close();
     });
+    const told: string[] = [];
     const service = scheduleService({
-      ...{ name: NAME, redis: client, dataDir: dir, env: {}, clock: systemClock, log: silent, notice() {} },
+      ...{ name: NAME, redis: client, dataDir: dir, env: {}, clock: systemClock, log: silent },
+      notice: (line) => void told.push(line),
       schedule: {
         cron: YEARLY,
         missed: "run-once",
         input: { glob: join(dir, "*.csv"), pick: "newest" },
         timeZone: "UTC",
       },
-      herald: { worse() {}, settled() {} },
+      herald: { worse: ({ reason }) => void told.push(reason), settled: () => void told.push("settled") },
       run: async () => ({ ended: "done", refused: null }),
     });
+    return { service, told, cut: () => client.disconnect() };
+  }
+
+  test("that cannot begin, because Redis does not answer, can be stopped", async () => {
+    const { service } = await beginInSilence(await filesIn("a.csv"));
     const starting = service.start();
     await service.stop(never);
     await starting;
+  });
+
+  test("that is cut off while it waits for Redis leaves what it had to the next start, and nobody is told of a mistake", async () => {
+    const dir = await filesIn("a.csv");
+    writePending(dir, NAME, { v: 1, due: 1_000, files: null });
+    const { service, told, cut } = await beginInSilence(dir);
+    const starting = service.start();
+    const stopped = service.stop(never);
+    cut();
+    await Promise.all([starting, stopped]);
+    expect(told).toEqual([expect.stringMatching(/^going on with the run due at /)]);
+    expect(readPending(dir, NAME)).toEqual({ v: 1, due: 1_000, files: null });
   });
 
   test("leaves a firing to the process of another machine that still goes on with the one before", async () => {
