@@ -155,7 +155,7 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
     }
     if (footnote.held > 0) out.push(...footnote.release());
     out.push({ kind: "cells", row, line, cells: shape.swapped ? cells.map(swapEnds) : cells });
-    if (gaps === 0) valued.learn(cells);
+    valued.learn(cells);
     pass();
   }
 
