@@ -246,6 +246,8 @@ describe("openReader of CSV: columns", () => {
     const { columns, cells } = await read("x,x,\n3,4,5\n", { headerLines: 1, columns: ["a", "b", "c"] });
     expect(columns).toEqual(["a", "b", "c"]);
     expect(cells).toEqual([["3", "4", "5"]]);
+    const few = await read("x,y,,\nann,4,5,6\nbob,8,9,10\n", { headerLines: 1, columns: ["a", "b", "c", "d"] });
+    expect(few.cells).toHaveLength(2);
     const data = read("c1,ann@example.com\nc2,x\n", { headerLines: 1, columns: ["a", "b"] });
     await expect(data).rejects.toMatchObject({ code: "header-looks-like-data" });
   });
