@@ -206,6 +206,8 @@ describe("openReader of CSV: a second table", () => {
     expect((await read("id,name,city\na,Ann,Bonn\n2,Bob,Kiel\n\nb,Cem,Ulm\n")).cells).toHaveLength(3);
     const grouped = "id,name,city\n1,Ann,Bonn\n2,Bob,Kiel\n\n3,Cem,Ulm\nlee,Lee,Rom\n\njim,Jim,Ulm\n";
     expect((await read(grouped)).cells).toHaveLength(5);
+    const spaced = "id,name,city\n1,Ann,Bonn\n\n2,Bob,Kiel\n\n3,Cem,Ulm\n\njim,Jim,Ulm\n\n4,Eve,\n";
+    expect((await read(spaced)).cells).toHaveLength(5);
   });
 
   test("an id of the endpoint is a value, whether a digit is in it or not", async () => {
