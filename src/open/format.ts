@@ -50,7 +50,10 @@ export function refuseOthers(head: Buffer, file: string): void {
 
 /** Pictures, databases and programs have many different control characters from their first bytes on; text has hardly any. */
 const MOST_CONTROLS = 4;
-const BINARY: Other = { kind: "no text, as pictures, databases and programs are none", remedy: AS_CSV };
+const BINARY: Other = {
+  kind: "no text, as pictures, databases and programs are none",
+  remedy: `${AS_CSV}; if it is text in UTF-16, tell so (--encoding utf-16le)`,
+};
 
 /** Throws for what begins as no text does in any encoding of one byte a character. Behind a first line of ASCII, whatever follows is bad rows. */
 export function refuseBinary(head: Buffer, file: string): void {

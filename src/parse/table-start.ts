@@ -18,8 +18,10 @@ export function tableStart(records: readonly SampleRecord[], width: number, name
   const starts = (record: SampleRecord, at: number) => !isAbove(record, width, records[at + 1], named);
   const found = records.slice(0, MAX_PREAMBLE).findIndex(starts);
   const start = ownTable(records.slice(0, Math.max(0, found)), records[found]) ?? Math.max(0, found);
-  const preambleLines = start === 0 ? 0 : (records[start]?.line ?? 0);
-  return { preambleLines, headerLines: headerLines(records.slice(start, start + COMPARED), width) };
+  const header = headerLines(records.slice(start, start + COMPARED), width);
+  // What stands above records may be their header, and lack names.
+  if (header === 0 && !named) return tableStart(records, width, true);
+  return { preambleLines: start === 0 ? 0 : (records[start]?.line ?? 0), headerLines: header };
 }
 
 /** Where a line above a table has a name of its header beside others, a table begins that has rows of its own: none of them may be lost. */
