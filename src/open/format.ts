@@ -31,7 +31,11 @@ const OTHERS: readonly (Other & { readonly magic: readonly number[]; readonly at
   { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], kind: "compressed with xz", remedy: "unpack it first: xz -dk {file}" },
   { magic: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], kind: "a 7-Zip archive", remedy: "unpack it first: 7z x {file}" },
   { magic: [0x52, 0x61, 0x72, 0x21, 0x1a, 0x07], kind: "a RAR archive", remedy: "unpack it first: unrar x {file}" },
-  { magic: [0x75, 0x73, 0x74, 0x61, 0x72], at: 257, kind: "a tar archive", remedy: "unpack it first: tar xf {file}" },
+  // With what follows the word: `Mustard Lane` may stand there, too.
+  ...[
+    [0x75, 0x73, 0x74, 0x61, 0x72, 0],
+    [0x75, 0x73, 0x74, 0x61, 0x72, 0x20, 0x20, 0],
+  ].map((magic) => ({ magic, at: 257, kind: "a tar archive", remedy: "unpack it first: tar xf {file}" })),
   { magic: [0xff, 0xfe, 0, 0], ...WIDEST },
   { magic: [0, 0, 0xfe, 0xff], ...WIDEST },
 ];
@@ -46,7 +50,10 @@ export function refuseOthers(head: Buffer, file: string): void {
 
 /** Pictures, databases and programs have many different control characters from their first bytes on; text has hardly any. */
 const MOST_CONTROLS = 4;
-const BINARY: Other = { kind: "no text, as pictures, databases and programs are none", remedy: AS_CSV };
+const BINARY: Other = {
+  kind: "no text, as pictures, databases and programs are none",
+  remedy: `${AS_CSV}; if it is text in UTF-16, tell so (--encoding utf-16le)`,
+};
 
 /** Throws for what begins as no text does in any encoding of one byte a character. Behind a first line of ASCII, whatever follows is bad rows. */
 export function refuseBinary(head: Buffer, file: string): void {

@@ -155,7 +155,7 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
     }
     if (footnote.held > 0) out.push(...footnote.release());
     out.push({ kind: "cells", row, line, cells: shape.swapped ? cells.map(swapEnds) : cells });
-    if (gaps === 0) valued.learn(cells);
+    valued.learn(cells);
     pass();
   }
 
@@ -182,7 +182,9 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
     if (trailing && cells.length > 1 && cells.at(-1) === "") cells.pop();
     if (width !== null && cells.length !== width) return misfit(raw, cells, width);
     const first = cells[0] ?? "";
-    const words = (gap || footnote.held > 0) && row > 1 && valued.lacks(cells) ? withoutEmptyEnd(cells) : [];
+    // Blank lines that stand between records all along part no tables.
+    const apart = (gap && row > 1 && gaps * 4 < row) || footnote.held > 0;
+    const words = apart && valued.lacks(cells) ? withoutEmptyEnd(cells) : [];
     if (other === null && words.length === 0 && (!lengths.has(first.length) || !firstNames.has(first))) return null;
     if (shape.header.some((header) => isSame(cells, header))) {
       other = null;

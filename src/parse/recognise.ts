@@ -57,7 +57,10 @@ export function recognise(head: string, final: boolean, told: Told): Recognised 
   const records = best.records.map((record) => mended(record, text, best.quoting, eol, width));
   // Without a header below it, what has one cell may be a title or a record: only a person can tell.
   const bare = told.headerLines === 0;
-  const { preambleLines, headerLines } = bare ? { preambleLines: 0, headerLines: 0 } : tableStart(records, width);
+  const named = told.columns !== undefined;
+  const { preambleLines, headerLines } = bare
+    ? { preambleLines: 0, headerLines: 0 }
+    : tableStart(records, width, named);
   return {
     dialect: dialectOf(best.quoting, preambleLines, headerLines),
     confidence: confidence(best, rival),

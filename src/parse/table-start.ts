@@ -13,11 +13,15 @@ const MAX_PREAMBLE = 50;
 /** So many records below a header are compared with it. */
 const COMPARED = 100;
 
-export function tableStart(records: readonly SampleRecord[], width: number): TableStart {
-  const found = records.slice(0, MAX_PREAMBLE).findIndex((record, at) => !isAbove(record, width, records[at + 1]));
+/** `named`: a person says how the columns are named, because the header may not. */
+export function tableStart(records: readonly SampleRecord[], width: number, named: boolean): TableStart {
+  const starts = (record: SampleRecord, at: number) => !isAbove(record, width, records[at + 1], named);
+  const found = records.slice(0, MAX_PREAMBLE).findIndex(starts);
   const start = ownTable(records.slice(0, Math.max(0, found)), records[found]) ?? Math.max(0, found);
-  const preambleLines = start === 0 ? 0 : (records[start]?.line ?? 0);
-  return { preambleLines, headerLines: headerLines(records.slice(start, start + COMPARED), width) };
+  const header = headerLines(records.slice(start, start + COMPARED), width);
+  // What stands above records may be their header, and lack names.
+  if (header === 0 && !named) return tableStart(records, width, true);
+  return { preambleLines: start === 0 ? 0 : (records[start]?.line ?? 0), headerLines: header };
 }
 
 /** Where a line above a table has a name of its header beside others, a table begins that has rows of its own: none of them may be lost. */
@@ -28,13 +32,13 @@ function ownTable(above: readonly SampleRecord[], header: SampleRecord | undefin
   return at === -1 ? null : at;
 }
 
-/** A line of a preamble has far fewer cells than the table, filled up to its width or not, or all of them but one are empty. */
-function isAbove({ cells }: SampleRecord, width: number, next: SampleRecord | undefined): boolean {
+/** A line of a preamble has far fewer cells than the table, filled up to its width or not, or all of them but one are empty. A header without all names may, too. */
+function isAbove({ cells }: SampleRecord, width: number, next: SampleRecord | undefined, named: boolean): boolean {
   if (next === undefined || width < 2) return false;
   const filled = cells.filter((cell) => cell.trim() !== "").length;
   if (filled === 0) return true;
   if (width === 2) return cells.length === 1 || (filled === 1 && next.cells.every((cell) => cell.trim() === ""));
-  return filled === 1 || withoutEmptyEnd(cells).length * 2 <= width;
+  return filled === 1 || (named ? cells : withoutEmptyEnd(cells)).length * 2 <= width;
 }
 
 function headerLines([first, ...below]: readonly SampleRecord[], width: number): number {

@@ -58,7 +58,9 @@ export function makePlan(input: PlanInput): MappedPlan {
   /** So that a row is corrected once. What follows from the damage, in its column or in a function that reads it, is not told again. */
   function problemsBeside(damaged: readonly Problem[], row: CellsRow | ObjectRow): Problem[] {
     const columns = new Set(damaged.map(({ column }) => column));
-    return problems(row).filter(({ column, code }) => !columns.has(column) && code !== "transform");
+    return problems(row).filter(
+      ({ column, code }) => !columns.has(column) && (column !== null || code !== "transform"),
+    );
   }
 
   /** Everything that is wrong with the row in the draft: only a row that is refused pays for it. */

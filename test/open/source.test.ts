@@ -70,6 +70,7 @@ describe("openSource: what is read", () => {
     ["a.json", '[\n  {"id":1}\n]\n', "ndjson"],
     ["a.txt", '[ {"id":1}]', "ndjson"],
     ["a.csv", "[id],x\n1,2\n", "csv"],
+    ["a.csv", `id,x\n1,${"x".repeat(248)} Mustard\n`, "csv"],
   ])(
     "%s: the format is told by the content, and by the name where that leaves it open",
     async (name, content, format) => {

@@ -21,6 +21,7 @@ describe("openReader of CSV: the header", () => {
     ["a name twice", "customerId,email, email\n1,2,3\n", "header-same-name"],
     ["the whole header twice", "customerId,email\n\ncustomerId , email\n1,2\n", "header-repeated"],
     ["no name for a column", "customerId,,email\n1,2,3\n", "header-unnamed"],
+    ["names for the first columns alone", "customerId,city,,,\n1,Rome,x,y,z\n2,Oslo,x,y,z\n", "header-unnamed"],
     ["a quote that is not closed in the header", 'customerId,"email\n1,2\n', "header-unreadable"],
     [
       "bytes that are not UTF-8 in the header",

@@ -204,6 +204,16 @@ describe("openReader of CSV: a second table", () => {
   test("records behind a blank line are rows where one value is like ours, or where ours have none", async () => {
     expect((await read("id,name,city\n1,Ann,Bonn\n2,Bob,Kiel\n\nA3,Cem,Ulm\n")).cells).toHaveLength(3);
     expect((await read("id,name,city\na,Ann,Bonn\n2,Bob,Kiel\n\nb,Cem,Ulm\n")).cells).toHaveLength(3);
+    const grouped = "id,name,city\n1,Ann,Bonn\n2,Bob,Kiel\n\n3,Cem,Ulm\nlee,Lee,Rom\n\njim,Jim,Ulm\n";
+    expect((await read(grouped)).cells).toHaveLength(5);
+    const spaced = "id,name,city\n1,Ann,Bonn\n\n2,Bob,Kiel\n\n3,Cem,Ulm\n\njim,Jim,Ulm\n\n4,Eve,\n";
+    expect((await read(spaced)).cells).toHaveLength(5);
+  });
+
+  test("an id of the endpoint is a value, whether a digit is in it or not", async () => {
+    const ours = "customerId,name,city\ncsta_a1,Ann,Bonn\ncsta_b2,Bob,Kiel\ncsta_cd,Cem,Ulm\n\n";
+    expect((await read(`${ours}csta_ef,Eve,\n`)).cells).toHaveLength(4);
+    expect(bad((await read(`${ours}order,item,status\nx,nail,open\n`)).rows)).toHaveLength(2);
   });
 
   test("a record whose first value is the name of a column is a row", async () => {
@@ -238,6 +248,8 @@ describe("openReader of CSV: columns", () => {
     const { columns, cells } = await read("x,x,\n3,4,5\n", { headerLines: 1, columns: ["a", "b", "c"] });
     expect(columns).toEqual(["a", "b", "c"]);
     expect(cells).toEqual([["3", "4", "5"]]);
+    const few = await read("x,y,,\nann,4,5,6\nbob,8,9,10\n", { headerLines: 1, columns: ["a", "b", "c", "d"] });
+    expect(few.cells).toHaveLength(2);
     const data = read("c1,ann@example.com\nc2,x\n", { headerLines: 1, columns: ["a", "b"] });
     await expect(data).rejects.toMatchObject({ code: "header-looks-like-data" });
   });

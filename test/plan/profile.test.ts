@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { makeProfiler, sentenceOf } from "../../src/plan/profile.ts";
-import { zip5 } from "../../src/plan/transforms.ts";
+import { date, zip5 } from "../../src/plan/transforms.ts";
 import { jobOf, objectRow, planOf } from "./support.ts";
 
 const COLUMNS = ["customerId", "firstName", "dateOfBirth", "postalCode"];
@@ -141,6 +141,23 @@ describe("strict plans", () => {
       { column: "dateOfBirth", code: "calendar" },
     ]);
     expect(problems("c1", "", "", "7030")?.filter(({ column }) => column === "postalCode")).toHaveLength(1);
+    const throws = () => {
+      throw new Error();
+    };
+    const job = jobOf({ columns: { lastName: throws }, transforms: { dateOfBirth: [date("MM/DD/YYYY")] } });
+    const cells = ["c1", "#N/A", "31.12", ""];
+    const planned = planOf({ columns: COLUMNS, refuse: ["formula-error"], job }).plan({
+      kind: "cells",
+      row: 1,
+      line: 2,
+      cells,
+    });
+    expect(planned).toMatchObject({
+      problems: [
+        { column: "firstName", code: "formula-error" },
+        { column: "dateOfBirth", code: "transform" },
+      ],
+    });
   });
 
   test("reject damage in nested NDJSON, once of each kind in a column", () => {
