@@ -65,8 +65,8 @@ export function couldNameColumns(cells: readonly string[]): boolean {
   );
 }
 
-/** A digit, or what an e-mail address has: ids, dates, numbers and most streets have one, names of columns hardly. */
-const VALUE = /[\d@]/;
+/** A digit, or what an e-mail address has: ids, dates, numbers and most streets have one, names of columns hardly. One id of fifty has no digit. */
+const VALUE = /[\d@]|^csta_/;
 /** So many of the first records tell which columns have values. */
 const LEARNED = 100;
 
