@@ -51,15 +51,15 @@ export function loadSettings(given: Given): Settings {
   }
   const secret = given.job?.notifySecretEnv;
   if (secret !== undefined && !said.has("notifySecret")) throw new UpdraftError("job-secret-missing", { env: secret });
-  return check(SCHEMAS.endpoint, said);
+  return check(SCHEMAS.endpoint, said, given.job);
 }
 
 /** Settings for what stays on this machine (`check`): endpoint and credentials may be missing, and are not looked at. */
 export function loadLocalSettings(given: Given): LocalSettings {
-  return check(SCHEMAS.local, merge(given));
+  return check(SCHEMAS.local, merge(given), given.job);
 }
 
-function check<T>(schema: z.ZodType<T>, said: ReadonlyMap<string, Said>): Readonly<T> {
+function check<T>(schema: z.ZodType<T>, said: ReadonlyMap<string, Said>, job: Given["job"]): Readonly<T> {
   const result = schema.safeParse(Object.fromEntries([...said].map(([name, { value }]) => [name, value])));
   if (result.success) return Object.freeze(result.data);
   const issue = result.error.issues[0];
@@ -70,7 +70,7 @@ function check<T>(schema: z.ZodType<T>, said: ReadonlyMap<string, Said>): Readon
     setting: found.origin,
     expected: issue.message,
     got: describe(setting, found.value),
-    ways: ways(setting),
+    ways: ways({ ...setting, env: envOf(setting, job) }),
   });
 }
 
@@ -111,9 +111,14 @@ function fromJob({ job, cwd }: Given, { name }: Setting): Said | undefined {
   return value === undefined ? undefined : { value, origin: `${name} of the job`, folder: cwd };
 }
 
+/** The variable that a setting is given in: a job may have its notices signed with a secret of its own. */
+function envOf({ name, env }: Setting, job: Given["job"]): string {
+  return (name === "notifySecret" && job?.notifySecretEnv) || env;
+}
+
 /** An empty variable counts as not set: that is what compose files and CI systems pass for one. */
 function fromEnvironment({ env, cwd, job }: Given, setting: Setting): Said | undefined {
-  const name = (setting.name === "notifySecret" && job?.notifySecretEnv) || setting.env;
+  const name = envOf(setting, job);
   const value = env[name] || undefined;
   const fileName = `${name}_FILE`;
   const path = (setting.envFile && env[fileName]) || undefined;

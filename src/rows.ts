@@ -52,10 +52,15 @@ export async function* rowLines(
   }
 }
 
-function headOf({ format, encoding }: Source, { dialect, confidence, columns }: Reader): object {
+function headOf({ format, encoding }: Source, { dialect, eol, confidence, columns }: Reader): object {
   const { name, confidence: sure } = encoding;
   return {
-    dialect: { format, encoding: name, encodingConfidence: Math.round(sure * 100) / 100, ...dialect, confidence },
+    dialect: {
+      ...{ format, encoding: name, encodingConfidence: Math.round(sure * 100) / 100 },
+      ...dialect,
+      ...(eol === null ? {} : { lineEnd: eol }),
+      confidence,
+    },
     columns,
   };
 }

@@ -170,6 +170,13 @@ describe("secrets", () => {
     expect(error.message + error.next).not.toMatch(/SECRET ?VALUE/);
   });
 
+  test("a wrong secret that a job has in a variable of its own is told by that variable", () => {
+    const env = { ...ENDPOINT, HOOK: "short" };
+    const error = refusal(() => loadSettings({ ...given({}, env), job: { notifySecretEnv: "HOOK" } }));
+    expect(error.message).toContain("HOOK: expected");
+    expect(error.next).toBe("it can be set with HOOK or HOOK_FILE");
+  });
+
   test("a Redis password is welcome in the environment and nowhere else", () => {
     const url = "redis://user:SECRETVALUE@redis.example.com:6379/1";
     expect(loadLocalSettings(given({}, { REDIS_URL: url })).redisUrl).toBe(url);

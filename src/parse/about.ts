@@ -1,11 +1,12 @@
 // What stood at the head of a file, and what was left out while it was read, in; the sentences that tell a person so out.
-import { type Dialect, RFC_4180 } from "./dialect.ts";
+import { type Dialect, type Eol, RFC_4180 } from "./dialect.ts";
 import type { LeftOut, Lines } from "./frame.ts";
 
 export interface HeadFacts {
   /** The delimiter that a first line `sep=;` named. */
   readonly sep: string | null;
   readonly dialect: Dialect;
+  readonly eol: Eol;
   /** In it: 0 to 1. */
   readonly confidence: number;
   readonly trailing: boolean;
@@ -17,9 +18,10 @@ const SURE = 0.9;
 
 /** `leftOut` is null until the file was read to its end. No word of a record is in any sentence. */
 export function aboutFile(head: HeadFacts, leftOut: LeftOut | null): string[] {
-  const { sep, dialect, confidence, trailing, footnoteLines } = head;
+  const { sep, dialect, eol, confidence, trailing, footnoteLines } = head;
   const sure = confidence === 1 ? "" : ` (${Math.round(confidence * 100)} % sure)`;
   const said = isUsual(dialect) && confidence >= SURE ? [] : [`${written(dialect)}${sure}`];
+  if (eol === "\r") said.push("lines end with a carriage return alone");
   const above = sep === null ? 0 : 1;
   const { preambleLines } = dialect;
   if (sep !== null) said.push("line 1 names the delimiter (sep=) and is no record");

@@ -46,11 +46,12 @@ export async function openCsv(source: Source, { told: given = {}, lenient = fals
     file,
   });
   const shape = makeShape(dialect, eol, skip, columns);
-  const facts = { sep: sep?.[1] ?? null, dialect, confidence, trailing: columns.trailing, footnoteLines };
+  const facts = { sep: sep?.[1] ?? null, dialect, eol, confidence, trailing: columns.trailing, footnoteLines };
   let leftOut: LeftOut | null = null;
   return {
     columns: columns.names,
     dialect,
+    eol,
     confidence,
     get about() {
       return aboutFile(facts, leftOut);

@@ -35,7 +35,7 @@ export async function openNdjson(source: Source, { lenient = false }: ReadOption
   if (blocks === lineRows) refuseOthers(first, source.name);
   const [one] = first;
   if (objects === 0 && one?.kind === "bad" && !lenient) throw noObject(source.name, one);
-  return { columns: [...keys], dialect: null, confidence: 1, about: [], rows, blocks: () => blocks(source) };
+  return { columns: [...keys], dialect: null, eol: null, confidence: 1, about: [], rows, blocks: () => blocks(source) };
 }
 
 function noObject(file: string, { line, column, detail }: BadRow): UpdraftError {

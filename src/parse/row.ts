@@ -1,5 +1,5 @@
 // The words of a file that has been read: rows, bad rows, and the reader that yields them.
-import type { Dialect, Told } from "./dialect.ts";
+import type { Dialect, Eol, Told } from "./dialect.ts";
 
 /** One CSV record that has as many cells as the header. Values are the text of the file, never converted. */
 export interface CellsRow {
@@ -69,6 +69,8 @@ export interface Reader {
   readonly columns: readonly string[];
   /** How the file is written; null for NDJSON. */
   readonly dialect: Dialect | null;
+  /** How its lines end; null for NDJSON. */
+  readonly eol: Eol | null;
   /** How sure that is: 0 to 1; 1 where it was told, or nothing had to be recognised. */
   readonly confidence: number;
   /** What of the file is no row, and why, a sentence each. Whole once `blocks` was read to its end. */

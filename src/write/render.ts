@@ -30,6 +30,9 @@ const MOST_CAUSES = 10;
 
 /** Lines of at most about 110 characters, no colours, ends with a line end. Holds no value of any row. */
 export function renderSummary(summary: Summary): string {
+  // Nothing is kept of a check that did not come to its end.
+  if (summary.run === null && summary.state === "interrupted")
+    return `${heading(summary).join("")}; there is no report of it: run the same command again\n`;
   const parts = [
     heading(summary),
     counts(summary),

@@ -29,7 +29,7 @@ describe("updraft rows", () => {
     expect(stderr).toMatch(/^cells are separated by ; .*\n$/);
     expect(shown).toMatchObject([
       {
-        dialect: { format: "csv", delimiter: ";", quote: '"', escape: '"', headerLines: 1, preambleLines: 0 },
+        dialect: { format: "csv", delimiter: ";", quote: '"', escape: '"', headerLines: 1, lineEnd: "\n" },
         columns: ["id", "name"],
       },
       { row: 1, line: 2, values: { id: "1", name: "Ann; A." } },
@@ -55,6 +55,14 @@ describe("updraft rows", () => {
     const { shown } = await rows("a;b|c\n1;2|3\n4;5|6\n", "--delimiter", "|", "--limit", "1");
     expect(shown).toMatchObject([{ dialect: { delimiter: "|", confidence: 1 } }, { values: { "a;b": "1;2", c: "3" } }]);
     expect(shown).toHaveLength(2);
+  });
+
+  test.each([
+    ["\r\n", ""],
+    ["\r", "lines end with a carriage return alone\n"],
+  ])("tells how lines end: %j", async (lineEnd, stderr) => {
+    const told = await rows(["id,name", "1,Ann", "2,Bob", ""].join(lineEnd));
+    expect(told).toMatchObject({ stderr, shown: [{ dialect: { lineEnd } }, { row: 1 }, { row: 2 }] });
   });
 
   test("says on stderr what of the file is no row", async () => {

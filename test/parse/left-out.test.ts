@@ -128,6 +128,12 @@ describe("openReader of CSV: lines that are no records", () => {
     expect(bad(within.rows)).toMatchObject([{ line: 5, code: "not-a-record" }]);
   });
 
+  test("a customer whose id has no digit is a row behind a blank line, too", async () => {
+    const { cells, rows } = await read("id,name,city\ncsta_a1,Ann,Bonn\ncsta_b2,Bob,Kiel\n\ncsta_cd,Cem,\n");
+    expect(bad(rows)).toEqual([]);
+    expect(cells.at(-1)).toEqual(["csta_cd", "Cem", ""]);
+  });
+
   test("a footnote has 20 lines at most", async () => {
     const { rows } = await read(`a,b,c\n1,2,3\n\n${"note\n".repeat(21)}`);
     expect(bad(rows)).toHaveLength(21);

@@ -30,7 +30,7 @@ async function* blocks() {
 
 try {
   await writeReport({
-    reader: { columns: ["customerId"], dialect: null, confidence: 1, about: [], rows: 1, blocks },
+    reader: { columns: ["customerId"], dialect: null, eol: null, confidence: 1, about: [], rows: 1, blocks },
     plan,
     format: "csv",
     dir: process.argv[2] ?? "",

@@ -46,6 +46,12 @@ describe("renderSummary", () => {
     `);
   });
 
+  it("says of a check that was interrupted that nothing is left of it, and not that it could be gone on with", () => {
+    expect(rendered({ run: null, state: "interrupted" })).toBe(
+      "customers.csv: interrupted, nothing was sent; there is no report of it: run the same command again\n",
+    );
+  });
+
   it("is short when all is well", () => {
     const text = rendered({
       counts: { ...NONE, updated: 100_000 },

@@ -51,6 +51,7 @@ export function readerOf(columns: readonly string[], rows: readonly Row[], size 
   return {
     columns,
     dialect: null,
+    eol: null,
     confidence: 1,
     about: [],
     rows: rows.length,
