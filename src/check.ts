@@ -39,7 +39,7 @@ export async function checkFile(request: CheckRequest, hooks: Hooks, stop: Abort
   const dir = request.out ?? join(dataDir, "checks", `${source.name}-${stamp}`);
   const findRepeats = repeatsOf(duplicates, { reader, plan, limit: null, dir });
   const sampler = makeSampler(reader.columns);
-  const input = { source, reader, plan };
+  const input = { source, reader, plan, jobs: request.settings.jobs };
   const profiler = profilerOf(input, request);
   const checked = await checkRows({
     reader,

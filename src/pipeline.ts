@@ -48,7 +48,9 @@ async function carryFile(
   notifier.begin(subject, { read: Number(ledger.meta("read") ?? "0"), counts: ledger.counts() }, memoryIn(ledger));
   // A process died while it ended the run that a person had cancelled.
   if (ledger.meta("cancel") !== null)
-    return await notifier.ended(await endCancelled({ ...begun, redis: control, excel: settings.excel, start }, hooks));
+    return await notifier.ended(
+      await endCancelled({ ...begun, redis: control, excel: settings.excel, jobs: settings.jobs, start }, hooks),
+    );
   begun.start(start);
 
   const record = recordOf(run, contract.name, settings, key);
@@ -88,7 +90,7 @@ async function carryFile(
   const how = await howItEnded(begun, coordinator, carrying, limit);
   const examined = readExamined(ledger);
   const notes = [...(examined?.warnings ?? []), ...watch.warnings()];
-  const ended = { ...opened, ...begun.origin, ...input, ...how, settings: begun.told, notes };
+  const ended = { ...opened, ...begun.origin, ...input, ...how, settings: begun.told, jobs: settings.jobs, notes };
   const summary = await conclude({ ...ended, start, began, clock, progress }, reporting);
   if (!request.retry && limit === null) rememberHealth(request, summary, examined?.health ?? null, hooks.notice);
   await gone;

@@ -38,6 +38,8 @@ export interface Cancelling {
   readonly origin: Origin;
   /** The CSV reports begin with a byte order mark. */
   readonly excel: boolean;
+  /** The folder of jobs that was named. */
+  readonly jobs: string | null;
   readonly start: number;
 }
 
@@ -52,7 +54,7 @@ export function timeoutOf(ledger: Ledger): number {
 
 /** Ends a run whose ledger and hold are this process's. */
 export async function endCancelled(given: Cancelling, { log, progress }: CancelHooks): Promise<Summary> {
-  const { redis, key, opened, input, origin, excel, start } = given;
+  const { redis, key, opened, input, origin, excel, jobs, start } = given;
   const began = clock.now();
   const { run, ledger } = opened;
   // Its outcomes that are still in Redis would be lost, and every open row be in doubt.
@@ -80,7 +82,7 @@ export async function endCancelled(given: Cancelling, { log, progress }: CancelH
       cancelled: true,
       answeredBefore: opened.answered,
     };
-    const ended = { ...opened, ...input, ...origin, ...how, settings, start, began, clock, progress };
+    const ended = { ...opened, ...input, ...origin, ...how, settings, jobs, start, began, clock, progress };
     return await conclude(ended, reporting);
   } catch (error) {
     reporting.follow.fail(error);

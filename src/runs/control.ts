@@ -118,6 +118,6 @@ async function cancelHere(
     { read: 0, counts: ledger.counts() },
     memoryIn(ledger),
   );
-  const { excel } = settings;
-  return await notifier.ended(await endCancelled({ redis, key, opened, input, origin, excel, start }, hooks));
+  const { excel, jobs } = settings;
+  return await notifier.ended(await endCancelled({ redis, key, opened, input, origin, excel, jobs, start }, hooks));
 }

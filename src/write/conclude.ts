@@ -29,6 +29,8 @@ export const REFUSED: Readonly<Record<Refusal, string>> = {
 
 export interface EndedRun {
   readonly job: string;
+  /** The folder of jobs that was named; null: the usual one. */
+  readonly jobs: string | null;
   readonly mapping: Pick<MappingSettings, "set" | "ignoreColumns" | "refuse">;
   readonly baseUrl: string;
   readonly settings: Summary["settings"];
@@ -117,7 +119,7 @@ export async function conclude(ended: EndedRun, { follow, latency, written }: Re
     run: ended.run,
     retryOf: readRetry(ledger)?.of ?? null,
     job: jobIn(ended.job),
-    flags: flagsOf(ended.mapping),
+    flags: flagsOf(ended),
     epochs: Array.from({ length: Number(ledger.meta("epoch") ?? "0") }, (_, i) => `${ended.run}-${i + 1}`),
     resumes: Number(ledger.meta("spells") ?? "1") - 1,
     file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },
@@ -153,8 +155,10 @@ function jobIn(name: string): string | null {
 }
 
 /** A value may be a customer's. */
-function flagsOf({ set, ignoreColumns, refuse = [] }: EndedRun["mapping"]): string[] {
+function flagsOf({ job, jobs = null, mapping }: Pick<EndedRun, "job" | "jobs" | "mapping">): string[] {
+  const { set, ignoreColumns, refuse = [] } = mapping;
   return [
+    ...(jobs === null || jobIn(job) === null ? [] : ["--jobs", jobs]),
     ...Object.keys(set).flatMap((property) => ["--set", `${property}=…`]),
     ...ignoreColumns.flatMap((name) => ["--ignore-column", name]),
     ...(refuse.some((damage) => damage !== "double-encoded") ? ["--strict"] : []),
@@ -180,7 +184,7 @@ export function summarizeCheck(
   job: string,
   mapping: EndedRun["mapping"],
   checked: Checked | null,
-  { source, reader: { about }, plan }: Pick<EndedRun, "source" | "reader" | "plan">,
+  { source, reader: { about }, plan, jobs }: Pick<EndedRun, "source" | "reader" | "plan" | "jobs">,
   warnings: readonly string[],
   dir: string,
   paces: readonly (Rate | null)[],
@@ -195,7 +199,7 @@ export function summarizeCheck(
     run: null,
     retryOf: null,
     job: jobIn(job),
-    flags: flagsOf(mapping),
+    flags: flagsOf({ job, jobs, mapping }),
     epochs: [],
     resumes: 0,
     file: { name: source.name, bytes: source.bytes, sha256: source.sha256, format: source.format },

@@ -44,7 +44,7 @@ describe("--job", () => {
     const checked = await path.ask(["check", file, "--job", "corrections", "--show-changes"], env);
     expect(checked.stdout).toMatch(/^ZIP +→ postalCode, PRIMARY address +zip5 +9999 {2}99999 {2}99999-9999$/m);
     expect(checked.stdout).not.toContain("Hoboken");
-    expect(checked.stdout).toMatch(/updraft run \S+errors\.csv --job corrections$/m);
+    expect(checked.stdout).toMatch(/updraft run \S+errors\.csv --job corrections --jobs \S+jobs$/m);
     expect(checked.code).toBe(1);
 
     const { summary } = await path.given([file, "--job", "corrections", "--show-changes"], env);
@@ -111,7 +111,9 @@ describe("--job", () => {
     const stopped = await path.given([file, "--job", "corrections"], env);
     expect(stopped.summary.state).toBe("stopped");
     const cancelled = await path.ask(["cancel", stopped.summary.run], env);
-    expect(cancelled.stderr + cancelled.stdout).toMatch(/updraft run \S+unsent\.csv --job corrections$/m);
+    expect(cancelled.stderr + cancelled.stdout).toMatch(
+      /updraft run \S+unsent\.csv --job corrections --jobs \S+jobs$/m,
+    );
     expect(cancelled.code).toBe(0);
   });
 });

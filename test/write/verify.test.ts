@@ -122,6 +122,7 @@ async function makeRun(
   await conclude(
     {
       ...shared,
+      jobs: null,
       answeredBefore: 0,
       notes: [],
       read: 10,
