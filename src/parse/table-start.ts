@@ -19,8 +19,8 @@ export function tableStart(records: readonly SampleRecord[], width: number, name
   const found = records.slice(0, MAX_PREAMBLE).findIndex(starts);
   const start = ownTable(records.slice(0, Math.max(0, found)), records[found]) ?? Math.max(0, found);
   const header = headerLines(records.slice(start, start + COMPARED), width);
-  // What stands above records may be their header, and lack names.
-  if (header === 0 && !named) return tableStart(records, width, true);
+  // What stands above records may be their header, and lack names; so may one whose records are as empty.
+  if ((header === 0 || found === -1) && !named) return tableStart(records, width, true);
   return { preambleLines: start === 0 ? 0 : (records[start]?.line ?? 0), headerLines: header };
 }
 

@@ -140,6 +140,7 @@ describe("the lines above the table and those of its header", () => {
     ["a title of several lines in quotes", 2, 1, '"All\ncustomers"\nid,name,zip\n1,Ann,12345\n2,Bob,23456\n'],
     ["a header that lacks a name", 0, 1, "id,name\n1,Ann,12345\n2,Bob,23456\n"],
     ["a header with a quote too many", 0, 1, 'id,"name,"zip",city\n1,Ann,12345,X\n2,Bob,23456,Y\n'],
+    ["a title above columns of which most are empty", 1, 1, `All,,,,\nid,city,,,\n${"1,Bonn,,,\n".repeat(60)}`],
   ])("are counted: %s", (_, preambleLines, headerLines, head) => {
     expect(of(head).dialect).toMatchObject({ preambleLines, headerLines });
   });
