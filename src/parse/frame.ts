@@ -182,17 +182,17 @@ export function makeFramer(shape: Shape, firstRow: number, encoding: EncodingNam
     if (trailing && cells.length > 1 && cells.at(-1) === "") cells.pop();
     if (width !== null && cells.length !== width) return misfit(raw, cells, width);
     const first = cells[0] ?? "";
+    const named = lengths.has(first.length) && firstNames.has(first);
     // Blank lines that stand between records all along part no tables.
-    const apart = (gap && row > 1 && gaps * 4 < row) || footnote.held > 0;
+    const blanks = gap && row > 1 && gaps * 4 < row;
+    const apart = blanks || footnote.held > 0 || (named && shape.header.some(([name]) => name === first));
     const words = apart && valued.lacks(cells) ? withoutEmptyEnd(cells) : [];
-    if (other === null && words.length === 0 && (!lengths.has(first.length) || !firstNames.has(first))) return null;
+    if (other === null && words.length === 0 && !named) return null;
     if (shape.header.some((header) => isSame(cells, header))) {
       other = null;
       return badHeaderAgain(row, line, raw, cells);
     }
-    // Also as many names as we have, but of other columns, that begin with our first one.
-    const oursFirst = shape.header.some(([name]) => name === first) && couldNameColumns(cells);
-    const begins = oursFirst || namesColumns(cells, names) || couldNameColumns(words);
+    const begins = namesColumns(cells, names) || couldNameColumns(words);
     if (begins || other?.sure === true) return another(raw, cells, true);
     if (words.length > 0 && words.length < cells.length) return badWords(row, line, raw, cells);
     // After names of no column of ours, records like ours may just as well be ours.
