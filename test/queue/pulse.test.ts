@@ -44,6 +44,9 @@ function begin(finished = false, stops = false) {
   return { client, stop, granted, notices };
 }
 
+/** Time goes so fast that a Redis on a busy machine is silent for long. */
+const ofWishes = (notices: readonly string[]) => notices.filter((line) => !line.startsWith("Redis "));
+
 describe("startPulse", () => {
   test("tells how the run is, again and again, until it is stopped", async () => {
     const { client, stop } = begin();
@@ -77,7 +80,7 @@ describe("startPulse", () => {
     await wish({ kind: "rate", rate: null });
     await expect.poll(shown).toEqual(["running", null]);
     expect(granted.map(({ kind }) => kind)).toEqual(["pause", "rate", "resume", "rate"]);
-    expect(notices).toEqual([
+    expect(ofWishes(notices)).toEqual([
       expect.stringMatching(/^paused/),
       "the rate is now 30/min, as asked for",
       expect.stringMatching(/^resumed/),
@@ -91,7 +94,7 @@ describe("startPulse", () => {
     await expect.poll(() => readStatus(client, RUN)).not.toBeNull();
     await client.set(`updraft:wish:${RUN}`, JSON.stringify({ kind: "pause" }));
     await expect.poll(async () => (await readStatus(client, RUN))?.state).toBe("stopped");
-    expect(notices).toEqual([]);
+    expect(ofWishes(notices)).toEqual([]);
     await stop();
   });
 
