@@ -1,8 +1,9 @@
 // A job's firing in; what is left of it kept on the disk until all of it was run, so that a process that dies goes on with it, out.
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import * as z from "zod";
 import { guard } from "../settle/ledger-file.ts";
+import { writeWhole } from "../settle/whole-file.ts";
 
 const shape = z.object({
   v: z.literal(1),
@@ -26,18 +27,7 @@ export function readPending(dataDir: string, name: string): Pending | null {
 
 /** Whole or not at all, and on the disk when it returns. Throws `disk-full` or `data-dir-unwritable`. */
 export function writePending(dataDir: string, name: string, pending: Pending): void {
-  const path = pathOf(dataDir, name);
-  guard(dataDir, () => {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const file = openSync(`${path}.part`, "w", 0o600);
-    try {
-      writeSync(file, JSON.stringify(pending));
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(`${path}.part`, path);
-  });
+  guard(dataDir, () => writeWhole(pathOf(dataDir, name), JSON.stringify(pending)));
 }
 
 export function forgetPending(dataDir: string, name: string): void {

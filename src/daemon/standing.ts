@@ -1,12 +1,13 @@
 // What keeps a job from running its files in; who has to know of it told once, and again when it runs them, out.
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { Logger } from "pino";
 import * as z from "zod";
 import { type NotifySettings, openLines } from "../channels.ts";
 import type { Clock } from "../clock.ts";
 import { begun, type Event, type Notice, type Standing, settled, type Trouble, worse } from "../notices.ts";
+import { writeWhole } from "../settle/whole-file.ts";
 
 /** What is not delivered so long after the job was stopped is lost: who sent SIGTERM may send SIGKILL. */
 const END_MS = 1_500;
@@ -69,9 +70,7 @@ export function makeHerald({ name, job, settings, clock, log }: HeraldContext): 
 
   function remember(): void {
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      writeFileSync(`${path}.part`, JSON.stringify({ v: 1, told: standing.told }), { mode: 0o600 });
-      renameSync(`${path}.part`, path);
+      writeWhole(path, JSON.stringify({ v: 1, told: standing.told }));
     } catch (err) {
       log.warn({ err }, "not noted what was told");
     }

@@ -1,9 +1,10 @@
 // What the accepted files of a job were like in; the last of them, kept in the data folder, out. Figures and column names, no value.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { UpdraftError } from "../errors.ts";
 import { type Health, LOOK_BACK } from "../plan/health.ts";
+import { writeWhole } from "./whole-file.ts";
 
 const figure = z.number();
 /** As it is kept, here and in a run's ledger. */
@@ -34,11 +35,8 @@ export function addHealth(dataDir: string, job: string, run: string, health: Hea
   const files = [...readFiles(dataDir, job).filter((file) => file.run !== run), { run, ...health }].slice(-LOOK_BACK);
   const path = pathOf(dataDir, job);
   try {
-    mkdirSync(join(dataDir, "health"), { recursive: true, mode: 0o700 });
     // Another process may do the same for another run of the job.
-    const partial = `${path}.${process.pid}.partial`;
-    writeFileSync(partial, JSON.stringify({ v: 1, files }), { mode: 0o600, flush: true });
-    renameSync(partial, path);
+    writeWhole(path, JSON.stringify({ v: 1, files }));
   } catch (cause) {
     throw new UpdraftError("data-dir-unwritable", { dir: dataDir }, { cause });
   }
