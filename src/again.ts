@@ -23,7 +23,7 @@ export async function judgeReturn(of: Returning, id: string, home: RedisHome): P
   const state = peekRun(newest.dir, (ledger) => ledger.meta("state"));
   if (state === null) return false;
   const redis = home.connect("last-run");
-  const last = await lastRun(redis, { job: of.job, endpoint: endpointFingerprint(of.baseUrl, of.login) });
+  const last = await lastRun(redis, { job: of.job, endpoint: endpointFingerprint(of) });
   redis.disconnect();
   if (last !== null) return last === newest.run ? false : "anew";
   // Redis does not know: one that is not over goes on, and what costs no call is compared once more.

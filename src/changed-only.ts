@@ -18,7 +18,7 @@ export interface SentBy {
 /** Null where nothing is compared, and never was: where it is kept, every run of the job keeps it, or the next one would compare with what is old. */
 export function acceptedBy({ job, settings, full = false }: SentBy, key: Buffer): Accepted | null {
   const { dataDir, changedOnly, recheckAfter } = settings;
-  const about = { dataDir, job, endpoint: fingerprintOf(settings), key, parts: makeParts(contract) };
+  const about = { dataDir, job, endpoint: endpointFingerprint(settings), key, parts: makeParts(contract) };
   return openAccepted({ ...about, recheckAfter, compare: changedOnly && !full, clock }, changedOnly || full);
 }
 
@@ -33,7 +33,7 @@ export async function enterAccepted(
   run: string,
   accepted: Accepted | null,
 ): Promise<() => Promise<void>> {
-  const sender = makeLastSender(context.redis, { job, endpoint: fingerprintOf(settings) }, accepted);
+  const sender = makeLastSender(context.redis, { job, endpoint: endpointFingerprint(settings) }, accepted);
   if (await sender.begin(run))
     notice(`job ${job} was last run from another data folder: what was accepted before is not known here`);
   for (const left of accepted?.enter(run) ?? []) {
@@ -45,8 +45,4 @@ export async function enterAccepted(
     await sender.end();
     accepted?.leave(run);
   };
-}
-
-function fingerprintOf({ baseUrl, login }: Settings): string {
-  return endpointFingerprint(baseUrl, login);
 }

@@ -6,7 +6,6 @@ import { EXIT, UpdraftError } from "../errors.ts";
 import { runFile } from "../pipeline.ts";
 import type { Coordinator } from "../queue/coordinator.ts";
 import { endpointFingerprint } from "../queue/epoch.ts";
-import type { Settings } from "../settings/settings.ts";
 import { isOpen, nextChange, windowText } from "../settings/time-window.ts";
 import { STATUSES } from "../settle/outcome.ts";
 import { timeIn } from "../watch-window.ts";
@@ -60,7 +59,7 @@ export async function runInTurn(
     hooks.notice?.(`${printable(basename(file))} waits for its window ${windowText(window)}: it is run from ${at}`);
   }
   try {
-    const turn = await context.turns.take({ endpoint: endpointOf(settings), job, may }, own.signal);
+    const turn = await context.turns.take({ endpoint: endpointFingerprint(settings), job, may }, own.signal);
     if (turn === null) return { ended: "interrupted", refused: null, summary: null, error: null };
     try {
       return await run(context, { ...request, file, again, limit: null }, own.signal, hooks, (live) => {
@@ -72,10 +71,6 @@ export async function runInTurn(
   } finally {
     stop.removeEventListener("abort", end);
   }
-}
-
-export function endpointOf({ baseUrl, login }: Settings): string {
-  return endpointFingerprint(baseUrl, login);
 }
 
 async function run(

@@ -7,6 +7,7 @@ import type { Environment } from "../config.ts";
 import { UpdraftError } from "../errors.ts";
 import type { Schedule, Watch } from "../plan/job.ts";
 import { openRedis } from "../queue/embedded.ts";
+import { endpointFingerprint } from "../queue/epoch.ts";
 import { tryLock } from "../queue/file-lock.ts";
 import { answers } from "../queue/redis.ts";
 import { type SharedWorker, shareWorker } from "../send/share.ts";
@@ -19,7 +20,7 @@ import { type Told, watchInbox } from "./inbox.ts";
 import { listen } from "./listen.ts";
 import { ofJob } from "./look-folders.ts";
 import { type Metrics, makeMetrics } from "./metrics.ts";
-import { endpointOf, type JobRequest, type RunnerContext, runInTurn } from "./runner.ts";
+import { type JobRequest, type RunnerContext, runInTurn } from "./runner.ts";
 import { type ScheduleService, scheduleService } from "./schedule.ts";
 import { aborted, inOrder, makeService, type Service, stopWithin } from "./services.ts";
 import { type Herald, makeHerald } from "./standing.ts";
@@ -75,14 +76,14 @@ export async function serve(request: ServeRequest, hooks: ServeHooks, stop: Abor
     const tell = (line: string) => notice(`${job.job}: ${line}`);
     const own = { log: log.child({ job: job.job }), notice: tell };
     const heraldOf = (way: string) => {
-      const name = `${way}-${job.job}-${endpointOf(job.settings)}`;
+      const name = `${way}-${job.job}-${endpointFingerprint(job.settings)}`;
       const herald = makeHerald({ ...job, name, clock, log: own.log });
       heralds.push(herald);
       return herald;
     };
     const runner: RunnerContext = { turns, metrics, clock, notice: tell, hooks: lend };
     if (schedule !== null) {
-      const name = `${job.job}-${endpointOf(job.settings)}`;
+      const name = `${job.job}-${endpointFingerprint(job.settings)}`;
       const again = mayReturn(schedule) && "changed";
       const herald = heraldOf("schedule");
       const run = (file: string, soft: AbortSignal) =>
@@ -173,7 +174,8 @@ function metricsOf(
   clock: Clock,
 ): Metrics {
   const metered = jobs.map(({ request: { job, settings } }) => {
-    const next = () => schedules.find(({ name }) => name === `schedule ${job}-${endpointOf(settings)}`)?.next() ?? null;
+    const next = () =>
+      schedules.find(({ name }) => name === `schedule ${job}-${endpointFingerprint(settings)}`)?.next() ?? null;
     return { name: job, window: settings.window, waiting: () => turns.waiting(job), next };
   });
   return makeMetrics(metered, clock);
@@ -184,13 +186,13 @@ function makeWorkers(jobs: readonly ServedJob[], { spawnWorker: spawn, clock, lo
   const workers = new Map<string, SharedWorker>();
   const smallest = (endpoint: string): Settings["concurrency"] => {
     const asked = jobs.flatMap(({ request: { settings } }) =>
-      endpointOf(settings) === endpoint && settings.concurrency !== "auto" ? [settings.concurrency] : [],
+      endpointFingerprint(settings) === endpoint && settings.concurrency !== "auto" ? [settings.concurrency] : [],
     );
     return asked.length === 0 ? "auto" : Math.min(...asked);
   };
   return {
     lend({ settings }: JobRequest, until: AbortSignal): SpawnedWorker {
-      const endpoint = endpointOf(settings);
+      const endpoint = endpointFingerprint(settings);
       const shared = workers.get(endpoint) ?? shareWorker(() => spawn(clock, log, notice));
       workers.set(endpoint, shared);
       const lent = shared.lend(until);

@@ -9,11 +9,12 @@ import type { Watch } from "../plan/job.ts";
 import { makePlan } from "../plan/make-plan.ts";
 import type { MappingSettings } from "../plan/plan.ts";
 import { openRedis } from "../queue/embedded.ts";
+import { endpointFingerprint } from "../queue/epoch.ts";
 import { shareWorker } from "../send/share.ts";
 import type { SpawnedWorker } from "../send/spawn.ts";
 import { runFolder } from "../settle/run-folder.ts";
 import { watchInbox } from "./inbox.ts";
-import { endpointOf, type JobRequest } from "./runner.ts";
+import type { JobRequest } from "./runner.ts";
 import { makeHerald } from "./standing.ts";
 import { lineOf, passOn } from "./told.ts";
 import { prepareFolders } from "./watch-folders.ts";
@@ -45,7 +46,7 @@ export async function watchFolder(watching: WatchRequest, stop: AbortSignal): Pr
   const redis = closing.adopt(await openRedis({ ...request.settings, clock }), (home) => home.close());
   // Other folders may be watched with this data folder, and without a job: what was told of theirs is not over when a run begins here.
   const place = createHash("sha256").update(watch.inbox).digest("hex").slice(0, 12);
-  const name = `watch-${request.job}-${endpointOf(request.settings)}-${place}`;
+  const name = `watch-${request.job}-${endpointFingerprint(request.settings)}-${place}`;
   const herald = closing.adopt(makeHerald({ ...request, name, clock, log }), (made) => made.end());
   // Whoever sits before it sees that it waits; a folder that cannot be watched is told first.
   await prepareFolders(watch);

@@ -50,7 +50,7 @@ export function recordOf(run: string, contract: string, settings: Settings, key:
     run,
     contract,
     baseUrl: settings.baseUrl,
-    endpoint: endpointFingerprint(settings.baseUrl, settings.login),
+    endpoint: endpointFingerprint(settings),
     key: keyFingerprint(key),
     timeout: settings.timeout,
     attempts: settings.attempts,
@@ -61,7 +61,7 @@ export function recordOf(run: string, contract: string, settings: Settings, key:
 }
 
 /** Names an endpoint without telling its login. */
-export function endpointFingerprint(baseUrl: string, login: string): string {
+export function endpointFingerprint({ baseUrl, login }: Pick<Settings, "baseUrl" | "login">): string {
   return createHash("sha256").update(`${baseUrl}\n${login}`).digest("hex").slice(0, 16);
 }
 

@@ -47,7 +47,7 @@ export async function runWorker(context: WorkerContext, soft: AbortSignal, hard:
   const auto = settings.concurrency === "auto";
   const most = settings.concurrency === "auto" ? MOST : settings.concurrency;
   const http = makeHttpClient(settings.baseUrl, most, settings.timeout, clock);
-  const mine = endpointFingerprint(settings.baseUrl, settings.login);
+  const mine = endpointFingerprint(settings);
   const served = new Map<string, Serving>();
   const close = () => {
     for (const serving of served.values()) serving.close();

@@ -24,7 +24,7 @@ async function announce(count: number, baseUrl: string, { timeout = 30_000, batc
   const record: EpochRecord = {
     ...{ v: 1, run: RUN, epoch: EPOCH, contract: "condor", baseUrl, held: false },
     ...{ timeout, attempts: 5, rate: null, endpointRate: null, maxInFlight: null },
-    endpoint: endpointFingerprint(baseUrl, "simulator"),
+    endpoint: endpointFingerprint({ baseUrl, login: "simulator" }),
     key: keyFingerprint(Buffer.from(KEY, "hex")),
   };
   const client = redis.connect();

@@ -47,7 +47,7 @@ async function start(faults: SimulatorInput, concurrency: string, count: number,
   const rows = Array.from({ length: count }, (_, i) => queued(i + 1));
   await openEpoch(redis.connect(), EPOCH, [rows], KEY, {
     ...RECORD,
-    ...{ timeout: settings.timeout, baseUrl, endpoint: endpointFingerprint(baseUrl, "simulator") },
+    ...{ timeout: settings.timeout, baseUrl, endpoint: endpointFingerprint({ baseUrl, login: "simulator" }) },
   });
   const soft = new AbortController();
   const said: string[] = [];
